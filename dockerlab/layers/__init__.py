@@ -1,0 +1,34 @@
+"""What a layer is: a change set of a file tree.
+
+The same change set has two forms. As a directory (overlay's upper format) it is what containers are mounted from; as a tar stream (OCI image
+specification, layer.md) it is what travels, and its hash is the layer's name. `Tree` writes the directory, `write_layer` turns it into the
+tar, `read_tar` a tar into it; `TreeView` looks at several, one above the other, as overlay would show them, without mounting anything.
+
+    COPY a.txt /srv/  →  Tree(folder/"tree").write_from("srv/a.txt", …)  →  write_layer(folder/"tree")  →  LayerSummary(diff_id, size, entries)
+
+Whiteouts, opaque marks and owner records live in this room and nowhere else.
+"""
+
+from dockerlab.layers.changes import changes
+from dockerlab.layers.entry import Change, Entry, LayerSummary
+from dockerlab.layers.owners import Owners
+from dockerlab.layers.reader import read_tar
+from dockerlab.layers.tree import Tree, remove_tree
+from dockerlab.layers.view import Node, TreeView
+from dockerlab.layers.writer import tree_entries, write_entries, write_layer
+
+__all__ = [
+    "Change",
+    "Entry",
+    "LayerSummary",
+    "Node",
+    "Owners",
+    "Tree",
+    "TreeView",
+    "changes",
+    "read_tar",
+    "remove_tree",
+    "tree_entries",
+    "write_entries",
+    "write_layer",
+]

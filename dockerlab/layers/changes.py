@@ -1,0 +1,62 @@
+"""What a layer does to the layers below it, as `docker diff` tells it."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+from dockerlab.layers.entry import Change
+from dockerlab.layers.owners import Owners, is_opaque, is_whiteout, read_links
+from dockerlab.layers.view import Node, TreeView, describe
+
+
+def changes(tree: Path | str, below: TreeView) -> Iterator[Change]:
+    """Each added, changed or deleted path of a tree in upper format, sorted.
+
+    A folder is listed when it differs itself or when something was added to it or deleted from it, as overlay2's diff does.
+    """
+    owners = Owners.here()
+    links = {} if owners.real else read_links(tree)
+    root = below.root() if below.trees else None
+    yield from sorted(_below(str(tree), "", root, owners, links, below), key=lambda change: change.path)
+
+
+def _below(
+    folder: str, prefix: str, under: Node | None, owners: Owners, links: dict[str, tuple[int, int]], view: TreeView
+) -> Iterator[Change]:
+    with os.scandir(folder) as listing:
+        names = sorted(entry.name for entry in listing)
+    opaque = under is not None and is_opaque(folder)
+    if opaque and under is not None:
+        for gone in sorted(set(view._names(under)) - set(names)):
+            yield Change(f"/{prefix}{gone}", "D")
+    for name in names:
+        real, rel = os.path.join(folder, name), prefix + name
+        st = os.lstat(real)
+        old = view._step(under.path, under.dirs, name) if under is not None and under.is_dir else None
+        if is_whiteout(st):
+            if old is not None and not opaque:
+                yield Change("/" + rel, "D")
+            continue
+        entry = describe(real, rel, st, owners.get(real, st, links, rel), owners)
+        inner = (
+            list(_below(real, rel + "/", old if old is not None and old.is_dir else None, owners, links, view))
+            if stat.S_ISDIR(st.st_mode)
+            else []
+        )
+        if old is None:
+            yield Change("/" + rel, "A", entry)
+        elif not (stat.S_ISDIR(st.st_mode) and old.is_dir) or _folder_differs(st, old, entry.uid, entry.gid) or _touched(inner, rel):
+            yield Change("/" + rel, "C", entry)
+        yield from inner
+
+
+def _folder_differs(st: os.stat_result, old: Node, uid: int, gid: int) -> bool:
+    same = st.st_mode == old.st.st_mode and (uid, gid) == old.owner and st.st_mtime_ns == old.st.st_mtime_ns
+    return not same
+
+
+def _touched(inner: list[Change], rel: str) -> bool:
+    return any(change.kind in "ACD" and change.path.rpartition("/")[0] == "/" + rel for change in inner)

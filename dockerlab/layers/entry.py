@@ -1,0 +1,50 @@
+"""The nouns of a layer: one path of a file tree, and what happened to it."""
+
+from __future__ import annotations
+
+import stat
+from dataclasses import dataclass, field
+
+KINDS = {
+    stat.S_IFREG: "file",
+    stat.S_IFDIR: "dir",
+    stat.S_IFLNK: "symlink",
+    stat.S_IFCHR: "char",
+    stat.S_IFBLK: "block",
+    stat.S_IFIFO: "fifo",
+    stat.S_IFSOCK: "socket",
+}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One path as a tar header would describe it. `path` has no leading slash, the root is ""; `size` in bytes, `mtime` in seconds."""
+
+    path: str
+    kind: str
+    mode: int
+    uid: int = 0
+    gid: int = 0
+    size: int = 0
+    mtime: float = 0
+    link: str = ""
+    device: tuple[int, int] = (0, 0)
+    xattrs: dict[str, bytes] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Change:
+    """What a layer does to one path: "A" added, "C" changed, "D" deleted; `entry` is what stands there now (None if deleted)."""
+
+    path: str
+    kind: str
+    entry: Entry | None = None
+
+
+@dataclass(frozen=True)
+class LayerSummary:
+    """A layer written as a tar: the digest of the tar, the bytes of its regular files, how many entries it has."""
+
+    diff_id: str
+    size: int
+    entries: int

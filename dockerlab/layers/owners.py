@@ -1,0 +1,104 @@
+"""Who owns a file of a tree: the inode itself where we are root, a record beside it where we are not.
+
+An ordinary user can't give files away, so the owner that Docker would show is kept in the xattr `user.dockerlab.owner` = `UID:GID`; it follows the
+inode through copy-up, rename and hard link without any work. Symbolic links, pipes and sockets take no user xattr: their owners stand in
+`owners.json` beside the tree, by path.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+
+OWNER, DEVICE = "user.dockerlab.owner", "user.dockerlab.device"
+OPAQUE = "user.overlay.opaque"
+OURS = ("user.overlay.", "user.dockerlab.")
+"""Prefixes of marks that never leave in a tar."""
+
+Links = dict[str, tuple[int, int]]
+
+
+def is_whiteout(st: os.stat_result) -> bool:
+    """Whether this inode hides a name of the layers below (overlayfs: a character device 0/0)."""
+    return stat.S_ISCHR(st.st_mode) and st.st_rdev == 0
+
+
+def is_opaque(path: str | bytes) -> bool:
+    """Whether this folder hides the folder of the same name below."""
+    try:
+        return os.getxattr(path, OPAQUE, follow_symlinks=False) == b"y"
+    except OSError:
+        return False
+
+
+class Owners:
+    """How owners are read and recorded: `real` by the kernel, else by xattr."""
+
+    def __init__(self, real: bool) -> None:
+        self.real = real
+
+    @classmethod
+    def here(cls) -> Owners:
+        """What this process can do: real owners if it is root."""
+        return cls(os.geteuid() == 0)
+
+    def get(self, path: str, st: os.stat_result, links: Mapping[str, tuple[int, int]] = {}, rel: str = "") -> tuple[int, int]:
+        """(uid, gid) of a file as the container sees it; `links` is the tree's owners.json and `rel` the path in it."""
+        if self.real:
+            return st.st_uid, st.st_gid
+        if not stat.S_ISREG(st.st_mode) and not stat.S_ISDIR(st.st_mode):
+            return links.get(rel, (0, 0))
+        try:
+            uid, gid = os.getxattr(path, OWNER, follow_symlinks=False).split(b":")
+        except OSError:
+            return 0, 0
+        return int(uid), int(gid)
+
+    def set(self, path: str, uid: int, gid: int) -> bool:
+        """Record an owner. False where this kind of file takes no record: the caller notes it in the tree's owners.json."""
+        if self.real:
+            os.chown(path, uid, gid, follow_symlinks=False)
+            return True
+        st = os.lstat(path)
+        if not stat.S_ISREG(st.st_mode) and not stat.S_ISDIR(st.st_mode):
+            return False
+        if uid or gid:
+            # a file without the write bit still takes the record from its owner, if we lend it the bit for a moment
+            locked = not st.st_mode & stat.S_IWUSR
+            if locked:
+                os.chmod(path, stat.S_IMODE(st.st_mode) | stat.S_IWUSR)
+            try:
+                os.setxattr(path, OWNER, b"%d:%d" % (uid, gid), follow_symlinks=False)
+            finally:
+                if locked:
+                    os.chmod(path, stat.S_IMODE(st.st_mode))
+        else:
+            try:
+                os.removexattr(path, OWNER, follow_symlinks=False)
+            except OSError:
+                pass
+        return True
+
+
+def read_links(tree: Path | str) -> Links:
+    """The owners.json beside a tree, or nothing."""
+    try:
+        with open(os.path.join(os.path.dirname(str(tree)), "owners.json"), encoding="utf-8") as file:
+            return {path: (int(owner[0]), int(owner[1])) for path, owner in json.load(file).items()}
+    except FileNotFoundError:
+        return {}
+
+
+def write_links(tree: Path | str, links: Links) -> None:
+    """Write the owners.json beside a tree; none if there is nothing to say."""
+    path = os.path.join(os.path.dirname(str(tree)), "owners.json")
+    if not links:
+        if os.path.exists(path):
+            os.unlink(path)
+        return
+    with open(path + "~", "w", encoding="utf-8") as file:
+        json.dump({key: list(value) for key, value in sorted(links.items())}, file)
+    os.replace(path + "~", path)

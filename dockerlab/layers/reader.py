@@ -1,0 +1,87 @@
+"""From a tar to a tree: a layer that comes from outside, or an archive that ADD unpacks. Every byte of it may be hostile.
+
+Paths can't leave the tree (`Tree` sees to that), links may point anywhere since nobody follows them outside a container, and what
+a tar says of itself is believed only as far as it was read.
+"""
+
+from __future__ import annotations
+
+import tarfile
+from typing import IO, Any
+
+from dockerlab.errors import StoreError
+from dockerlab.layers.tree import Tree
+
+_WHITEOUT, _OPAQUE = ".wh.", ".wh..wh..opq"
+
+
+def _clean(name: str) -> str:
+    parts = [part for part in name.split("/") if part and part != "."]
+    if ".." in parts:
+        raise StoreError(f'the archive holds the path "{name}", which leads out of it', hint="nothing of it was kept")
+    return "/".join(parts)
+
+
+def _xattrs(member: tarfile.TarInfo) -> dict[str, bytes]:
+    prefix = "SCHILY.xattr."
+    return {
+        key[len(prefix) :]: value.encode("utf-8", "surrogateescape")
+        for key, value in member.pax_headers.items()
+        if key.startswith(prefix) and key[len(prefix) :].startswith(("user.", "security.capability"))
+    }
+
+
+def read_tar(source: IO[bytes] | Any, tree: Tree, *, as_layer: bool = True, owner: tuple[int, int] | None = None, prefix: str = "") -> int:
+    """Unpack a tar (any compression that tarfile knows; a stream will do) into a tree; the number of entries.
+
+    `as_layer`: `.wh.` names are whiteouts. `owner` overrides the recorded owners. `prefix` is a folder of the tree to unpack into.
+    Raises StoreError for a damaged archive or a path that leads out.
+    """
+    count = 0
+    try:
+        with tarfile.open(fileobj=source, mode="r|*", errorlevel=2) as tar:
+            for member in tar:
+                _one(tar, member, tree, as_layer, owner, prefix)
+                count += 1
+    except tarfile.TarError as error:
+        raise StoreError(f"the archive is damaged: {error}") from error
+    except EOFError as error:
+        raise StoreError("the archive is cut short") from error
+    return count
+
+
+def _one(tar: tarfile.TarFile, member: tarfile.TarInfo, tree: Tree, as_layer: bool, owner: tuple[int, int] | None, prefix: str) -> None:
+    rel = _clean(member.name)
+    name = rel.rpartition("/")[2]
+    if prefix:
+        rel = f"{prefix}/{rel}" if rel else prefix
+    if as_layer and name.startswith(_WHITEOUT):
+        folder = rel[: -len(name)].rstrip("/")
+        if name == _OPAQUE:
+            tree.opaque(folder)
+        elif not name.startswith(".wh..wh."):  # aufs kept its own notes under that prefix
+            tree.whiteout(f"{folder}/{name[len(_WHITEOUT) :]}".lstrip("/"))
+        return
+    uid, gid = owner if owner is not None else (member.uid, member.gid)
+    mode, mtime = member.mode & 0o7777, int(member.mtime)
+    if member.isdir():
+        tree.mkdir(rel, mode, uid, gid, mtime)
+    elif member.isreg():
+        file = tar.extractfile(member)
+        if file is None:
+            raise StoreError(f'the archive says "{member.name}" is a file, but holds no bytes of it')
+        tree.write_from(rel, file, mode, uid, gid, mtime, size=member.size)
+    elif member.issym():
+        tree.symlink(rel, member.linkname, uid, gid, mtime)
+    elif member.islnk():
+        target = _clean(member.linkname)
+        tree.hardlink(rel, f"{prefix}/{target}" if prefix else target)
+        return
+    elif member.ischr() or member.isblk():
+        tree.device(rel, "char" if member.ischr() else "block", mode, (member.devmajor, member.devminor), uid, gid, mtime)
+    elif member.isfifo():
+        tree.fifo(rel, mode, uid, gid, mtime)
+    else:
+        return
+    for key, value in _xattrs(member).items():
+        tree.set_xattr(rel, key, value)

@@ -1,0 +1,302 @@
+"""A change set as a folder, written without any mount: what COPY, ADD, WORKDIR, the catalogue and an incoming tar make.
+
+Every path is taken apart and walked from the tree's root, so that neither ".." nor a symbolic link of a hostile archive leads outside: a link on the
+way is followed inside the tree, as it would be in a container whose root the tree is.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import stat
+from pathlib import Path
+from typing import IO
+
+from dockerlab.errors import StoreError
+from dockerlab.layers.owners import DEVICE, OPAQUE, Links, Owners, read_links, write_links
+
+_BLOCK = 1 << 20
+
+
+class Tree:
+    """Writes a tree at `root` (made if missing). Later writes to a path replace earlier ones. `close()` sets folders' times and owners.json."""
+
+    def __init__(self, root: Path | str, owners: Owners | None = None) -> None:
+        self.root = str(root)
+        self.owners = owners or Owners.here()
+        os.makedirs(self.root, mode=0o755, exist_ok=True)
+        self.links: Links = {} if self.owners.real else read_links(self.root)
+        self._folders: dict[str, str] = {"": self.root}
+        self._times: dict[str, float] = {}
+
+    def __enter__(self) -> Tree:
+        return self
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        if kind is None:
+            self.close()
+
+    # --- paths
+
+    def _split(self, rel: str) -> list[str]:
+        parts = [part for part in rel.split("/") if part and part != "."]
+        if ".." in parts or "\0" in rel:
+            raise StoreError(f'"{rel}" leads out of the layer', hint="the archive is damaged or hostile; nothing of it was kept")
+        return parts
+
+    def _folder(self, parts: list[str]) -> str:
+        """The real path of the folder, made where missing (0755, root's); links inside the tree are followed inside it."""
+        key = "/".join(parts)
+        if (known := self._folders.get(key)) is not None:
+            return known
+        todo, done, hops = list(parts), [""], 0
+        here = self.root
+        while todo:
+            name = todo.pop(0)
+            if name == "..":
+                if len(done) > 1:
+                    done.pop()
+                here = os.path.join(self.root, *done[1:])
+                continue
+            target = os.path.join(here, name)
+            try:
+                st = os.lstat(target)
+            except FileNotFoundError:
+                os.mkdir(target, 0o755)
+                os.chmod(target, 0o755)
+            else:
+                if stat.S_ISLNK(st.st_mode):
+                    hops += 1
+                    if hops > 40:
+                        raise StoreError(f'"{key}": too many levels of symbolic links')
+                    link = os.readlink(target)
+                    if link.startswith("/"):
+                        here, done = self.root, [""]
+                    todo = [part for part in link.split("/") if part and part != "."] + todo
+                    continue
+                if not stat.S_ISDIR(st.st_mode):
+                    os.unlink(target)
+                    os.mkdir(target, 0o755)
+                    os.chmod(target, 0o755)
+            here = target
+            done.append(name)
+        self._folders[key] = here
+        return here
+
+    def path(self, rel: str) -> str:
+        """The real path of `rel`; its parent folders exist afterwards, the last name is taken as it is."""
+        parts = self._split(rel)
+        if not parts:
+            return self.root
+        return os.path.join(self._folder(parts[:-1]), parts[-1])
+
+    def lexists(self, rel: str) -> bool:
+        """Whether the tree itself has this path (a whiteout counts)."""
+        return os.path.lexists(self.path(rel))
+
+    def _clear(self, rel: str) -> str:
+        target = self.path(rel)
+        if target == self.root:
+            raise StoreError("the root of a layer can only be a folder")
+        try:
+            os.unlink(target)
+        except FileNotFoundError:
+            pass
+        except (IsADirectoryError, PermissionError):
+            remove_tree(target)
+            self._forget(rel)
+        self.links.pop("/".join(self._split(rel)), None)
+        return target
+
+    def _forget(self, rel: str) -> None:
+        prefix = "/".join(self._split(rel))
+        self._folders = {key: value for key, value in self._folders.items() if key != prefix and not key.startswith(prefix + "/")}
+        self._times = {key: value for key, value in self._times.items() if not key.startswith(os.path.join(self.root, prefix))}
+
+    # --- entries
+
+    def mkdir(self, rel: str, mode: int = 0o755, uid: int = 0, gid: int = 0, mtime: float | None = None) -> None:
+        """A folder with these properties; one that exists keeps what it holds."""
+        target = self.path(rel)
+        try:
+            st = os.lstat(target)
+            if not stat.S_ISDIR(st.st_mode):
+                target = self._clear(rel)
+                os.mkdir(target)
+        except FileNotFoundError:
+            os.mkdir(target)
+        self._finish(target, rel, mode, uid, gid, None)
+        if mtime is not None:
+            self._times[target] = mtime
+
+    def write(self, rel: str, data: bytes, mode: int = 0o644, uid: int = 0, gid: int = 0, mtime: float | None = None) -> None:
+        """A regular file with these bytes."""
+        target = self._clear(rel)
+        fd = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        with open(fd, "wb") as file:
+            file.write(data)
+        self._finish(target, rel, mode, uid, gid, mtime)
+
+    def write_from(
+        self,
+        rel: str,
+        source: IO[bytes] | str | Path,
+        mode: int = 0o644,
+        uid: int = 0,
+        gid: int = 0,
+        mtime: float | None = None,
+        size: int | None = None,
+    ) -> int:
+        """A regular file copied from a path (sharing blocks where the file system can) or an open file (`size` bytes of it); its size in bytes."""
+        target = self._clear(rel)
+        fd = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        try:
+            if isinstance(source, (str, Path)):
+                with open(source, "rb", buffering=0) as file:
+                    count = _copy(file.fileno(), fd)
+            else:
+                count = _pump(source, fd, size)
+        finally:
+            os.close(fd)
+        self._finish(target, rel, mode, uid, gid, mtime)
+        return count
+
+    def symlink(self, rel: str, target: str, uid: int = 0, gid: int = 0, mtime: float | None = None) -> None:
+        """A symbolic link; the target is kept as it is written."""
+        path = self._clear(rel)
+        os.symlink(target, path)
+        self._finish(path, rel, None, uid, gid, mtime)
+
+    def hardlink(self, rel: str, existing: str) -> None:
+        """Another name for a file of this tree. StoreError if there is none of that name."""
+        source = self.path(existing)
+        try:
+            if stat.S_ISDIR(os.lstat(source).st_mode):
+                raise StoreError(f'"{rel}" is a hard link to a folder, "{existing}"')
+        except FileNotFoundError:
+            raise StoreError(f'"{rel}" is a hard link to "{existing}", which the layer does not hold') from None
+        if source == self.path(rel):
+            return
+        os.link(source, self._clear(rel), follow_symlinks=False)
+
+    def device(
+        self, rel: str, kind: str, mode: int, device: tuple[int, int], uid: int = 0, gid: int = 0, mtime: float | None = None
+    ) -> None:
+        """A device file ("char" or "block"); for an ordinary user an empty file with a mark, so that the layer's tar is true."""
+        path = self._clear(rel)
+        bits = (stat.S_IFCHR if kind == "char" else stat.S_IFBLK) | mode
+        if self.owners.real:
+            os.mknod(path, bits, os.makedev(*device))
+        else:
+            os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+            os.setxattr(path, DEVICE, b"%o:%d:%d" % (bits, *device))
+        self._finish(path, rel, mode, uid, gid, mtime)
+
+    def fifo(self, rel: str, mode: int = 0o644, uid: int = 0, gid: int = 0, mtime: float | None = None) -> None:
+        """A named pipe."""
+        path = self._clear(rel)
+        os.mkfifo(path)
+        self._finish(path, rel, mode, uid, gid, mtime)
+
+    def whiteout(self, rel: str) -> None:
+        """Hide this path of the layers below."""
+        os.mknod(self._clear(rel), stat.S_IFCHR | 0o000, os.makedev(0, 0))
+
+    def opaque(self, rel: str) -> None:
+        """Hide everything that the layers below hold in this folder."""
+        os.setxattr(self._folder(self._split(rel)), OPAQUE, b"y")
+
+    def set_xattr(self, rel: str, name: str, value: bytes) -> None:
+        """An extended attribute; kept under our own name where an ordinary user may not set it (security.capability)."""
+        path = self.path(rel)
+        try:
+            os.setxattr(path, name, value, follow_symlinks=False)
+        except OSError as error:
+            if error.errno not in (errno.EPERM, errno.ENOTSUP):
+                raise
+            if not name.startswith("user."):
+                os.setxattr(path, "user.dockerlab.xattr." + name, value, follow_symlinks=False)
+
+    def set_owner(self, rel: str, uid: int, gid: int) -> None:
+        """Record the owner of an existing path."""
+        self._own(self.path(rel), rel, uid, gid)
+
+    def _own(self, path: str, rel: str, uid: int, gid: int) -> None:
+        if not self.owners.real and not uid and not gid:
+            return
+        if not self.owners.set(path, uid, gid):
+            self.links["/".join(self._split(rel))] = (uid, gid)
+
+    def _finish(self, path: str, rel: str, mode: int | None, uid: int, gid: int, mtime: float | None) -> None:
+        self._own(path, rel, uid, gid)
+        if mode is not None:
+            os.chmod(path, mode & 0o7777)
+        if mtime is not None:
+            ns = int(mtime * 1_000_000_000) if isinstance(mtime, float) else mtime * 1_000_000_000
+            os.utime(path, ns=(ns, ns), follow_symlinks=False)
+
+    def close(self) -> None:
+        """Set the times of folders (writing into them moved them) and write owners.json."""
+        for path, mtime in sorted(self._times.items(), reverse=True):
+            if os.path.isdir(path) and not os.path.islink(path):
+                os.utime(path, (mtime, mtime))
+        if not self.owners.real:
+            write_links(self.root, self.links)
+
+
+def _copy(source: int, target: int) -> int:
+    """Copy a whole file inside the kernel; it shares blocks where the file system can."""
+    total = 0
+    try:
+        while count := os.copy_file_range(source, target, 1 << 30):
+            total += count
+    except OSError as error:
+        if total or error.errno not in (errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EPERM):
+            raise
+    while block := os.read(source, _BLOCK):  # also what copy_file_range can't see: files of /proc and their like
+        total += os.write(target, block)
+    return total
+
+
+def _pump(source: IO[bytes], target: int, size: int | None) -> int:
+    total = 0
+    while size is None or total < size:
+        block = source.read(_BLOCK if size is None else min(_BLOCK, size - total))
+        if not block:
+            if size is not None:
+                raise StoreError(f"an archive ends in the middle of a file ({total} of {size} bytes)")
+            break
+        view = memoryview(block)
+        while view:
+            view = view[os.write(target, view) :]
+        total += len(block)
+    return total
+
+
+def remove_tree(path: Path | str) -> None:
+    """Remove a folder of ours whatever the modes in it; what is not there is no error."""
+
+    def unlock(function: object, name: str, _: object) -> None:
+        parent = os.path.dirname(name)
+        for folder in (parent, name):
+            try:
+                if not os.path.islink(folder) and os.path.isdir(folder):
+                    os.chmod(folder, 0o700)
+            except OSError:
+                pass
+        try:
+            if os.path.isdir(name) and not os.path.islink(name):
+                shutil.rmtree(name, ignore_errors=False) if os.access(name, os.R_OK | os.W_OK | os.X_OK) else None
+            else:
+                os.unlink(name)
+        except FileNotFoundError:
+            pass
+
+    try:
+        if stat.S_ISDIR(os.lstat(path).st_mode):
+            shutil.rmtree(path, onerror=unlock)
+        else:
+            os.unlink(path)
+    except FileNotFoundError:
+        pass

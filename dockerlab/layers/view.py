@@ -1,0 +1,228 @@
+"""Several trees, one above the other, as overlay would show them — read without a mount, so in every isolation.
+
+A name is looked up layer by layer from the top: a whiteout ends the search, an opaque folder ends the merging, a symbolic link is followed inside
+the image and never outside it.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from dockerlab.errors import DockerlabError
+from dockerlab.layers.entry import KINDS, Entry
+from dockerlab.layers.owners import DEVICE, OURS, Links, Owners, is_opaque, is_whiteout, read_links
+
+_HOPS = 40
+
+
+class Node:
+    """A path that exists: `path` is canonical ("/a/b"), `real` where its bytes lie, `layer` the index of that tree (0 is the lowest)."""
+
+    __slots__ = ("_view", "dirs", "layer", "path", "real", "st")
+
+    def __init__(
+        self, view: TreeView, path: str, layer: int, real: str, st: os.stat_result, dirs: tuple[tuple[int, str], ...] = ()
+    ) -> None:
+        self._view, self.path, self.layer, self.real, self.st, self.dirs = view, path, layer, real, st, dirs
+
+    @property
+    def is_dir(self) -> bool:
+        """Whether it is a folder."""
+        return stat.S_ISDIR(self.st.st_mode)
+
+    @property
+    def is_link(self) -> bool:
+        """Whether it is a symbolic link."""
+        return stat.S_ISLNK(self.st.st_mode)
+
+    @property
+    def owner(self) -> tuple[int, int]:
+        """(uid, gid) as the container sees them."""
+        view = self._view
+        return view.owners.get(self.real, self.st, {} if view.owners.real else view.links(self.layer), self.path[1:])
+
+    @property
+    def entry(self) -> Entry:
+        """The path as a tar header would describe it."""
+        return describe(self.real, self.path[1:], self.st, self.owner, self._view.owners)
+
+    def read(self) -> bytes:
+        """The bytes of a regular file."""
+        with open(self.real, "rb") as file:
+            return file.read()
+
+
+def describe(real: str, rel: str, st: os.stat_result, owner: tuple[int, int], owners: Owners) -> Entry:
+    """The entry of one inode of a tree, marks of ours translated back."""
+    kind, mode, device = KINDS[stat.S_IFMT(st.st_mode)], stat.S_IMODE(st.st_mode), (0, 0)
+    xattrs: dict[str, bytes] = {}
+    if kind in ("file", "dir"):
+        for name in os.listxattr(real, follow_symlinks=False):
+            if name == DEVICE:
+                bits, major, minor = os.getxattr(real, name).decode().split(":")
+                kind, mode, device = KINDS[stat.S_IFMT(int(bits, 8))], stat.S_IMODE(st.st_mode), (int(major), int(minor))
+            elif name.startswith("user.dockerlab.xattr."):
+                xattrs[name.removeprefix("user.dockerlab.xattr.")] = os.getxattr(real, name)
+            elif name == "security.capability":
+                xattrs[name] = _capability(os.getxattr(real, name))
+            elif name.startswith("user.") and not name.startswith(OURS):
+                xattrs[name] = os.getxattr(real, name)
+    elif kind in ("char", "block"):
+        device = (os.major(st.st_rdev), os.minor(st.st_rdev))
+    return Entry(
+        rel,
+        kind,
+        mode,
+        *owner,
+        size=st.st_size if kind == "file" else 0,
+        mtime=int(st.st_mtime_ns // 1_000_000_000),
+        link=os.readlink(real) if kind == "symlink" else "",
+        device=device,
+        xattrs=xattrs,
+    )
+
+
+def _capability(value: bytes) -> bytes:
+    """A capability set in a user namespace is stored as version 3 with the namespace's root; in an image it is version 2. (capabilities(7))"""
+    if len(value) == 24 and value[3] == 3:
+        return value[:3] + b"\x02" + value[4:20]
+    return value
+
+
+class TreeView:
+    """The union of layer trees, the lowest first."""
+
+    def __init__(self, trees: Sequence[Path | str]) -> None:
+        self.trees = [str(tree) for tree in trees]
+        self.owners = Owners.here()
+        self._links: dict[int, Links] = {}
+        root = tuple((n, self.trees[n]) for n in reversed(range(len(self.trees))))
+        self._dirs: dict[str, tuple[tuple[int, str], ...]] = {"/": root}
+
+    def links(self, layer: int) -> Links:
+        """owners.json of one tree."""
+        if layer not in self._links:
+            self._links[layer] = read_links(self.trees[layer])
+        return self._links[layer]
+
+    def _step(self, folder: str, dirs: tuple[tuple[int, str], ...], name: str) -> Node | None:
+        """What `name` is in the merged folder."""
+        path = ("" if folder == "/" else folder) + "/" + name
+        found: list[tuple[int, str]] = []
+        first: os.stat_result | None = None
+        for layer, real in dirs:
+            child = os.path.join(real, name)
+            try:
+                st = os.lstat(child)
+            except (FileNotFoundError, NotADirectoryError):
+                continue
+            if is_whiteout(st):
+                break
+            if not stat.S_ISDIR(st.st_mode):
+                if first is None:
+                    return Node(self, path, layer, child, st)
+                break
+            first = first or st
+            found.append((layer, child))
+            if is_opaque(child):
+                break
+        if first is None:
+            return None
+        return Node(self, path, found[0][0], found[0][1], first, tuple(found))
+
+    def root(self) -> Node:
+        """The root folder."""
+        dirs = self._dirs["/"]
+        if not dirs:
+            raise DockerlabError("the image has no layer, so no file")
+        return Node(self, "/", dirs[0][0], dirs[0][1], os.lstat(dirs[0][1]), dirs)
+
+    def _walk_to(self, path: str, follow: bool) -> tuple[str, Node | None]:
+        """(canonical path, node or None): links on the way are followed inside the image; what is missing stays as written."""
+        todo = [part for part in path.split("/") if part and part != "."]
+        here, dirs, node, hops = "/", self._dirs["/"], (self.root() if self.trees else None), 0
+        while todo:
+            name = todo.pop(0)
+            if name == "..":
+                here = os.path.dirname(here)
+                found = self._lookup_plain(here)
+                dirs, node = (found.dirs if found else ()), found
+                continue
+            child = self._step(here, dirs, name) if dirs else None
+            if child is not None and child.is_link and (todo or follow):
+                hops += 1
+                if hops > _HOPS:
+                    raise DockerlabError(f'"{path}": too many levels of symbolic links in the image')
+                target = os.readlink(child.real)
+                if target.startswith("/"):
+                    here, dirs, node = "/", self._dirs["/"], self.root()
+                todo = [part for part in target.split("/") if part and part != "."] + todo
+                continue
+            here = ("" if here == "/" else here) + "/" + name
+            node, dirs = child, (child.dirs if child else ())
+        return here, node
+
+    def _lookup_plain(self, path: str) -> Node | None:
+        node: Node | None = self.root() if self.trees else None
+        for name in [part for part in path.split("/") if part]:
+            node = self._step(node.path, node.dirs, name) if node and node.dirs else None
+            if node is None:
+                return None
+        return node
+
+    def lookup(self, path: str, *, follow: bool = True) -> Node | None:
+        """What stands at this path of the image, or None; `follow` says whether a link at the end is followed."""
+        return self._walk_to(path, follow)[1]
+
+    def resolve(self, path: str, *, last: bool = True) -> str:
+        """The canonical path, links followed inside the image (`last`: also one at the end); what does not exist stays as written.
+
+        Raises DockerlabError where links go round in a circle.
+        """
+        return self._walk_to(path, last)[0]
+
+    def listdir(self, path: str) -> list[str]:
+        """The names in a folder, sorted. NotADirectoryError, FileNotFoundError as os.listdir."""
+        node = self.lookup(path)
+        if node is None:
+            raise FileNotFoundError(path)
+        if not node.is_dir:
+            raise NotADirectoryError(path)
+        return self._names(node)
+
+    def _names(self, node: Node) -> list[str]:
+        seen: dict[str, bool] = {}
+        for _, real in node.dirs:
+            with os.scandir(real) as entries:
+                for entry in entries:
+                    if entry.name not in seen:
+                        seen[entry.name] = (
+                            not is_whiteout(entry.stat(follow_symlinks=False)) if not entry.is_dir(follow_symlinks=False) else True
+                        )
+        return sorted(name for name, shown in seen.items() if shown)
+
+    def read(self, path: str) -> bytes:
+        """The bytes of a file, links followed. FileNotFoundError, IsADirectoryError as open."""
+        node = self.lookup(path)
+        if node is None:
+            raise FileNotFoundError(path)
+        if node.is_dir:
+            raise IsADirectoryError(path)
+        return node.read()
+
+    def walk(self, path: str = "/") -> Iterator[Node]:
+        """The node at `path`, then everything below it: parents first, names sorted, links not followed."""
+        node = self.lookup(path, follow=False)
+        if node is not None:
+            yield from self._below(node)
+
+    def _below(self, node: Node) -> Iterator[Node]:
+        yield node
+        if node.is_dir:
+            for name in self._names(node):
+                child = self._step(node.path, node.dirs, name)
+                if child is not None:
+                    yield from self._below(child)

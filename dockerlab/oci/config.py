@@ -1,0 +1,98 @@
+"""The image configuration: what a container of the image will be like, and how the image came to be. (OCI image specification, config.md)"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from dockerlab.oci.digest import digest_of
+
+
+@dataclass(frozen=True)
+class HistoryEntry:
+    """One line of an image's history. `empty_layer` says that no layer belongs to it."""
+
+    created: str = ""
+    created_by: str = ""
+    comment: str = ""
+    author: str = ""
+    empty_layer: bool = False
+
+    def to_json(self) -> dict[str, Any]:
+        """The entry with Docker's keys; what is empty is left out."""
+        out: dict[str, Any] = {}
+        for key in ("created", "author", "created_by", "comment"):
+            if value := getattr(self, key):
+                out[key] = value
+        if self.empty_layer:
+            out["empty_layer"] = True
+        return out
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> HistoryEntry:
+        """Read an entry; keys we don't know are dropped."""
+        return cls(
+            str(data.get("created") or ""),
+            str(data.get("created_by") or ""),
+            str(data.get("comment") or ""),
+            str(data.get("author") or ""),
+            bool(data.get("empty_layer", False)),
+        )
+
+
+@dataclass(frozen=True)
+class ImageConfig:
+    """An image's configuration. `config` holds Docker's own keys (Env, Cmd, Entrypoint, WorkingDir, User, ExposedPorts, Volumes, Labels,
+    StopSignal, Healthcheck, OnBuild, Shell); `diff_ids` and `history` are oldest first. `extra` keeps foreign keys, so that bytes survive."""
+
+    architecture: str = "amd64"
+    os: str = "linux"
+    created: str = ""
+    author: str = ""
+    config: dict[str, Any] = field(default_factory=dict)
+    diff_ids: tuple[str, ...] = ()
+    history: tuple[HistoryEntry, ...] = ()
+    extra: dict[str, Any] = field(default_factory=dict)
+
+    def to_bytes(self) -> bytes:
+        """The JSON whose digest is the image's ID. The order of keys is fixed, so that equal images have equal IDs."""
+        out: dict[str, Any] = {"architecture": self.architecture}
+        if self.author:
+            out["author"] = self.author
+        out["config"] = self.config
+        if self.created:
+            out["created"] = self.created
+        out["history"] = [entry.to_json() for entry in self.history]
+        out["os"] = self.os
+        out.update(self.extra)
+        out["rootfs"] = {"type": "layers", "diff_ids": list(self.diff_ids)}
+        return json.dumps(out, separators=(",", ":"), ensure_ascii=False).encode()
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> ImageConfig:
+        """Read a configuration. Raises ValueError where it is no JSON object or has no list of layers."""
+        raw = json.loads(data)
+        if not isinstance(raw, dict):
+            raise ValueError("an image configuration is a JSON object")
+        known = {"architecture", "author", "config", "created", "history", "os", "rootfs"}
+        return cls(
+            architecture=str(raw.get("architecture") or "amd64"),
+            os=str(raw.get("os") or "linux"),
+            created=str(raw.get("created") or ""),
+            author=str(raw.get("author") or ""),
+            config=dict(raw.get("config") or {}),
+            diff_ids=tuple((raw.get("rootfs") or {}).get("diff_ids") or ()),
+            history=tuple(HistoryEntry.from_json(entry) for entry in raw.get("history") or ()),
+            extra={key: value for key, value in raw.items() if key not in known},
+        )
+
+    @property
+    def image_id(self) -> str:
+        """The digest of `to_bytes()`."""
+        return digest_of(self.to_bytes())
+
+    def with_history(self, entry: HistoryEntry, diff_id: str | None = None) -> ImageConfig:
+        """The configuration after one more step, with its layer if it made one."""
+        layers = self.diff_ids + ((diff_id,) if diff_id else ())
+        return replace(self, history=(*self.history, entry), diff_ids=layers, created=entry.created or self.created)

@@ -1,0 +1,73 @@
+"""Names of images as docker reads and shows them. (distribution/reference: domain, path, tag, digest; Docker Hub's defaults)"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from dockerlab.errors import InvalidReferenceError
+
+_COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
+_PATH = re.compile(rf"{_COMPONENT}(?:/{_COMPONENT})*\Z")
+_TAG = re.compile(r"[\w][\w.-]{0,127}\Z", re.ASCII)
+_DOMAIN = re.compile(
+    r"(?:[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?(?:\.[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?)*|\[[0-9a-fA-F:]+\])(?::\d+)?\Z"
+)
+_HEX_ID = re.compile(r"[0-9a-f]{64}\Z")
+HUB = "docker.io"
+
+
+@dataclass(frozen=True, order=True)
+class Reference:
+    """`domain/path:tag` or `domain/path@digest`; `tag` is empty only where a digest stands."""
+
+    domain: str
+    path: str
+    tag: str = ""
+    digest: str = ""
+
+    @classmethod
+    def parse(cls, text: str) -> Reference:
+        """Read a name as docker does: `site`, `me/site:1`, `localhost:5000/site`, `site@sha256:…`.
+
+        Raises InvalidReferenceError with docker's words for a text that is no name.
+        """
+        rest, _, digest = text.partition("@")
+        if digest and not re.match(r"sha256:[0-9a-f]{64}\Z", digest):
+            raise InvalidReferenceError(f'invalid reference format: "{text}" has a malformed digest')
+        first, slash, remainder = rest.partition("/")
+        if slash and ("." in first or ":" in first or first == "localhost" or first.lower() != first):
+            domain, rest = first, remainder
+        else:
+            domain = HUB
+        path, _, tag = rest.partition(":")
+        if domain == "index.docker.io":
+            domain = HUB
+        if domain == HUB and "/" not in path:
+            path = "library/" + path
+        short = path.removeprefix("library/") if domain == HUB else path
+        if short != short.lower() and re.match(_PATH, short.lower()):
+            raise InvalidReferenceError(
+                f"invalid reference format: repository name ({path}) must be lowercase", hint=f'write "{short.lower()}"'
+            )
+        if _HEX_ID.match(rest) and not digest:
+            raise InvalidReferenceError(f"invalid repository name ({rest}), cannot specify 64-byte hexadecimal strings")
+        if not _DOMAIN.match(domain) or not _PATH.match(path) or (":" in rest and not _TAG.match(tag)):
+            raise InvalidReferenceError("invalid reference format", hint=f'"{text}" should look like name or name:tag, lower case')
+        return cls(domain, path, tag or ("" if digest else "latest"), digest)
+
+    @property
+    def repository(self) -> str:
+        """The name without tag, as docker shows it: `site`, `me/site`, `localhost:5000/site`."""
+        if self.domain == HUB:
+            return self.path.removeprefix("library/")
+        return f"{self.domain}/{self.path}"
+
+    @property
+    def familiar(self) -> str:
+        """The name as docker shows it: `site:1`."""
+        return self.repository + (f":{self.tag}" if self.tag else "") + (f"@{self.digest}" if self.digest else "")
+
+    def __str__(self) -> str:
+        """The whole name: `docker.io/library/site:1`."""
+        return f"{self.domain}/{self.path}" + (f":{self.tag}" if self.tag else "") + (f"@{self.digest}" if self.digest else "")

@@ -1,0 +1,51 @@
+"""The build cache: what a step would make, by the key of everything that it depends on."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from dockerlab.layers import remove_tree
+from dockerlab.oci.digest import digest_of, hex_of
+from dockerlab.store.files import explained, write_atomically
+
+
+class BuildCache:
+    """Key (any text) to a small JSON object; an object's "layer" (a diff ID) keeps that layer in the store."""
+
+    def __init__(self, home: Path) -> None:
+        self._home, self._root = home, home / "cache"
+
+    def _path(self, key: str) -> Path:
+        return self._root / hex_of(digest_of(key.encode()))
+
+    def get(self, key: str) -> dict[str, Any] | None:
+        """What was put under this key, or None; a damaged record counts as none."""
+        try:
+            value = json.loads(self._path(key).read_bytes())
+        except (FileNotFoundError, ValueError):
+            return None
+        return value if isinstance(value, dict) else None
+
+    def put(self, key: str, value: dict[str, Any]) -> None:
+        """Remember; what was there before is replaced."""
+        with explained(self._home):
+            write_atomically(self._path(key), json.dumps(value).encode())
+
+    def values(self) -> list[dict[str, Any]]:
+        """Every record."""
+        out = []
+        for path in self._root.iterdir():
+            try:
+                value = json.loads(path.read_bytes())
+            except (OSError, ValueError):
+                continue
+            if isinstance(value, dict):
+                out.append(value)
+        return out
+
+    def clear(self) -> None:
+        """Forget everything (`builder prune -af`)."""
+        for path in list(self._root.iterdir()):
+            remove_tree(path)

@@ -1,0 +1,101 @@
+"""Writing files so that nobody ever sees half of one, and saying kindly why that did not work."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from dockerlab.errors import StoreError
+
+_WHY = {
+    errno.ENOSPC: (
+        "there is no space left on its disk",
+        "remove what you don't need (`dockerlab rmi`, `dockerlab builder prune -af`), or move the store: DOCKERLAB_HOME=/a/larger/folder",
+    ),
+    errno.EDQUOT: (
+        "your disk quota is used up",
+        "remove what you don't need (`dockerlab rmi`, `dockerlab builder prune -af`), or move the store: DOCKERLAB_HOME=/a/larger/folder",
+    ),
+    errno.EROFS: (
+        "its file system is read-only",
+        "set DOCKERLAB_HOME to a folder that you may write, for example DOCKERLAB_HOME=/tmp/dockerlab",
+    ),
+    errno.EACCES: (
+        "you may not write there",
+        "set DOCKERLAB_HOME to a folder that you may write, for example DOCKERLAB_HOME=/tmp/dockerlab",
+    ),
+    errno.EPERM: (
+        "you may not write there",
+        "set DOCKERLAB_HOME to a folder that you may write, for example DOCKERLAB_HOME=/tmp/dockerlab",
+    ),
+}
+
+
+@contextmanager
+def explained(home: Path | str) -> Iterator[None]:
+    """Turn the errors of a disk that is full, read-only or somebody else's into one sentence about the store."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _WHY:
+            raise
+        why, remedy = _WHY[error.errno]
+        raise StoreError(f"the store at {home} can't be written: {why} ({error.filename or home})", hint=remedy) from error
+
+
+def write_atomically(path: Path | str, data: bytes, *, durable: bool = False) -> None:
+    """Replace `path` by these bytes in one step; `durable` survives a power cut, for what nothing else could tell again."""
+    aside = f"{path}.{secrets.token_hex(4)}~"
+    try:
+        with open(aside, "wb") as file:
+            file.write(data)
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
+        os.replace(aside, path)
+    except BaseException:
+        try:
+            os.unlink(aside)
+        except OSError:
+            pass
+        raise
+
+
+class Lock:
+    """A flock on a file: the kernel lets go of it however its holder ends."""
+
+    def __init__(self, path: Path | str, *, exclusive: bool = True, wait: bool = True) -> None:
+        """Take the lock. BlockingIOError if `wait` is false and somebody else holds it."""
+        self.path = str(path)
+        self.fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(self.fd, (fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH) | (0 if wait else fcntl.LOCK_NB))
+        except BaseException:
+            os.close(self.fd)
+            raise
+
+    def release(self) -> None:
+        """Let go; a second time is no error."""
+        if self.fd >= 0:
+            os.close(self.fd)
+            self.fd = -1
+
+    def __enter__(self) -> Lock:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
+
+
+def boot_id() -> str:
+    """What is new with every boot of the machine: what was not written to disk before it may be lost."""
+    try:
+        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
+            return file.read().strip()
+    except OSError:
+        return ""

@@ -1,0 +1,139 @@
+"""Images and their names: an image is its configuration, named by the digest of its bytes; a name points to one image."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote, unquote
+
+from dockerlab.errors import ConflictError, DockerlabError, InvalidReferenceError, NotFoundError
+from dockerlab.oci import ImageConfig, Reference
+from dockerlab.oci.digest import digest_of, hex_of, is_digest
+from dockerlab.store.files import explained, write_atomically
+
+_PREFIX = re.compile(r"(?:sha256:)?([0-9a-f]{1,64})\Z")
+
+
+@dataclass(frozen=True)
+class Image:
+    """An image: its ID and its configuration."""
+
+    id: str
+    config: ImageConfig
+
+
+class ImageStore:
+    """The images of a store."""
+
+    def __init__(self, home: Path) -> None:
+        self._home, self._marks, self._names, self._blobs = home, home / "images", home / "names", home / "blobs" / "sha256"
+
+    def add(self, config: ImageConfig, raw: bytes | None = None) -> Image:
+        """Keep a configuration (`raw`: its bytes as they came, so that the ID survives); its layers must be in the store already."""
+        data = raw if raw is not None else config.to_bytes()
+        identifier = digest_of(data)
+        with explained(self._home):
+            if not (self._blobs / hex_of(identifier)).exists():
+                write_atomically(self._blobs / hex_of(identifier), data, durable=True)
+            mark = self._marks / hex_of(identifier)
+            if not mark.exists():
+                mark.touch()
+        return Image(identifier, config)
+
+    def get(self, identifier: str) -> Image:
+        """The image of this whole ID. NotFoundError if it is not here."""
+        if not is_digest(identifier) or not (self._marks / hex_of(identifier)).exists():
+            raise NotFoundError(f"No such image: {identifier}")
+        return Image(identifier, ImageConfig.from_bytes(self.raw(identifier)))
+
+    def raw(self, identifier: str) -> bytes:
+        """The bytes of the configuration. DockerlabError if they are not what the ID says."""
+        data = (self._blobs / hex_of(identifier)).read_bytes()
+        if digest_of(data) != identifier:
+            raise DockerlabError(f"the configuration of image {identifier} was damaged", hint="remove the image and build or load it again")
+        return data
+
+    def added_at(self, identifier: str) -> float:
+        """When the image came into this store, in seconds since 1970."""
+        return (self._marks / hex_of(identifier)).stat().st_mtime
+
+    def all(self) -> list[Image]:
+        """All images, those that have no name too; newest first as docker lists them."""
+        found = [self.get("sha256:" + mark.name) for mark in self._marks.iterdir() if len(mark.name) == 64]
+        return sorted(found, key=lambda image: (image.config.created, image.id), reverse=True)
+
+    def remove(self, identifier: str) -> None:
+        """Forget an image that has no name any more; its layers stay until the store is swept."""
+        (self._marks / hex_of(identifier)).unlink(missing_ok=True)
+
+    # --- names
+
+    def _name_file(self, reference: Reference) -> Path:
+        return self._names / quote(str(reference), safe="")
+
+    def tag(self, identifier: str, reference: Reference) -> str | None:
+        """Let the name point to this image; the ID it pointed to before, if another."""
+        self.get(identifier)
+        before = self.named(reference)
+        with explained(self._home):
+            write_atomically(self._name_file(reference), identifier.encode(), durable=True)
+        return before if before != identifier else None
+
+    def untag(self, reference: Reference) -> None:
+        """Remove a name. NotFoundError if there is none."""
+        try:
+            self._name_file(reference).unlink()
+        except FileNotFoundError:
+            raise NotFoundError(f"No such image: {reference.familiar}") from None
+
+    def named(self, reference: Reference) -> str | None:
+        """The ID of the image of this very name, or None."""
+        try:
+            return self._name_file(reference).read_text(encoding="ascii")
+        except FileNotFoundError:
+            return None
+
+    def all_names(self) -> dict[str, list[Reference]]:
+        """Every name, by image ID, sorted."""
+        out: dict[str, list[Reference]] = {}
+        for file in os.listdir(self._names):
+            if file.endswith("~"):
+                continue
+            try:
+                reference = Reference.parse(unquote(file))
+                identifier = (self._names / file).read_text(encoding="ascii")
+            except (InvalidReferenceError, FileNotFoundError):
+                continue
+            out.setdefault(identifier, []).append(reference)
+        return {identifier: sorted(names) for identifier, names in out.items()}
+
+    def names(self, identifier: str) -> list[Reference]:
+        """The names of one image, sorted."""
+        return self.all_names().get(identifier, [])
+
+    def find(self, text: str) -> Image:
+        """The image that a user means: a name, an ID or an unambiguous beginning of one.
+
+        NotFoundError in docker's words if there is none, ConflictError if several IDs begin so.
+        """
+        try:
+            if identifier := self.named(Reference.parse(text)):
+                return self.get(identifier)
+        except InvalidReferenceError:
+            if not _PREFIX.match(text):
+                raise
+        if match := _PREFIX.match(text):
+            found = [name for name in os.listdir(self._marks) if name.startswith(match.group(1))]
+            if len(found) > 1:
+                raise ConflictError(f'"{text}" begins the ID of {len(found)} images', hint="write more of the ID")
+            if found:
+                return self.get("sha256:" + found[0])
+        raise NotFoundError(f"No such image: {self._full(text)}")
+
+    def _full(self, text: str) -> str:
+        try:
+            return Reference.parse(text).familiar
+        except InvalidReferenceError:
+            return text

@@ -1,0 +1,144 @@
+"""Layers on disk: the extracted tree is the truth of a layer that was made here; one that came from outside keeps its tar beside it.
+
+A power cut can lose files that a finished layer.json promises. Making each of 10,000 files durable would cost more than building them, so a layer
+remembers the boot that made it: after another boot its first use reads it through once and compares the digest.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from dockerlab.errors import NotFoundError, StoreError
+from dockerlab.layers import Tree, read_tar, remove_tree, write_layer
+from dockerlab.oci.digest import hex_of
+from dockerlab.store.files import boot_id, explained, write_atomically
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A layer in the store; `size` counts the bytes of its regular files, as `docker history` does."""
+
+    diff_id: str
+    path: Path
+    size: int
+
+    @property
+    def tree(self) -> Path:
+        """The change set in overlay's upper format."""
+        return self.path / "tree"
+
+
+class LayerStore:
+    """The layers of a store, by diff ID."""
+
+    def __init__(self, home: Path) -> None:
+        self._home, self._root = home, home / "layers"
+        self._known: dict[str, Layer] = {}
+
+    def _path(self, diff_id: str) -> Path:
+        return self._root / hex_of(diff_id)
+
+    def has(self, diff_id: str) -> bool:
+        """Whether the layer is here and whole."""
+        return (self._path(diff_id) / "layer.json").exists()
+
+    def get(self, diff_id: str) -> Layer:
+        """The layer of this diff ID. NotFoundError if it is not here, StoreError if it was damaged."""
+        if (known := self._known.get(diff_id)) is not None and known.path.exists():
+            return known
+        path = self._path(diff_id)
+        try:
+            record = json.loads((path / "layer.json").read_bytes())
+        except FileNotFoundError:
+            raise NotFoundError(f"the store has no layer {diff_id}") from None
+        if record["boot"] != boot_id():
+            if write_layer(path / "tree").diff_id != record["canonical"]:
+                remove_tree(path)
+                raise StoreError(
+                    f"layer {diff_id} was damaged, probably when the machine went down",
+                    hint="it was removed: build or load the image again",
+                )
+            write_atomically(path / "layer.json", json.dumps({**record, "boot": boot_id()}).encode())
+        layer = Layer(diff_id, path, int(record["size"]))
+        self._known[diff_id] = layer
+        return layer
+
+    def all(self) -> list[str]:
+        """The diff IDs of all layers."""
+        return sorted("sha256:" + path.name for path in self._root.iterdir() if (path / "layer.json").exists())
+
+    def seal(self, folder: Path) -> Layer:
+        """Make `folder` (its tree/ and owners.json, on the store's file system) a layer; the folder is consumed."""
+        with explained(self._home):
+            summary = write_layer(folder / "tree")
+            return self._place(folder, summary.diff_id, summary.diff_id, summary.size, summary.entries)
+
+    def add_tar(self, source: IO[bytes] | Any, folder: Path, expect: str = "") -> Layer:
+        """Take in an uncompressed layer tar, through the empty `folder`. StoreError if its digest is not `expect`."""
+        with explained(self._home):
+            kept = folder / "layer.tar"
+            digest = hashlib.sha256()
+            with open(kept, "wb") as out:
+                while block := source.read(1 << 20):
+                    digest.update(block)
+                    out.write(block)
+            diff_id = "sha256:" + digest.hexdigest()
+            if expect and diff_id != expect:
+                raise StoreError(
+                    f"a layer's content has the digest {diff_id}, but the image says {expect}",
+                    hint="the archive is damaged or was tampered with; nothing of it was kept",
+                )
+            if self.has(diff_id):
+                return self.get(diff_id)
+            tree = Tree(folder / "tree")
+            with open(kept, "rb") as again:
+                entries = read_tar(again, tree)
+            tree.close()
+            summary = write_layer(folder / "tree")
+            if summary.diff_id == diff_id:
+                os.unlink(kept)  # our own writer makes these very bytes again
+            return self._place(folder, diff_id, summary.diff_id, summary.size, entries)
+
+    def _place(self, folder: Path, diff_id: str, canonical: str, size: int, entries: int) -> Layer:
+        target = self._path(diff_id)
+        if not self.has(diff_id):
+            record = {"diff_id": diff_id, "canonical": canonical, "size": size, "entries": entries, "boot": boot_id()}
+            (folder / "layer.json").write_text(json.dumps(record))
+            for name in os.listdir(folder):
+                if name not in ("tree", "owners.json", "layer.json", "layer.tar"):
+                    remove_tree(folder / name)
+            os.chmod(folder, 0o755)
+            if target.exists() and not (target / "layer.json").exists():
+                remove_tree(target)
+            try:
+                os.rename(folder, target)
+            except OSError:
+                if not self.has(diff_id):  # another process may have placed the same layer first
+                    raise
+        return self.get(diff_id)
+
+    def open_tar(self, layer: Layer, out: Any) -> None:
+        """Write the layer's tar: the bytes whose digest is the diff ID."""
+        kept = layer.path / "layer.tar"
+        if kept.exists():
+            with open(kept, "rb") as source:
+                while block := source.read(1 << 20):
+                    out.write(block)
+            return
+        if write_layer(layer.tree, out).diff_id != layer.diff_id:
+            raise StoreError(
+                f"layer {layer.diff_id} no longer has the content that it was named after",
+                hint="something wrote into the store; remove the image and build it again",
+            )
+
+    def remove(self, diff_id: str) -> None:
+        """Take the layer away; first its name, so that nobody finds half of it."""
+        path = self._path(diff_id)
+        self._known.pop(diff_id, None)
+        (path / "layer.json").unlink(missing_ok=True)
+        remove_tree(path)
