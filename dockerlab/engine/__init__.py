@@ -1,0 +1,18 @@
+"""The one face that everything above speaks to, in the nouns and fields of Docker's Engine API.
+
+`Engine` is the protocol, `EmbeddedEngine` keeps it with the rooms below: no daemon, no root. Answers about images and containers are Docker's own JSON
+(`Id`, `Config`, `RootFS`, `State` …), so that whoever knows `docker inspect` knows them, and one day a socket can serve them.
+
+    engine.create(ContainerSpec("busybox", ("echo", "hi"))) → ID → engine.start(ID, stdout=1) → engine.wait(ID) → 0
+"""
+
+from dockerlab.engine.protocol import BuildOptions, ContainerSpec, Engine, PortBinding, Streams
+
+__all__ = ["BuildOptions", "ContainerSpec", "Engine", "PortBinding", "Streams", "open_engine"]
+
+
+def open_engine() -> Engine:
+    """The engine of this process: the embedded one, on the store that DOCKERLAB_HOME names."""
+    from dockerlab.engine.embedded import EmbeddedEngine
+
+    return EmbeddedEngine()

@@ -14,6 +14,7 @@ from dockerlab.layers.entry import Change, Entry, LayerSummary
 from dockerlab.layers.owners import Owners
 from dockerlab.layers.reader import read_tar
 from dockerlab.layers.tree import Tree, remove_tree
+from dockerlab.layers.users import User, find_group, find_user
 from dockerlab.layers.view import Node, TreeView
 from dockerlab.layers.writer import tree_entries, write_entries, write_layer
 
@@ -25,7 +26,10 @@ __all__ = [
     "Owners",
     "Tree",
     "TreeView",
+    "User",
     "changes",
+    "find_group",
+    "find_user",
     "read_tar",
     "remove_tree",
     "tree_entries",

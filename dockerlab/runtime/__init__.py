@@ -1,0 +1,63 @@
+"""From a root file system to a process.
+
+The walk of a RUN: the builder makes a `BoxSpec` (a root file system and a process) and calls `Runtime.run`. The request goes to the helper
+(`helper/`), a bare interpreter started once, which forks a keeper. The keeper unshares namespaces, mounts the overlay, and forks process
+1, which moves into the new root and becomes the program. Output comes back through pipes, the exit code through the run's own channel;
+when the channel closes, the keeper kills what is left.
+
+A container walks the same way by `Runtime.start`, but its keeper has a folder: it holds the lock there for as long as it lives, writes
+the state, the log and the exit code, and goes on when the one who asked is gone. `container` reads that folder, from any process.
+
+Where this machine gives us one ID only, `helper/supervisor/` does what the kernel would do with owners and users. `capabilities` finds
+out what the machine gives. Nothing here knows images, layers' digests or Dockerfiles.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from dockerlab.runtime.capabilities import Capabilities, Capability
+    from dockerlab.runtime.container import ContainerDirectory, ContainerState, LogLine, ProcessRow
+    from dockerlab.runtime.runtime import Control, Runtime, StartedContainer
+    from dockerlab.runtime.spec import BoxSpec, Mount, Port, ProcessSpec
+
+_HOMES = {
+    "Capabilities": "capabilities",
+    "Capability": "capabilities",
+    "ContainerDirectory": "container",
+    "ContainerState": "container",
+    "LogLine": "container",
+    "ProcessRow": "container",
+    "Control": "runtime",
+    "Runtime": "runtime",
+    "StartedContainer": "runtime",
+    "BoxSpec": "spec",
+    "Mount": "spec",
+    "Port": "spec",
+    "ProcessSpec": "spec",
+}
+
+__all__ = [
+    "BoxSpec",
+    "Capabilities",
+    "Capability",
+    "ContainerDirectory",
+    "ContainerState",
+    "Control",
+    "LogLine",
+    "Mount",
+    "Port",
+    "ProcessRow",
+    "ProcessSpec",
+    "Runtime",
+    "StartedContainer",
+]
+
+
+def __getattr__(name: str) -> object:
+    """Import a public name when it is first asked for: the helper imports this package too, and must start in milliseconds."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -30,8 +30,11 @@ class ImageStore:
     def __init__(self, home: Path) -> None:
         self._home, self._marks, self._names, self._blobs = home, home / "images", home / "names", home / "blobs" / "sha256"
 
-    def add(self, config: ImageConfig, raw: bytes | None = None) -> Image:
-        """Keep a configuration (`raw`: its bytes as they came, so that the ID survives); its layers must be in the store already."""
+    def add(self, config: ImageConfig, raw: bytes | None = None, *, parent: str = "") -> Image:
+        """Keep a configuration (`raw`: its bytes as they came, so that the ID survives); its layers must be in the store already.
+
+        `parent` is the image that a commit began with, as docker remembers it; a build has none.
+        """
         data = raw if raw is not None else config.to_bytes()
         identifier = digest_of(data)
         with explained(self._home):
@@ -39,7 +42,7 @@ class ImageStore:
                 write_atomically(self._blobs / hex_of(identifier), data, durable=True)
             mark = self._marks / hex_of(identifier)
             if not mark.exists():
-                mark.touch()
+                write_atomically(mark, parent.encode())
         return Image(identifier, config)
 
     def get(self, identifier: str) -> Image:
@@ -54,6 +57,13 @@ class ImageStore:
         if digest_of(data) != identifier:
             raise DockerlabError(f"the configuration of image {identifier} was damaged", hint="remove the image and build or load it again")
         return data
+
+    def parent(self, identifier: str) -> str:
+        """The ID of the image that this one was committed from, or ""; it may be gone."""
+        try:
+            return (self._marks / hex_of(identifier)).read_text(encoding="ascii")
+        except FileNotFoundError:
+            return ""
 
     def added_at(self, identifier: str) -> float:
         """When the image came into this store, in seconds since 1970."""

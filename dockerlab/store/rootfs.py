@@ -1,4 +1,4 @@
-"""The root file system of a container or a build step, as the runtime mounts it."""
+"""Where the parts of a root file system lie: what the store prepares and the runtime mounts."""
 
 from __future__ import annotations
 
@@ -7,8 +7,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class RootFs:
-    """Folders of one overlay: `lowers` are layer trees, the topmost first; `upper` takes the changes, `work` is overlay's own, `merged` the mount
-    point. Owners that no xattr can hold stand in owners.json beside `upper` and beside each lower."""
+    """The folders of one overlay mount, as absolute paths.
+
+    `lowers` are the layers' trees, the topmost first; `upper` takes the changes, `work` is overlay's own, `merged` is the mount point.
+    Beside each lower and beside `upper` may lie an `owners.json` (see the package's README).
+    """
 
     lowers: tuple[str, ...]
     upper: str

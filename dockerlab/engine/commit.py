@@ -1,0 +1,84 @@
+"""`docker commit`: the container's writable layer becomes one more read-only layer of a new image; and `-c`, which changes only the configuration."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from dockerlab.engine.records import Record
+from dockerlab.engine.timestamps import rfc3339
+from dockerlab.layers import TreeView
+from dockerlab.oci import HistoryEntry, ImageConfig
+from dockerlab.store import Image, Layer, Store
+
+Json = dict[str, Any]
+_KEPT = ("User", "ExposedPorts", "Env", "Cmd", "Healthcheck", "ArgsEscaped", "Volumes", "WorkingDir", "Entrypoint", "OnBuild", "Labels", "StopSignal", "Shell")
+
+
+def copy_change_set(upper: Path, target: Path) -> None:
+    """A container's change set, copied: the container goes on writing into its own."""
+    # cp keeps hard links, xattrs, owners and times, and shares blocks where the file system can; nothing in Python does all of that
+    import subprocess
+
+    subprocess.run(["cp", "-a", "--reflink=auto", "--", str(upper), str(target)], check=True, capture_output=True)
+
+
+def seal_upper(store: Store, folder: Path) -> Layer:
+    """The writable layer of the container in `folder`, as a layer of the store. Sockets are left out, as docker does."""
+    with store.tmp() as scratch:
+        copy_change_set(folder / "diff", scratch / "tree")
+        if (folder / "owners.json").exists():
+            shutil.copy2(folder / "owners.json", scratch / "owners.json")
+        return store.layers.seal(scratch)
+
+
+def committed_config(record: Record, changes: Iterable[str]) -> Json:
+    """The new image's Config: all that was said for this one run has become part of it, except the host name."""
+    config = {key: record.config[key] for key in _KEPT if record.config.get(key)}
+    volumes = dict(config.get("Volumes") or {})
+    for mount in record.mounts:
+        if mount["Type"] == "volume" and mount.get("Mode") == "" and mount["Destination"] not in volumes:
+            volumes[mount["Destination"]] = {}
+    if volumes:
+        config["Volumes"] = volumes
+    return apply_changes(config, changes)
+
+
+def apply_changes(config: Json, changes: Iterable[str]) -> Json:
+    """`--change`: Dockerfile instructions that only change the configuration. DockerlabError in docker's words for any other."""
+    from dockerlab.build import apply_change
+
+    for text in changes:
+        config = apply_change(config, text)
+    return config
+
+
+def commit(store: Store, record: Record, folder: Path, image: Image, *, message: str, author: str, changes: Iterable[str]) -> Image:
+    """Make the image; one layer and one line of history above those of `image`."""
+    config = committed_config(record, changes)
+    with store.using():
+        layer = seal_upper(store, folder)
+        now = rfc3339()
+        entry = HistoryEntry(created=now, created_by=" ".join([record.path, *record.args]), comment=message, author=author)
+        base = image.config
+        whole = ImageConfig(
+            architecture=base.architecture,
+            os=base.os,
+            author=author,
+            created=now,
+            config=config,
+            diff_ids=base.diff_ids,
+            history=base.history,
+        ).with_history(entry, layer.diff_id)
+        return store.images.add(whole, parent=image.id)
+
+
+def view_of(store: Store, record: Record, folder: Path) -> TreeView:
+    """The container's file system as it is now, read without a mount."""
+    trees = [store.layers.get(diff_id).tree for diff_id in record.layers]
+    upper = folder / "diff"
+    return TreeView([*trees, upper] if upper.exists() else trees)
+
+

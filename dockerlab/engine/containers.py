@@ -1,0 +1,309 @@
+"""Containers from their creation to their removal; the process itself is the runtime's."""
+
+from __future__ import annotations
+
+import signal as signals
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from dockerlab.engine import commit as committing
+from dockerlab.engine.create import new_record
+from dockerlab.engine.images import Images
+from dockerlab.engine.inspect import container_json, state_json
+from dockerlab.engine.names import check_name, made_up_name
+from dockerlab.engine.protocol import ContainerSpec, Streams
+from dockerlab.engine.records import Record, Records
+from dockerlab.engine.volumes import Volumes
+from dockerlab.errors import ConflictError, ContainerStartError, DockerlabError, UsageError
+from dockerlab.layers import TreeView, changes, find_user
+from dockerlab.runtime import BoxSpec, Mount, Port, ProcessSpec, Runtime
+from dockerlab.runtime import container as processes
+from dockerlab.store import Store
+from dockerlab.store.snapshots import rootfs_at
+
+Json = dict[str, Any]
+
+
+class Containers:
+    """The containers of a store."""
+
+    def __init__(self, store: Store, records: Records, images: Images, volumes: Volumes, runtime: Callable[[], Runtime]) -> None:
+        self._store, self._records, self._images, self._volumes, self._runtime = store, records, images, volumes, runtime
+
+    # --- making and telling
+
+    def create(self, spec: ContainerSpec) -> str:
+        """`docker create`; nothing is left behind if it fails."""
+        with self._store.using():
+            image = self._images.local(spec.image) if spec.pull == "never" else self._images.find(spec.image)
+            name = check_name(spec.name) if spec.name else ""
+            record = new_record(spec, image, name)
+            trees = [self._store.layers.get(diff_id).tree for diff_id in record.layers]
+            view = TreeView(trees)
+            name = self._claim(name, record.id)
+            try:
+                mounts = self._volumes.mounts(record, spec.binds, view)
+                record = Record(**{**record.__dict__, "name": name, "mounts": mounts})
+                folder = self._records.folder(record)
+                folder.mkdir()
+                rootfs_at(folder, self._store.layers_of(image.config))
+                self._match_root(folder, trees)
+                self._records.write(record)
+            except BaseException:
+                self._records.remove(Record(**{**record.__dict__, "name": name}))
+                raise
+        return record.id
+
+    def _claim(self, name: str, identifier: str) -> str:
+        if name:
+            self._records.claim_name(name, identifier)
+            return name
+        while True:
+            made_up = made_up_name()
+            try:
+                self._records.claim_name(made_up, identifier)
+                return made_up
+            except ConflictError:
+                continue
+
+    def _match_root(self, folder: Path, trees: list[Path]) -> None:
+        if trees:
+            (folder / "diff").chmod(trees[-1].stat().st_mode & 0o7777)
+
+    def state(self, record: Record) -> Json:
+        """Docker's State, as it is now."""
+        folder = self._records.folder(record)
+        now = processes.state(folder)
+        return state_json(
+            now.status, pid=now.pid, exit_code=now.exit_code, error=now.error, started=now.started_at, finished=now.finished_at, oom=now.oom
+        )
+
+    def inspect(self, record: Record) -> Json:
+        """`docker container inspect`."""
+        folder = self._records.folder(record)
+        trees = [str(self._store.layers.get(diff_id).tree) for diff_id in record.layers]
+        state = self.state(record)
+        ports: Json = {}
+        if state["Running"]:
+            ports = {port: None for port in record.config.get("ExposedPorts") or {}}
+            for bound in processes.state(folder).ports:
+                key = f"{bound.container_port}/{bound.protocol}"
+                ports[key] = [*(ports.get(key) or []), {"HostIp": bound.host_ip, "HostPort": str(bound.host_port)}]
+        return container_json(record, state, str(folder), trees, ports)
+
+    def running(self, record: Record) -> bool:
+        """Whether its process lives."""
+        return processes.state(self._records.folder(record)).status in ("running", "paused")
+
+    def view(self, record: Record) -> TreeView:
+        """Its file system as it is now."""
+        return committing.view_of(self._store, record, self._records.folder(record))
+
+    # --- running
+
+    def _box(self, record: Record) -> BoxSpec:
+        config, host = record.config, record.host
+        folder = self._records.folder(record)
+        user = find_user(self.view(record), config["User"])
+        env = list(config["Env"] or [])
+        names = {pair.partition("=")[0] for pair in env}
+        if "PATH" not in names:
+            env.insert(0, "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
+        env.append(f"HOSTNAME={config['Hostname']}")
+        if config["Tty"] and "TERM" not in names:
+            env.append("TERM=xterm")
+        if "HOME" not in names:
+            env.append(f"HOME={user.home}")
+        mounts = [Mount(mount["Source"], mount["Destination"], not mount["RW"], "bind") for mount in record.mounts]
+        mounts += [Mount("", path, False, "tmpfs") for path in host.get("Tmpfs") or {}]
+        network = {"host": "host", "none": "none"}.get(host["NetworkMode"], "private")
+        layers = [self._store.layers.get(diff_id) for diff_id in record.layers]
+        return BoxSpec(
+            rootfs=rootfs_at(folder, layers),
+            process=ProcessSpec(
+                args=(record.path, *record.args),
+                env=tuple(env),
+                cwd=config["WorkingDir"] or "/",
+                uid=user.uid,
+                gid=user.gid,
+                groups=user.groups,
+                terminal=config["Tty"],
+                open_stdin=config["OpenStdin"],
+            ),
+            hostname=config["Hostname"],
+            network=network,
+            ports=tuple(self._ports(record)) if network == "private" else (),
+            mounts=tuple(mounts),
+            readonly=host["ReadonlyRootfs"],
+            init=bool(host.get("Init")),
+        )
+
+    def _ports(self, record: Record) -> Iterator[Port]:
+        bound = set()
+        for key, wanted in (record.host["PortBindings"] or {}).items():
+            number, _, protocol = key.partition("/")
+            for one in wanted:
+                bound.add(key)
+                yield Port(one["HostIp"], int(one["HostPort"] or 0), int(number), protocol)
+        if record.host["PublishAllPorts"]:
+            for key in record.config.get("ExposedPorts") or {}:
+                if key not in bound:
+                    number, _, protocol = key.partition("/")
+                    yield Port("", 0, int(number), protocol)
+
+    def start(self, record: Record, streams: Streams | None = None) -> None:
+        """Start its process. ContainerStartError (125, 126, 127) leaves the container as created, with the message in its state."""
+        if self.running(record):
+            return
+        folder = self._records.folder(record)
+        attached = streams or Streams()
+        try:
+            self._runtime().start(folder, self._box(record), stdin=attached.stdin, stdout=attached.stdout, stderr=attached.stderr)
+        except ContainerStartError as error:
+            processes.note_failure(folder, error.exit_code, error.message)
+            raise
+
+    def wait(self, record: Record) -> int:
+        """Its exit code, once it has ended; a container that never ran answers 0."""
+        code = processes.wait(self._records.folder(record))
+        return code
+
+    def stop(self, record: Record, timeout: int | None = None) -> None:
+        """The stop signal, then KILL."""
+        if timeout is None:
+            timeout = int(record.config.get("StopTimeout") or 10)
+        processes.stop(self._records.folder(record), signal_number(record.config.get("StopSignal") or "TERM"), None if timeout < 0 else timeout)
+
+    def kill(self, record: Record, signal: str) -> None:
+        """A signal to process 1. ConflictError if it does not run."""
+        if not self.running(record):
+            raise ConflictError(f"cannot kill container: {record.name}: container {record.id} is not running")
+        processes.kill(self._records.folder(record), signal_number(signal))
+
+    def pause(self, record: Record) -> None:
+        """Hold every process still."""
+        self._needs_running(record)
+        processes.pause(self._records.folder(record))
+
+    def unpause(self, record: Record) -> None:
+        """Let them go on."""
+        processes.unpause(self._records.folder(record))
+
+    def _needs_running(self, record: Record) -> None:
+        status = processes.state(self._records.folder(record)).status
+        if status == "paused":
+            raise ConflictError(f"Container {record.name} is paused, unpause the container before exec", hint=f"dockerlab unpause {record.name}")
+        if status != "running":
+            raise ConflictError(f"container {record.id} is not running", hint=f"dockerlab start {record.name}")
+
+    def exec(
+        self,
+        record: Record,
+        command: tuple[str, ...],
+        streams: Streams,
+        *,
+        env: tuple[str, ...] = (),
+        workdir: str | None = None,
+        user: str | None = None,
+        tty: bool = False,
+        detach: bool = False,
+    ) -> int:
+        """Another process in it. ContainerStartError if that can't start."""
+        self._needs_running(record)
+        if workdir is not None and not workdir.startswith("/"):
+            raise ContainerStartError("OCI runtime exec failed: exec failed: Cwd must be an absolute path", exit_code=128)
+        who = find_user(self.view(record), record.config["User"] if user is None else user)
+        own = dict.fromkeys(pair.partition("=")[0] for pair in env)
+        whole = [pair for pair in record.config["Env"] or [] if pair.partition("=")[0] not in own] + list(env)
+        names = {pair.partition("=")[0] for pair in whole}
+        whole += [pair for pair in (f"HOSTNAME={record.config['Hostname']}", f"HOME={who.home}") if pair.partition("=")[0] not in names]
+        if tty and "TERM" not in names:
+            whole.append("TERM=xterm")
+        process = ProcessSpec(
+            args=command,
+            env=tuple(whole),
+            cwd=workdir if workdir is not None else record.config["WorkingDir"] or "/",
+            uid=who.uid,
+            gid=who.gid,
+            groups=who.groups,
+            terminal=tty,
+        )
+        return self._runtime().exec(
+            self._records.folder(record), process, stdin=streams.stdin, stdout=streams.stdout, stderr=streams.stderr, detach=detach
+        )
+
+    def logs(self, record: Record, *, follow: bool = False, tail: int | None = None) -> Iterator[tuple[float, str, bytes]]:
+        """What it printed."""
+        return processes.logs(self._records.folder(record), follow=follow, tail=tail)
+
+    # --- changing and ending
+
+    def remove(self, record: Record, *, force: bool = False, volumes: bool = False) -> None:
+        """`docker rm`; `volumes` takes those without a name along, as --rm does."""
+        folder = self._records.folder(record)
+        if self.running(record):
+            if not force:
+                raise ConflictError(
+                    f"cannot remove container {record.name}: container is running: stop the container before removing or force remove",
+                    hint=f"dockerlab stop {record.name}, or dockerlab rm -f {record.name}",
+                )
+            if processes.state(folder).status == "paused":
+                processes.unpause(folder)
+            processes.kill(folder, signals.SIGKILL)
+            processes.wait(folder)
+        self._records.remove(record)
+        if volumes:
+            for mount in record.mounts:
+                if mount["Type"] == "volume" and self._volumes.is_anonymous(mount["Name"]):
+                    self._volumes.remove(mount["Name"])
+
+    def rename(self, record: Record, name: str) -> None:
+        """Another name. ConflictError in docker's words."""
+        if not name:
+            raise UsageError("Neither old nor new names may be empty", exit_code=1)
+        if name == record.name:
+            raise ConflictError("Renaming a container with the same name as its current name")
+        self._records.rename(record, check_name(name))
+
+    def commit(self, record: Record, *, message: str, author: str, changes_: tuple[str, ...]) -> str:
+        """The new image's ID."""
+        image = self._image_of(record)
+        return committing.commit(
+            self._store, record, self._records.folder(record), image, message=message, author=author, changes=changes_
+        ).id
+
+    def _image_of(self, record: Record) -> Any:
+        from dockerlab.errors import NotFoundError
+        from dockerlab.oci import ImageConfig
+        from dockerlab.store import Image
+
+        try:
+            return self._store.images.get(record.image)
+        except NotFoundError:  # rmi -f took its name away; its layers are still here
+            try:
+                return Image(record.image, ImageConfig.from_bytes(self._store.images.raw(record.image)))
+            except OSError:
+                raise DockerlabError(f"the image {record.image} of container {record.name} is gone") from None
+
+    def diff(self, record: Record) -> list[Json]:
+        """What its writable layer changes."""
+        folder = self._records.folder(record)
+        below = TreeView([self._store.layers.get(diff_id).tree for diff_id in record.layers])
+        hidden = set(processes.invisible(folder))
+        return [{"Path": change.path, "Kind": change.kind} for change in changes(folder / "diff", below) if change.path not in hidden]
+
+
+def signal_number(text: str) -> int:
+    """`TERM`, `SIGTERM`, `15` → 15. UsageError in docker's words for no signal."""
+    name = text.strip().upper()
+    if name.isdigit():
+        number = int(name)
+        if 0 < number <= 64:
+            return number
+    else:
+        try:
+            return int(signals.Signals["SIG" + name.removeprefix("SIG")])
+        except KeyError:
+            pass
+    raise UsageError(f"Invalid signal: {text}", exit_code=1)

@@ -1,0 +1,200 @@
+"""`docker cp`: files in and out of a container, running or not, by docker's own rules for what the target's form means.
+
+A stopped container is written through its change set; a running one through its process's root, so that it sees the files at once. Either way links in
+the container never lead out of it.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+from dockerlab.errors import DockerlabError, NotFoundError
+from dockerlab.layers import Entry, Node, Tree, TreeView, read_tar, write_entries
+
+
+class Target:
+    """Where files of a container can be written: `view` is what it shows, `root` the real folder, `live` whether that is its own mount."""
+
+    def __init__(self, name: str, view: TreeView, root: Path, live: bool) -> None:
+        self.name, self.view, self.live = name, view, live
+        self.tree = Tree(root)
+
+    def parents(self, path: str) -> None:
+        """See to it that the folders above `path` are in the change set as they are in the image (what overlay calls copy-up)."""
+        if self.live:
+            return
+        parts = [part for part in path.strip("/").split("/") if part][:-1]
+        for n in range(1, len(parts) + 1):
+            rel = "/".join(parts[:n])
+            if self.tree.lexists(rel):
+                continue
+            node = self.view.lookup("/" + rel, follow=False)
+            if node is not None:
+                entry = node.entry
+                self.tree.mkdir(rel, entry.mode, entry.uid, entry.gid, entry.mtime)
+
+    def folder(self, path: str, mode: int, uid: int = 0, gid: int = 0, mtime: float | None = None) -> None:
+        """A folder; one that is there keeps what it holds, also what lies in the image."""
+        rel = path.strip("/")
+        self.parents(path)
+        hidden = not self.live and self.tree.lexists(rel) and not os.path.isdir(self.tree.path(rel))
+        self.tree.mkdir(rel, mode, uid, gid, mtime)
+        if hidden:  # it stood deleted: what the image holds there must not come back
+            self.tree.opaque(rel)
+
+    def close(self) -> None:
+        """Folders' times, owners of links."""
+        self.tree.close()
+
+
+def _join(folder: str, name: str) -> str:
+    return folder.rstrip("/") + "/" + name
+
+
+def landing(view: TreeView, container: str, path: str, source_is_dir: bool, base: str, contents: bool) -> str:
+    """The path in the container that the source becomes. DockerlabError in docker's words where it can't land."""
+    absolute = "/" + path.lstrip("/")
+    node = view.lookup(absolute)
+    if node is not None and node.is_dir:
+        return node.path if contents else _join(node.path, base)
+    if node is not None:
+        if source_is_dir:
+            raise DockerlabError("cannot copy directory", hint=f"{absolute} is a file in {container}; name a folder")
+        if path.endswith("/"):
+            raise DockerlabError("not a directory", hint=f"{absolute} is a file in {container}")
+        return node.path
+    parent = view.lookup(os.path.dirname(absolute.rstrip("/")) or "/")
+    if parent is None or not parent.is_dir:
+        raise NotFoundError(
+            f"Could not find the file {os.path.dirname(absolute.rstrip('/'))} in container {container}", hint="docker cp makes no parent folders: mkdir -p first"
+        )
+    if path.endswith("/") and not source_is_dir:
+        raise DockerlabError("no such directory", hint=f"{absolute} does not exist in {container}; leave the slash away to make a file of that name")
+    return _join(parent.path, os.path.basename(absolute.rstrip("/")))
+
+
+def copy_in(target: Target, source: str, path: str, *, archive: bool = False, follow: bool = False) -> None:
+    """A file or folder of the host into the container, root's unless `archive`."""
+    bare = source.rstrip("/") or "/"
+    if not os.path.lexists(bare) or (source.endswith("/") and not os.path.isdir(bare)):
+        raise NotFoundError(f"lstat {os.path.abspath(bare)}: no such file or directory")
+    top = os.path.realpath(bare) if follow or source.endswith("/.") else bare
+    contents = source.endswith("/.") or source == "."
+    is_dir = os.path.isdir(top) and not os.path.islink(top)
+    where = landing(target.view, target.name, path, is_dir, os.path.basename(os.path.abspath(bare)), contents)
+    _put(target, top, where, archive)
+    target.close()
+
+
+def _put(target: Target, source: str, path: str, archive: bool) -> None:
+    st = os.lstat(source)
+    uid, gid = (st.st_uid, st.st_gid) if archive else (0, 0)
+    mode, mtime = stat.S_IMODE(st.st_mode), int(st.st_mtime)
+    if stat.S_ISDIR(st.st_mode):
+        if path.strip("/"):
+            there = target.view.lookup(path, follow=False)
+            if there is None or not there.is_dir:
+                target.folder(path, mode, uid, gid, mtime)
+        for name in sorted(os.listdir(source)):
+            _put(target, os.path.join(source, name), _join(path, name), archive)
+        return
+    there = target.view.lookup(path, follow=False)
+    if there is not None and there.is_dir:
+        raise DockerlabError(f'cannot overwrite directory "{path}" with non-directory "{source}"')
+    target.parents(path)
+    rel = path.strip("/")
+    if stat.S_ISLNK(st.st_mode):
+        target.tree.symlink(rel, os.readlink(source), uid, gid, mtime)
+    elif stat.S_ISREG(st.st_mode):
+        target.tree.write_from(rel, source, mode, uid, gid, mtime)
+
+
+def unpack_in(target: Target, source: IO[bytes], path: str) -> None:
+    """`docker cp - CONTAINER:PATH`: a tar into a folder of the container."""
+    node = target.view.lookup("/" + path.lstrip("/"))
+    if node is None:
+        raise NotFoundError(f"Could not find the file {path} in container {target.name}")
+    if not node.is_dir:
+        raise DockerlabError("extraction point is not a directory")
+    prefix = node.path.strip("/")
+    if prefix:
+        target.parents(node.path + "/x")
+    read_tar(source, target.tree, as_layer=False, prefix=prefix)
+    target.close()
+
+
+def find_source(view: TreeView, container: str, path: str, follow: bool) -> Node:
+    """What `docker cp CONTAINER:PATH` takes. NotFoundError in docker's words."""
+    absolute = "/" + path.lstrip("/")
+    node = view.lookup(absolute, follow=follow or path.endswith("/") or path.endswith("/."))
+    if node is None:
+        raise NotFoundError(f"Could not find the file {absolute} in container {container}")
+    return node
+
+
+def copy_out(view: TreeView, container: str, path: str, target: str, *, follow: bool = False) -> None:
+    """A file or folder of the container to the host; the caller owns the copies."""
+    node = find_source(view, container, path, follow)
+    contents = path.endswith("/.")
+    if os.path.isdir(target):
+        where = target if contents and node.is_dir else os.path.join(target, os.path.basename(node.path) or "root")
+    elif os.path.lexists(target):
+        if node.is_dir:
+            raise DockerlabError("cannot copy directory", hint=f"{target} is a file; name a folder")
+        where = target
+    else:
+        parent = os.path.dirname(os.path.abspath(target.rstrip("/")))
+        if not os.path.isdir(parent):
+            raise NotFoundError(f'invalid output path: directory "{os.path.abspath(parent)}" does not exist')
+        if target.endswith("/") and not node.is_dir:
+            raise DockerlabError("no such directory", hint=f"{target} does not exist")
+        where = target.rstrip("/")
+    if node.is_dir and os.path.lexists(where) and not os.path.isdir(where):
+        raise DockerlabError("cannot copy directory")
+    top = node.path.rstrip("/")
+    for below in view.walk(node.path):
+        _take(below, where + below.path[len(top) :] if below.path != node.path else where)
+
+
+def _take(node: Node, where: str) -> None:
+    entry = node.entry
+    if os.path.islink(where) or (os.path.isfile(where) and entry.kind != "dir"):
+        os.unlink(where)
+    if entry.kind == "dir":
+        os.makedirs(where, exist_ok=True)
+        os.chmod(where, entry.mode | 0o700)
+    elif entry.kind == "symlink":
+        os.symlink(entry.link, where)
+        return
+    elif entry.kind == "file":
+        shutil.copyfile(node.real, where)
+        os.chmod(where, entry.mode & 0o777)
+    else:
+        return
+    os.utime(where, (entry.mtime, entry.mtime))
+
+
+def archive_out(view: TreeView, container: str, path: str, out: IO[bytes], *, follow: bool = False) -> None:
+    """`docker cp CONTAINER:PATH -`: a tar whose first name is the last part of the path."""
+    node = find_source(view, container, path, follow)
+    write_entries(_renamed(view, node, os.path.basename(node.path)), out)
+
+
+def export(view: TreeView, out: IO[bytes]) -> None:
+    """`docker export`: the whole file system."""
+    write_entries(_renamed(view, view.root(), ""), out)
+
+
+def _renamed(view: TreeView, node: Node, base: str) -> Iterator[tuple[Entry, str]]:
+    from dataclasses import replace
+
+    top = node.path.rstrip("/")
+    for below in view.walk(node.path):
+        rel = (base + below.path[len(top) :]).strip("/") if below.path != node.path else base
+        if rel and not stat.S_ISSOCK(below.st.st_mode):
+            yield replace(below.entry, path=rel), below.real if stat.S_ISREG(below.st.st_mode) else ""

@@ -1,0 +1,292 @@
+"""The embedded engine: Docker's verbs on our own store and runtime, in this process, as whoever you are.
+
+Everything is opened on first use: `docker images` must not wait for the runtime, nor a build for the catalogue.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Iterable, Iterator
+from functools import cached_property
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+from dockerlab.engine.containers import Containers
+from dockerlab.engine.images import Images
+from dockerlab.engine.protocol import BuildOptions, ContainerSpec, Streams
+from dockerlab.engine.records import Record, Records
+from dockerlab.engine.timestamps import rfc3339
+from dockerlab.engine.volumes import Volumes
+from dockerlab.errors import ConflictError
+from dockerlab.oci import HistoryEntry, ImageConfig, Reference
+from dockerlab.runtime import Runtime
+from dockerlab.runtime import container as processes
+from dockerlab.store import Image, Store
+
+if TYPE_CHECKING:
+    from dockerlab.build import BuildEvent
+    from dockerlab.transfer.catalogue import Catalogue
+
+Json = dict[str, Any]
+
+
+class EmbeddedEngine:
+    """Docker's verbs with no daemon (see `Engine` for what each does)."""
+
+    def __init__(self, store: Store | None = None) -> None:
+        self.store = store or Store.open()
+        self.records = Records(self.store)
+        self.volumes_ = Volumes(self.store)
+        self.images_ = Images(self.store, self.records, self._from_catalogue, lambda record: self.containers_.running(record))
+        self.notices: list[str] = []
+
+    @cached_property
+    def runtime(self) -> Runtime:
+        """Starts processes; probed and started on first use."""
+        return Runtime(cache_file=self.store.home / "capabilities.json")
+
+    @cached_property
+    def catalogue(self) -> Catalogue:
+        """The base images that can be composed here."""
+        from dockerlab.transfer.catalogue import Catalogue
+
+        return Catalogue(self.store)
+
+    @cached_property
+    def containers_(self) -> Containers:
+        """The containers of the store."""
+        return Containers(self.store, self.records, self.images_, self.volumes_, lambda: self.runtime)
+
+    def close(self) -> None:
+        """Let the helper process go; started containers go on."""
+        if "runtime" in self.__dict__:
+            self.runtime.close()
+
+    # --- names
+
+    def _from_catalogue(self, reference: Reference) -> Image | None:
+        """An image that the store has not, from the catalogue; it gets the name it was asked for by."""
+        if self.catalogue.find(reference) is None:
+            return None
+        image = self.catalogue.image(reference, self.notices.append)
+        self.store.images.tag(image.id, reference)
+        return image
+
+    def resolve(self, reference: Reference) -> Image:
+        """FROM: the store first, then the catalogue."""
+        return self.images_.find(reference.familiar)
+
+    # --- images
+
+    def build(self, options: BuildOptions) -> Iterator[BuildEvent]:
+        """Build; the tags are set before `Built` is yielded."""
+        from dockerlab.engine.building import build
+
+        return build(self.store, lambda: self.runtime, self.resolve, options)
+
+    def images(self, *, all: bool = False) -> list[Json]:
+        return self.images_.summaries()
+
+    def image_inspect(self, name: str) -> Json:
+        return self.images_.inspect(name)
+
+    def history(self, name: str) -> list[Json]:
+        return self.images_.history(name)
+
+    def tag(self, source: str, target: str) -> None:
+        self.images_.tag(source, target)
+
+    def image_remove(self, name: str, *, force: bool = False) -> list[Json]:
+        done = self.images_.remove(name, force)
+        self.store.sweep()
+        return done
+
+    def image_prune(self, *, all: bool = False) -> list[Json]:
+        done = self.images_.prune(all)
+        self.store.sweep()
+        return done
+
+    def save(self, names: Iterable[str], out: IO[bytes]) -> None:
+        self.images_.save(names, out)
+
+    def load(self, source: IO[bytes]) -> list[str]:
+        return self.images_.load(source)
+
+    def import_(self, source: IO[bytes], reference: str = "", *, changes: Iterable[str] = (), message: str = "") -> str:
+        from dockerlab.engine.commit import apply_changes
+        from dockerlab.layers import Tree, read_tar
+        from dockerlab.transfer.docker_archive import uncompressed
+
+        name = Reference.parse(reference) if reference else None
+        config = apply_changes({}, changes)
+        with self.store.using(), self.store.tmp() as folder:
+            tree = Tree(folder / "tree")
+            read_tar(uncompressed(source), tree, as_layer=False)
+            tree.close()
+            layer = self.store.layers.seal(folder)
+            entry = HistoryEntry(created=rfc3339(), comment=message or "Imported from -")
+            machine = {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
+            image = self.store.images.add(ImageConfig(architecture=machine, config=config).with_history(entry, layer.diff_id))
+            if name is not None:
+                self.store.images.tag(image.id, name)
+        return image.id
+
+    def prune_build_cache(self) -> int:
+        self.store.cache.clear()
+        return self.store.sweep()
+
+    # --- containers
+
+    def create(self, spec: ContainerSpec) -> str:
+        return self.containers_.create(spec)
+
+    def start(self, container: str, streams: Streams | None = None) -> None:
+        self.containers_.start(self.records.find(container), streams)
+
+    def wait(self, container: str) -> int:
+        return self.containers_.wait(self.records.find(container))
+
+    def stop(self, container: str, timeout: int | None = None) -> None:
+        self.containers_.stop(self.records.find(container), timeout)
+
+    def kill(self, container: str, signal: str = "KILL") -> None:
+        self.containers_.kill(self.records.find(container), signal)
+
+    def pause(self, container: str) -> None:
+        """Hold every process of it still."""
+        self.containers_.pause(self.records.find(container))
+
+    def unpause(self, container: str) -> None:
+        """Let its processes go on."""
+        self.containers_.unpause(self.records.find(container))
+
+    def remove(self, container: str, *, force: bool = False, volumes: bool = False) -> None:
+        self.containers_.remove(self.records.find(container), force=force, volumes=volumes)
+
+    def rename(self, container: str, name: str) -> None:
+        self.containers_.rename(self.records.find(container), name)
+
+    def containers(self, *, all: bool = False) -> list[Json]:
+        found = [self.containers_.inspect(record) for record in self.records.all()]
+        return [one for one in found if all or one["State"]["Running"]]
+
+    def container_inspect(self, container: str) -> Json:
+        return self.containers_.inspect(self.records.find(container))
+
+    def logs(self, container: str, *, follow: bool = False, tail: int | None = None) -> Iterator[tuple[float, str, bytes]]:
+        return self.containers_.logs(self.records.find(container), follow=follow, tail=tail)
+
+    def exec(
+        self,
+        container: str,
+        command: tuple[str, ...],
+        streams: Streams,
+        *,
+        env: tuple[str, ...] = (),
+        workdir: str | None = None,
+        user: str | None = None,
+        tty: bool = False,
+        detach: bool = False,
+    ) -> int:
+        record = self.records.find(container)
+        return self.containers_.exec(record, command, streams, env=env, workdir=workdir, user=user, tty=tty, detach=detach)
+
+    def commit(self, container: str, reference: str = "", *, message: str = "", author: str = "", changes: Iterable[str] = ()) -> str:
+        name = Reference.parse(reference) if reference else None
+        with self.store.using():
+            identifier = self.containers_.commit(self.records.find(container), message=message, author=author, changes_=tuple(changes))
+            if name is not None:
+                self.store.images.tag(identifier, name)
+        return identifier
+
+    def diff(self, container: str) -> list[Json]:
+        return self.containers_.diff(self.records.find(container))
+
+    def export(self, container: str, out: IO[bytes]) -> None:
+        from dockerlab.engine import copying
+
+        copying.export(self.containers_.view(self.records.find(container)), out)
+
+    def _target(self, record: Record) -> Any:
+        from dockerlab.engine.copying import Target
+
+        if record.host["ReadonlyRootfs"]:
+            raise ConflictError("container rootfs is marked read-only")
+        folder = self.records.folder(record)
+        now = processes.state(folder)
+        live = now.status in ("running", "paused")
+        root = Path(f"/proc/{now.pid}/root") if live else folder / "diff"
+        return Target(record.name, self.containers_.view(record), root, live)
+
+    def copy_in(self, container: str, source: str, path: str, *, archive: bool = False, follow: bool = False) -> None:
+        from dockerlab.engine import copying
+
+        copying.copy_in(self._target(self.records.find(container)), source, path, archive=archive, follow=follow)
+
+    def unpack_in(self, container: str, source: IO[bytes], path: str) -> None:
+        """`docker cp - CONTAINER:PATH`."""
+        from dockerlab.engine import copying
+
+        copying.unpack_in(self._target(self.records.find(container)), source, path)
+
+    def copy_out(self, container: str, path: str, target: str, *, follow: bool = False) -> None:
+        from dockerlab.engine import copying
+
+        record = self.records.find(container)
+        copying.copy_out(self.containers_.view(record), record.name, path, target, follow=follow)
+
+    def archive_out(self, container: str, path: str, out: IO[bytes], *, follow: bool = False) -> None:
+        """`docker cp CONTAINER:PATH -`."""
+        from dockerlab.engine import copying
+
+        record = self.records.find(container)
+        copying.archive_out(self.containers_.view(record), record.name, path, out, follow=follow)
+
+    def prune_containers(self) -> list[str]:
+        gone = []
+        for record in self.records.all():
+            if not self.containers_.running(record):
+                self.containers_.remove(record)
+                gone.append(record.id)
+        return gone
+
+    # --- the rest
+
+    def volumes(self) -> list[Json]:
+        return self.volumes_.all()
+
+    def volume_remove(self, name: str) -> None:
+        """Remove a volume."""
+        self.volumes_.remove(name)
+
+    def info(self) -> Json:
+        states = [self.containers_.state(record) for record in self.records.all()]
+        count = {status: sum(state["Status"] == status for state in states) for status in ("running", "paused")}
+        return {
+            "Containers": len(states),
+            "ContainersRunning": count["running"],
+            "ContainersPaused": count["paused"],
+            "ContainersStopped": len(states) - count["running"] - count["paused"],
+            "Images": len(self.store.images.all()),
+            "Driver": "overlay2",
+            "LoggingDriver": "json-file",
+            "DockerRootDir": str(self.store.home),
+            "OSType": "linux",
+            "OperatingSystem": platform.platform(),
+            "KernelVersion": platform.release(),
+            "Architecture": platform.machine(),
+            "NCPU": os.cpu_count() or 1,
+            "MemTotal": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
+            "Name": platform.node(),
+            "ServerVersion": _version(),
+            "Swarm": {"LocalNodeState": "inactive"},
+            "Engine": "dockerlab, embedded: no daemon",
+            "Isolation": self.runtime.capabilities.isolation,
+        }
+
+
+def _version() -> str:
+    from dockerlab import __version__
+
+    return __version__

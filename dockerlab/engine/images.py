@@ -1,0 +1,259 @@
+"""Images, told as Docker's API tells them; tagging, removing and pruning."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import IO, Any
+
+from dockerlab.engine.records import Record, Records
+from dockerlab.engine.timestamps import rfc3339, to_seconds
+from dockerlab.errors import ConflictError, DockerlabError, InvalidReferenceError, NotFoundError
+from dockerlab.oci import Reference, short_id
+from dockerlab.store import Image, Store
+
+Json = dict[str, Any]
+
+
+class Images:
+    """The images of a store as an engine shows them; `resolve` finds what the store has not (the catalogue)."""
+
+    def __init__(self, store: Store, records: Records, resolve: Callable[[Reference], Image | None], running: Callable[[Record], bool]) -> None:
+        self._store, self._records, self._resolve, self._running = store, records, resolve, running
+
+    def find(self, name: str) -> Image:
+        """The image that a user means; one that is only in the catalogue is composed and kept."""
+        try:
+            return self._store.images.find(name)
+        except NotFoundError:
+            try:
+                reference = Reference.parse(name)
+            except InvalidReferenceError:
+                raise
+            if (image := self._resolve(reference)) is not None:
+                return image
+            raise NotFoundError(f"No such image: {reference.familiar}", hint=self._hint(reference)) from None
+
+    def _hint(self, reference: Reference) -> str:
+        from difflib import get_close_matches
+
+        known = {name.familiar for names in self._store.images.all_names().values() for name in names}
+        known |= {name.repository for names in self._store.images.all_names().values() for name in names}
+        close = get_close_matches(reference.familiar, sorted(known), 1) or get_close_matches(reference.repository, sorted(known), 1)
+        return f"did you mean {close[0]}?" if close else "dockerlab images lists what is here"
+
+    def local(self, name: str) -> Image:
+        """The image that a user means, in the store only."""
+        return self._store.images.find(name)
+
+    # --- telling
+
+    def size(self, image: Image) -> int:
+        """The bytes of all its layers."""
+        return sum(self._store.layers.get(diff_id).size for diff_id in image.config.diff_ids)
+
+    def created(self, image: Image) -> float:
+        """When it was made, in seconds since 1970."""
+        return to_seconds(image.config.created)
+
+    def summaries(self) -> list[Json]:
+        """One object an image, as `GET /images/json`: newest first."""
+        names = self._store.images.all_names()
+        out = []
+        for image in self._store.images.all():
+            own = names.get(image.id, [])
+            out.append(
+                {
+                    "Id": image.id,
+                    "ParentId": self._store.images.parent(image.id),
+                    "RepoTags": [name.familiar for name in own],
+                    "RepoDigests": [],
+                    "Created": int(self.created(image)),
+                    "Size": self.size(image),
+                    "Labels": image.config.config.get("Labels") or {},
+                    "Containers": sum(record.image == image.id for record in self._records.all()),
+                    "_created": self.created(image) or self._store.images.added_at(image.id),
+                }
+            )
+        out.sort(key=lambda item: (item["_created"], self._store.images.added_at(item["Id"])), reverse=True)
+        for item in out:
+            del item["_created"]
+        return out
+
+    def inspect(self, name: str) -> Json:
+        """`GET /images/NAME/json`."""
+        image = self.find(name)
+        config = image.config
+        trees = [str(self._store.layers.get(diff_id).tree) for diff_id in config.diff_ids]
+        data: Json = {"LowerDir": ":".join(reversed(trees[:-1])), "UpperDir": trees[-1] if trees else ""}
+        if not data["LowerDir"]:
+            del data["LowerDir"]
+        last = config.history[-1] if config.history else None
+        out: Json = {
+            "Id": image.id,
+            "RepoTags": [reference.familiar for reference in self._store.images.names(image.id)],
+            "RepoDigests": [],
+            "Parent": self._store.images.parent(image.id),
+            "Comment": last.comment if last else "",
+            "Created": config.created,
+            "DockerVersion": str(config.extra.get("docker_version", "")),
+            "Author": config.author,
+            "Architecture": config.architecture,
+            "Os": config.os,
+            "Size": self.size(image),
+            "GraphDriver": {"Data": data, "Name": "overlay2"},
+            "RootFS": {"Type": "layers", "Layers": list(config.diff_ids)},
+            "Metadata": {"LastTagTime": rfc3339(self._store.images.added_at(image.id))},
+            "Config": config.config,
+        }
+        if not config.diff_ids:
+            del out["RootFS"]["Layers"]
+        return out
+
+    def history(self, name: str) -> list[Json]:
+        """`GET /images/NAME/history`, newest first; `EmptyLayer` is ours. Only images that docker knows have an ID, others are `<missing>`."""
+        image = self.find(name)
+        sizes = [self._store.layers.get(diff_id).size for diff_id in image.config.diff_ids]
+        out: list[Json] = []
+        at = 0
+        for entry in image.config.history:
+            size = 0
+            if not entry.empty_layer and at < len(sizes):
+                size, at = sizes[at], at + 1
+            out.append(
+                {
+                    "Id": "<missing>",
+                    "Created": int(to_seconds(entry.created)),
+                    "CreatedBy": entry.created_by,
+                    "Tags": None,
+                    "Size": size,
+                    "Comment": entry.comment,
+                    "EmptyLayer": entry.empty_layer,
+                }
+            )
+        out.reverse()
+        self._name_ancestors(image, out)
+        return out
+
+    def _name_ancestors(self, image: Image, lines: list[Json]) -> None:
+        at = 0
+        current: Image | None = image
+        while current is not None and at < len(lines):
+            lines[at]["Id"] = current.id
+            lines[at]["Tags"] = [name.familiar for name in self._store.images.names(current.id)] or None
+            parent = self._store.images.parent(current.id)
+            try:
+                older = self._store.images.get(parent) if parent else None
+            except NotFoundError:
+                older = None
+            if older is not None:
+                at += len(current.config.history) - len(older.config.history)
+            current = older
+
+    # --- names and removing
+
+    def tag(self, source: str, target: str) -> None:
+        """Another name for an image. InvalidReferenceError for a target that is none."""
+        reference = Reference.parse(target)
+        if reference.digest:
+            raise InvalidReferenceError("refusing to create a tag with a digest reference")
+        self._store.images.tag(self.local(source).id, reference)
+
+    def remove(self, name: str, force: bool = False) -> list[Json]:
+        """`docker rmi NAME`: only the name if it has others, else the image too."""
+        image = self.local(name)
+        reference = self._as_name(name, image)
+        names = self._store.images.names(image.id)
+        users = [record for record in self._records.all() if record.image == image.id]
+        running = next((record for record in users if self._running(record)), None)
+        if reference is not None:
+            others = [other for other in names if other != reference]
+            if users and not others and not force:
+                raise ConflictError(
+                    f'conflict: unable to remove repository reference "{name}" (must force) - container {short_id(users[0].id)} is using its '
+                    f"referenced image {short_id(image.id)}",
+                    hint=f"dockerlab rm {users[0].name} first",
+                )
+            self._store.images.untag(reference)
+            done: list[Json] = [{"Untagged": reference.familiar}]
+            if others or running is not None or self._children(image):
+                return done
+            return done + self._delete(image)
+        if len(names) > 1 and not force:
+            raise ConflictError(
+                f"conflict: unable to delete {short_id(image.id)} (must be forced) - image is referenced in multiple repositories",
+                hint="remove its names one by one, or use -f",
+            )
+        if running is not None:
+            raise ConflictError(
+                f"conflict: unable to delete {short_id(image.id)} (cannot be forced) - image is being used by running container {short_id(running.id)}",
+                hint=f"dockerlab rm -f {running.name} first",
+            )
+        if users and not force:
+            raise ConflictError(
+                f"conflict: unable to delete {short_id(image.id)} (must be forced) - image is being used by stopped container {short_id(users[0].id)}",
+                hint=f"dockerlab rm {users[0].name} first, or use -f",
+            )
+        if self._children(image):
+            raise ConflictError(f"conflict: unable to delete {short_id(image.id)} (cannot be forced) - image has dependent child images")
+        done = []
+        for other in names:
+            self._store.images.untag(other)
+            done.append({"Untagged": other.familiar})
+        return done + self._delete(image)
+
+    def _as_name(self, name: str, image: Image) -> Reference | None:
+        try:
+            reference = Reference.parse(name)
+        except InvalidReferenceError:
+            return None
+        return reference if self._store.images.named(reference) == image.id else None
+
+    def _children(self, image: Image) -> bool:
+        return any(self._store.images.parent(other.id) == image.id for other in self._store.images.all())
+
+    def _delete(self, image: Image) -> list[Json]:
+        self._store.images.remove(image.id)
+        out: list[Json] = [{"Deleted": image.id}]
+        parent = self._store.images.parent(image.id)
+        if parent:
+            try:
+                older = self._store.images.get(parent)
+            except NotFoundError:
+                return out
+            if not self._store.images.names(parent) and not self._children(older) and not any(r.image == parent for r in self._records.all()):
+                out += self._delete(older)
+        return out
+
+    def prune(self, all: bool = False) -> list[Json]:
+        """Remove what has no name (`all`: what no container uses), but nothing that a container needs."""
+        used = {record.image for record in self._records.all()}
+        out: list[Json] = []
+        for image in self._store.images.all():
+            names = self._store.images.names(image.id)
+            if image.id in used or self._children(image) or (names and not all):
+                continue
+            for name in names:
+                self._store.images.untag(name)
+                out.append({"Untagged": name.familiar})
+            out += self._delete(image)
+        return out
+
+    # --- archives
+
+    def save(self, names: Iterable[str], out: IO[bytes]) -> None:
+        """`docker save`: NotFoundError before the first byte if one of the names is unknown."""
+        from dockerlab.transfer.docker_archive import write_archive
+
+        wanted = []
+        for name in names:
+            image = self.local(name)
+            if not image.config.diff_ids:
+                raise DockerlabError(f"{name} has no layer, so it can't be saved", hint="an image FROM scratch needs at least one COPY or ADD")
+            wanted.append((image, self._as_name(name, image)))
+        write_archive(self._store, wanted, out)
+
+    def load(self, source: IO[bytes]) -> list[str]:
+        """`docker load`: names, or IDs where an image has none."""
+        from dockerlab.transfer.docker_archive import read_archive
+
+        return read_archive(self._store, source)

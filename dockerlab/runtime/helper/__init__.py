@@ -1,0 +1,13 @@
+"""The helper process: what runs outside the notebook's kernel, between a request and a container's process.
+
+    serve.py       takes requests, forks a keeper for each
+    keeper.py      one container's life          enter.py   one exec's life
+    namespaces.py  rootfs.py  network.py         what a container is made of
+    init.py        the last steps before the program runs
+    loop.py  streams.py  records.py              what goes in and out, and what is written down
+    supervisor/    owners and users where the machine gives us one ID
+    kernel.py  wire.py                           system calls, messages
+
+Everything here is imported by a bare interpreter (`-I -S -E`) in a few milliseconds, before `pivot_root` takes Python's files away: no
+import inside a function that runs later, nothing from the rest of the package.
+"""

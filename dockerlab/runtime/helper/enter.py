@@ -1,0 +1,127 @@
+"""`docker exec`: one more process in a running container, entered through the pidfd of its process 1."""
+
+from __future__ import annotations
+
+import os
+from _socket import AF_UNIX, SOCK_SEQPACKET
+from _socket import socket as Socket
+
+from dockerlab.runtime.helper import kernel, records, wire
+from dockerlab.runtime.helper.init import StartError
+from dockerlab.runtime.helper.keeper import become_process, report_failure
+from dockerlab.runtime.helper.loop import Loop
+from dockerlab.runtime.helper.streams import Streams
+
+
+def enter(request: wire.Message, control: Socket, stdio: dict[str, int]) -> None:
+    """The life of one exec, until its process has ended; told to `control`."""
+    try:
+        Entrance(request, control, stdio).run()
+    except StartError as error:
+        wire.send(control, {"event": "failed", "code": error.code, "message": error.message, "kind": "start"})
+    except OSError as error:
+        code = {"code": 125, "message": str(error.strerror or error), "kind": "unavailable", "errno": error.errno or 0}
+        wire.send(control, {"event": "failed", **code})
+
+
+class Entrance:
+    def __init__(self, request: wire.Message, control: Socket, stdio: dict[str, int]) -> None:
+        self.request, self.control, self.stdio = request, control, stdio
+        self.process: wire.Message = request["process"]  # type: ignore[assignment]
+        self.state: wire.Message = request["state"]  # type: ignore[assignment]
+        self.identity = str(self.state["identity"])
+        self.loop = Loop()
+        self.streams: Streams | None = None
+        self.keeper: Socket | None = None
+        self.failure: wire.Message | None = None
+        self.client_gone = False
+
+    def run(self) -> None:
+        self._enter_namespaces()
+        if self.process["terminal"]:
+            self.streams = Streams(self.loop, self.stdio, None)
+            self.streams.open_terminal("/dev", console=False)
+            inner = self.streams.inner
+        else:
+            inner = [self.stdio[name] for name in ("stdin", "stdout", "stderr")]
+        ours, theirs = wire.pair()
+        self.child = os.fork()
+        if self.child == 0:
+            self._become(theirs, inner)
+        theirs.close()
+        for fd in set(inner):
+            os.close(fd)
+        self.child_fd = os.pidfd_open(self.child)
+        self.loop.watch(ours.fileno(), lambda _events: self._from_child(ours))
+        self.loop.watch(self.child_fd, lambda _events: self.loop.stop())
+        self.loop.watch(self.control.fileno(), self._from_client)
+        self.loop.run()
+        self._end()
+
+    def _enter_namespaces(self) -> None:
+        pid = int(self.state["init"])  # type: ignore[call-overload]
+        try:
+            target = os.pidfd_open(pid)
+            same = records.start_time(pid) == self.state["began"]
+        except OSError:
+            same = False
+        if not same:
+            raise StartError(1, "the container is not running")
+        if self.identity == "single":  # the supervisor of this container judges our process too
+            folder = os.open(str(self.request["folder"]), os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+            os.fchdir(folder)  # a socket's path may have no more than 107 bytes
+            self.keeper = Socket(AF_UNIX, SOCK_SEQPACKET)
+            self.keeper.connect("control")
+            os.close(folder)
+        kernel.setns(target, int(self.state["namespaces"]))  # type: ignore[call-overload]
+        os.close(target)
+        os.chdir("/")
+
+    def _become(self, sync: Socket, inner: list[int]) -> None:
+        try:
+            kernel.prctl(kernel.PR_SET_PDEATHSIG, kernel.SIGKILL)
+            os.setsid()
+            become_process(self.process, self.identity, sync, inner, create_cwd=False)
+        except BaseException as error:  # noqa: BLE001 - told to the one who asked
+            report_failure(sync, error)
+        finally:
+            os._exit(125)
+
+    def _from_child(self, sync: Socket) -> None:
+        message, fds = wire.receive(sync)
+        if message is None:
+            self.loop.forget(sync.fileno())
+            sync.close()
+        elif message["event"] == "listener":
+            assert self.keeper is not None
+            wire.send(self.keeper, {"event": "listener"}, fds)
+            os.close(fds[0])
+            if wire.receive(self.keeper)[0] is not None:
+                wire.send(sync, {"event": "go"})
+        elif message["event"] == "failed":
+            self.failure = message
+        else:
+            wire.send(sync, {"event": "go"})
+            wire.send(self.control, {"event": "started", "pid": self.child})
+
+    def _from_client(self, _events: int) -> None:
+        message, _ = wire.receive(self.control)
+        if message is None:  # as in Docker, the process goes on without its client
+            self.loop.forget(self.control.fileno())
+            self.client_gone = True
+            if self.streams:
+                self.streams.detach()
+        elif "signal" in message:
+            kernel.signal_process(self.child_fd, int(message["signal"]))  # type: ignore[call-overload]
+        elif "size" in message and self.streams:
+            self.streams.resize(*message["size"])  # type: ignore[misc]
+
+    def _end(self) -> None:
+        _, status = os.waitpid(self.child, 0)
+        code = os.waitstatus_to_exitcode(status)
+        if self.streams:
+            self.streams.drain()
+            self.streams.flush([])
+        message = self.failure or {"event": "exited", "code": 128 - code if code < 0 else code, "error": ""}
+        if not self.client_gone:
+            wire.send(self.control, message)

@@ -1,0 +1,319 @@
+"""The keeper of one container: makes its namespaces and root, starts process 1, and stays until it has ended.
+
+It lives outside the PID namespace but inside all others, so it sees the container's paths and the machine's process numbers. A build's
+RUN and a container are kept alike; a container has a folder besides, with its lock, state, log and control socket, and goes on when its
+starter is gone, while a RUN dies with the one who asked.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from _socket import AF_UNIX, SOCK_SEQPACKET
+from _socket import socket as Socket
+
+from dockerlab.runtime.helper import init, kernel, namespaces, network, records, rootfs, wire
+from dockerlab.runtime.helper.init import StartError
+from dockerlab.runtime.helper.loop import Loop
+from dockerlab.runtime.helper.streams import Streams
+
+UNAVAILABLE = "unavailable"
+
+
+class Keeper:
+    """Owns everything of one container; `run` is its whole life."""
+
+    def __init__(self, request: wire.Message, control: Socket, stdio: dict[str, int]) -> None:
+        self.box: wire.Message = request["box"]  # type: ignore[assignment]
+        self.process: wire.Message = self.box["process"]  # type: ignore[assignment]
+        self.identity = str(self.box["identity"])
+        self.is_container = bool(request.get("folder"))
+        self.folder_path = str(request.get("folder", ""))
+        self.folder = -1
+        self.control: Socket | None = control
+        self.stdio = stdio
+        self.loop = Loop()
+        self.streams: Streams | None = None
+        self.init_pid = 0
+        self.init_fd = -1
+        self.began = ""
+        self.ports: list[network.Port] = []
+        self.failure: wire.Message | None = None
+        self.error = ""
+        self.started = False
+        self.supervisor: object | None = None
+        self.connections: list[Socket] = []
+
+    # ------------------------------------------------------------------ start
+
+    def run(self) -> None:
+        """From the request to the end of the last process. Never raises: what fails is told to the one who asked."""
+        try:
+            self._prepare()
+        except StartError as error:
+            self._fail(error.code, error.message)
+        except rootfs.RootError as error:
+            self._fail(125, f"error during container init: {error}")
+        except OSError as error:
+            self._fail(125, str(error.strerror or error), kind=UNAVAILABLE, number=error.errno or 0)
+        else:
+            self.loop.run()
+            self._end()
+
+    def _fail(self, code: int, message: str, kind: str = "start", number: int = 0) -> None:
+        if self.control:
+            wire.send(self.control, {"event": "failed", "code": code, "message": message, "kind": kind, "errno": number})
+
+    def _prepare(self) -> None:
+        if self.is_container:
+            self._take_folder()
+        listeners = network.listen(list(self.box["ports"]))  # type: ignore[call-overload]
+        self.ports = [port for _, port in listeners]
+        net = str(self.box["network"])
+        upper = os.open(str(self.box["upper"]), os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        records_beside = os.open(os.path.dirname(str(self.box["upper"])), os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        namespaces.enter_new(self.identity, net)
+        if net != "host":
+            network.loopback_up()
+        if listeners:
+            network.start_relay(listeners)
+        root = rootfs.Root(self.box)
+        root.make(self.box)
+        self.root = root
+        if self.process["terminal"] or self.is_container:
+            self.streams = Streams(self.loop, self.stdio, self._log() if self.is_container else None)
+            if self.process["terminal"]:
+                self.streams.open_terminal(f"{root.path}/dev")
+            else:
+                self.streams.open_pipes(keep_stdin=bool(self.box.get("open_stdin")))
+            stdio = self.streams.inner
+        else:
+            stdio = [self.stdio[name] for name in ("stdin", "stdout", "stderr")]
+        if self.identity == "single":
+            from dockerlab.runtime.helper.supervisor import Supervisor
+
+            self.supervisor = Supervisor(self.loop, list(self.box["lowers"]), str(self.box["upper"]), upper, records_beside)  # type: ignore[call-overload]
+        ours, theirs = wire.pair()
+        outer_proc = os.open("/proc", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        kernel.unshare(kernel.CLONE_NEWPID)
+        self.init_pid = os.fork()
+        if self.init_pid == 0:
+            first_process(self.box, root.path, theirs, stdio, fresh=True)
+        theirs.close()
+        os.fchdir(outer_proc)  # the supervisor's paths: PID/cwd, PID/fd/N
+        self.began = records.timestamp()
+        self.init_fd = os.pidfd_open(self.init_pid)
+        self._let_go_of_stdio(stdio)
+        self.loop.watch(ours.fileno(), lambda _events: self._from_init(ours))
+        self.loop.watch(self.init_fd, self._init_ended)
+        if self.control:
+            self.loop.watch(self.control.fileno(), self._from_client)
+
+    def _take_folder(self) -> None:
+        """The lock is the truth about the container's life: the kernel drops it when we die, whatever killed us."""
+        self.folder = os.open(self.folder_path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        self.lock = os.open("lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644, dir_fd=self.folder)
+        try:
+            fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise StartError(125, "the container is running already") from None
+        for name in ("exit.json", "state.json", "control"):
+            records.remove(self.folder, name)
+        server = Socket(AF_UNIX, SOCK_SEQPACKET)
+        os.fchdir(self.folder)  # a socket's path may have no more than 107 bytes
+        server.bind("control")
+        os.chdir("/")
+        server.listen(16)
+        self.loop.watch(server.fileno(), lambda _events: self._accept(server))
+
+    def _log(self) -> records.Log:
+        return records.Log(os.open("log", os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644, dir_fd=self.folder))
+
+    def _let_go_of_stdio(self, inner: list[int]) -> None:
+        for fd in set(inner):
+            os.close(fd)
+
+    # ------------------------------------------------------------------ life
+
+    def _from_init(self, sync: Socket) -> None:
+        message, fds = wire.receive(sync)
+        if message is None:  # exec has closed it, or process 1 is dead
+            self.loop.forget(sync.fileno())
+            sync.close()
+        elif message["event"] == "listener":
+            self.supervisor.add(fds[0])  # type: ignore[attr-defined,union-attr]
+            wire.send(sync, {"event": "go"})
+        elif message["event"] == "failed":
+            self.failure = message
+        else:  # ready
+            self._record_start()
+            wire.send(sync, {"event": "go"})
+            if self.control:
+                wire.send(self.control, {"event": "started", "pid": self.init_pid, "ports": self.ports})
+
+    def _record_start(self) -> None:
+        self.started = True
+        limit = float(self.box.get("timeout") or 0)  # type: ignore[arg-type]
+        if limit:
+            self.loop.deadline, self.loop.on_deadline = time.monotonic() + limit, self._too_late
+        if self.is_container:
+            records.write_record(
+                self.folder,
+                "state.json",
+                {
+                    "keeper": os.getpid(),
+                    "init": self.init_pid,
+                    "began": records.start_time(self.init_pid, "."),
+                    "started_at": self.began,
+                    "ports": self.ports,
+                    "identity": self.identity,
+                    "namespaces": namespaces.flags_of(self.identity, str(self.box["network"])),
+                    "terminal": bool(self.process["terminal"]),
+                },
+            )
+
+    def _too_late(self) -> None:
+        self.error = f"killed after {self.box['timeout']:g} s"
+        kernel.signal_process(self.init_fd, kernel.SIGKILL)
+
+    def _from_client(self, _events: int) -> None:
+        assert self.control is not None
+        message, _ = wire.receive(self.control)
+        if message is None:
+            self.loop.forget(self.control.fileno())
+            if self.is_container:
+                self.control.close()
+                self.control = None
+                if self.streams:
+                    self.streams.detach()
+            else:  # a RUN belongs to the one who asked: gone, or interrupted
+                kernel.signal_process(self.init_fd, kernel.SIGKILL)
+        else:
+            self._request(message)
+
+    def _request(self, message: wire.Message) -> None:
+        if "signal" in message:
+            kernel.signal_process(self.init_fd, int(message["signal"]))  # type: ignore[call-overload]
+        elif "size" in message and self.streams:
+            self.streams.resize(*message["size"])  # type: ignore[misc]
+
+    def _accept(self, server: Socket) -> None:
+        fd, _ = server._accept()  # type: ignore[attr-defined]
+        connection = Socket(fileno=fd)
+        self.connections.append(connection)
+        self.loop.watch(connection.fileno(), lambda _events: self._from_connection(connection))
+
+    def _from_connection(self, connection: Socket) -> None:
+        message, fds = wire.receive(connection)
+        if message is None:
+            self.loop.forget(connection.fileno())
+            self.connections.remove(connection)
+            connection.close()
+        elif message.get("event") == "listener" and self.supervisor:  # of an exec: its processes' owners are ours to judge
+            self.supervisor.add(fds[0])  # type: ignore[attr-defined]
+            wire.send(connection, {"event": "go"})
+        elif message.get("event") == "attach" and self.streams:
+            self.streams.attach(dict(zip(message["names"], fds)))  # type: ignore[call-overload]
+            wire.send(connection, {"event": "attached"})
+        else:
+            self._request(message)
+
+    # ------------------------------------------------------------------ end
+
+    def _init_ended(self, _events: int) -> None:
+        self.loop.stop()
+
+    def _end(self) -> None:
+        _, status = os.waitpid(self.init_pid, 0)
+        code = os.waitstatus_to_exitcode(status)
+        code = 128 - code if code < 0 else code
+        if self.supervisor:
+            self.supervisor.finish()  # type: ignore[attr-defined]
+        if self.root.build:
+            os.chdir("/")
+            rootfs.remove_stubs(self.root.stubs)
+        if self.streams:
+            self.streams.drain()
+        if self.failure:
+            message = dict(self.failure)
+        elif not self.started:
+            message = {"event": "failed", "code": 128, "message": "process 1 ended before the program started", "kind": "start"}
+        else:
+            message = {"event": "exited", "code": code, "error": self.error}
+            if self.is_container:
+                records.write_record(
+                    self.folder,
+                    "exit.json",
+                    {
+                        "code": code,
+                        "finished_at": records.timestamp(),
+                        "error": self.error,
+                        "signal": os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0,
+                        "oom": False,
+                    },
+                )
+        if self.is_container:
+            records.remove(self.folder, "control")
+            if self.streams:
+                self.streams.flush([self.lock])
+        if self.control:
+            wire.send(self.control, message)
+
+
+def first_process(box: wire.Message, root: str, sync: Socket, stdio: list[int], *, fresh: bool) -> None:
+    """The child that becomes process 1. Never returns."""
+    try:
+        kernel.prctl(kernel.PR_SET_PDEATHSIG, kernel.SIGKILL)  # the keeper's death is ours, and ours is everybody's in here
+        os.setsid()
+        real = box["identity"] != "single"
+        rootfs.mount_proc(root, protect=real)
+        kernel.pivot_root(root)
+        if box["hostname"]:
+            kernel.sethostname(str(box["hostname"]))
+        become_process(box["process"], str(box["identity"]), sync, stdio, create_cwd=fresh, nproc=int(box.get("nproc") or 0))  # type: ignore[arg-type,call-overload]
+    except BaseException as error:  # noqa: BLE001 - told to the one who asked, not to a stderr that nobody reads
+        report_failure(sync, error, init=True)
+    finally:
+        os._exit(125)
+
+
+def become_process(process: wire.Message, identity: str, sync: Socket, stdio: list[int], *, create_cwd: bool, nproc: int = 0) -> None:
+    """From a child inside the container's namespaces to its program: shared by process 1 and exec."""
+    init.take_stdio(stdio)
+    if process["terminal"]:
+        fcntl.ioctl(0, 0x540E, 0)  # TIOCSCTTY: the terminal of this session
+    init.plain_limits(nproc)
+    uid = int(process["uid"])  # type: ignore[call-overload]
+    if identity == "single":
+        from dockerlab.runtime.helper.supervisor import filter as seccomp
+
+        kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
+        listener = seccomp.install()
+        wire.send(sync, {"event": "listener"}, [listener])
+        os.close(listener)
+        if wire.receive(sync)[0] is None:
+            os._exit(137)
+    else:
+        init.own_stdio(uid)
+        kernel.limit_capabilities(init.DOCKER_CAPABILITIES)
+    cwd = str(process["cwd"]) or "/"
+    if create_cwd:
+        init.make_folder(cwd)
+    init.become(process)
+    kernel.prctl(kernel.PR_SET_PDEATHSIG, kernel.SIGKILL)  # a change of credentials has cleared it
+    init.go_to(cwd)
+    init.run_program(process, sync)
+
+
+def report_failure(sync: Socket, error: BaseException, *, init: bool = False) -> None:
+    """What kept a process from becoming its program, as a message for the keeper; runc says more words for a container's first one."""
+    message: wire.Message = {"event": "failed", "code": 125, "message": f"{type(error).__name__}: {error}", "kind": "start"}
+    if isinstance(error, StartError):
+        prefix = "error during container init: " if init and error.message.startswith("exec: ") else ""
+        message.update(code=error.code, message=prefix + error.message)
+    elif isinstance(error, rootfs.RootError):
+        message.update(message=f"error during container init: {error}")
+    elif isinstance(error, OSError):
+        message.update(message=str(error.strerror or error), kind=UNAVAILABLE, errno=error.errno or 0)
+    wire.send(sync, message)

@@ -1,0 +1,156 @@
+"""One poll(2) loop a keeper: descriptors, what to do when they are ready, and streams copied from one to several others."""
+
+from __future__ import annotations
+
+import os
+import select
+import time
+from collections.abc import Callable
+
+READ, WRITE, GONE = select.POLLIN, select.POLLOUT, select.POLLHUP | select.POLLERR | select.POLLNVAL
+CHUNK = 1 << 16
+PIPE_BUF = 4096  # poll says that a pipe takes this much without blocking
+QUEUE_LIMIT = 1 << 20
+
+
+class Loop:
+    """Handlers are called with the poll events of their descriptor; `stop` ends `run`."""
+
+    def __init__(self) -> None:
+        self._poll = select.poll()
+        self._handlers: dict[int, Callable[[int], None]] = {}
+        self._running = True
+        self.deadline: float | None = None
+        self.on_deadline: Callable[[], None] = self.stop
+
+    def watch(self, fd: int, handler: Callable[[int], None], events: int = READ) -> None:
+        self._handlers[fd] = handler
+        self._poll.register(fd, events)
+
+    def forget(self, fd: int) -> None:
+        if self._handlers.pop(fd, None) is not None:
+            self._poll.unregister(fd)
+
+    def watches(self, fd: int) -> bool:
+        return fd in self._handlers
+
+    def stop(self) -> None:
+        self._running = False
+
+    def run(self) -> None:
+        self._running = True
+        while self._running:
+            wait = None
+            if self.deadline is not None:
+                wait = max(0.0, self.deadline - time.monotonic()) * 1000
+            ready = self._poll.poll(wait)
+            if not ready and self.deadline is not None and time.monotonic() >= self.deadline:
+                self.deadline = None
+                self.on_deadline()
+            for fd, events in ready:
+                handler = self._handlers.get(fd)
+                if handler and self._running:
+                    handler(events)
+
+
+class Outlet:
+    """A descriptor that takes bytes at its own pace. The loop is a supervisor too, so no write may block it; a broken one is dropped."""
+
+    def __init__(self, loop: Loop, fd: int) -> None:
+        self._loop, self.fd, self._queue, self.broken = loop, fd, bytearray(), False
+        self.end_after = False
+
+    def push(self, data: bytes) -> None:
+        if not self.broken:
+            self._queue += data
+            if not self._loop.watches(self.fd):
+                try:
+                    self._loop.watch(self.fd, self._ready, WRITE)
+                except OSError:
+                    self.close()
+
+    def finish(self) -> None:
+        """Close once everything is written."""
+        self.end_after = True
+        if not self._queue:
+            self.close()
+
+    @property
+    def full(self) -> bool:
+        return len(self._queue) > QUEUE_LIMIT and not self.broken
+
+    @property
+    def pending(self) -> bool:
+        return bool(self._queue) and not self.broken
+
+    def _ready(self, events: int) -> None:
+        if not events & WRITE:
+            self.close()
+            return
+        try:
+            written = os.write(self.fd, self._queue[:PIPE_BUF])
+        except BlockingIOError:
+            return
+        except OSError:
+            self.close()
+            return
+        del self._queue[:written]
+        if not self._queue:
+            self._loop.forget(self.fd)
+            if self.end_after:
+                self.close()
+
+    def close(self) -> None:
+        if not self.broken:
+            self.broken = True
+            self._queue.clear()
+            self._loop.forget(self.fd)
+            os.close(self.fd)
+
+
+class Stream:
+    """Copies a descriptor to outlets and a callback until its end; `on_end` is called once."""
+
+    def __init__(self, loop: Loop, fd: int, sink: Callable[[bytes], None], outlets: list[Outlet]) -> None:
+        self._loop, self.fd, self._sink, self.outlets = loop, fd, sink, outlets
+        self.ended = False
+        loop.watch(fd, self._ready)
+
+    def _ready(self, _events: int) -> None:
+        if any(outlet.full for outlet in self.outlets):
+            # Look again when an outlet has drained: poll would return at once, for ever.
+            time.sleep(0.001)
+            return
+        self.read_once()
+
+    def read_once(self) -> bool:
+        try:
+            data = os.read(self.fd, CHUNK)
+        except BlockingIOError:
+            return False
+        except OSError:
+            data = b""  # EIO: the last process let go of the terminal
+        if data:
+            self._sink(data)
+            for outlet in self.outlets:
+                outlet.push(data)
+            return True
+        self.close()
+        return False
+
+    def drain(self) -> None:
+        """Read what is there, for the end of a container: no process is left that could write more."""
+        if not self.ended:
+            os.set_blocking(self.fd, False)
+            while not self.ended and self.read_once():
+                pass
+            self.close()
+
+    def close(self) -> None:
+        if not self.ended:
+            self.ended = True
+            self._loop.forget(self.fd)
+            os.close(self.fd)
+            self._sink(b"")
+            for outlet in self.outlets:
+                outlet.finish()

@@ -1,0 +1,129 @@
+"""The network of a container: loopback up, and published ports relayed into it.
+
+A socket belongs for ever to the network namespace that it was made in. So the keeper listens on the host's port *before* it leaves the
+host's namespace; afterwards accept() yields connections from the host, and connect() reaches the container.
+"""
+
+from __future__ import annotations
+
+import _thread
+import fcntl
+import os
+import time
+from _socket import AF_INET, IPPROTO_TCP, SHUT_WR, SO_REUSEADDR, SOCK_DGRAM, SOCK_STREAM, SOL_SOCKET, TCP_NODELAY
+from _socket import socket as Socket
+
+from dockerlab.runtime.helper import kernel
+from dockerlab.runtime.helper.init import StartError, plain
+
+SIOCSIFFLAGS, IFF_UP, IFF_RUNNING = 0x8914, 1, 0x40
+F_SETPIPE_SZ = 1031
+PIPE = 1 << 20
+
+Port = tuple[str, int, int]  # address on the host, port on the host (0: the kernel chooses), port in the container
+
+
+def listen(ports: list[Port]) -> list[tuple[Socket, Port]]:
+    """Listen on every port of the host, or say which one is taken, in docker's words."""
+    result = []
+    for address, number, inner in ports:
+        listener = Socket(AF_INET, SOCK_STREAM)
+        listener.setsockopt(SOL_SOCKET, SO_REUSEADDR, 1)
+        try:
+            listener.bind((address, number))
+            listener.listen(128)
+        except OSError as error:
+            if error.errno == 98:
+                raise StartError(125, f"Bind for {address}:{number} failed: port is already allocated") from None
+            raise StartError(125, f"listen tcp4 {address}:{number}: bind: {plain(error)}") from None
+        result.append((listener, (address, listener.getsockname()[1], inner)))
+    return result
+
+
+def loopback_up() -> None:
+    with Socket(AF_INET, SOCK_DGRAM) as any_socket:
+        fcntl.ioctl(any_socket.fileno(), SIOCSIFFLAGS, b"lo".ljust(16, b"\0") + (IFF_UP | IFF_RUNNING).to_bytes(2, "little") + bytes(14))
+
+
+def start_relay(listeners: list[tuple[Socket, Port]]) -> None:
+    """Fork the process that carries bytes for as long as the keeper lives."""
+    keeper = os.getpid()
+    if os.fork():
+        for listener, _ in listeners:
+            listener.close()
+        return
+    try:
+        kernel.prctl(kernel.PR_SET_PDEATHSIG, kernel.SIGKILL)
+        kept = {listener.fileno() for listener, _ in listeners}
+        for name in os.listdir("/proc/self/fd"):
+            if int(name) > 2 and int(name) not in kept:
+                try:
+                    os.close(int(name))  # above all the container's lock and its output
+                except OSError:
+                    pass
+        if os.getppid() == keeper:
+            for listener, (_, _, inner) in listeners[1:]:
+                _thread.start_new_thread(_serve, (listener, inner))
+            _serve(listeners[0][0], listeners[0][1][2])
+    finally:
+        os._exit(0)
+
+
+def _serve(listener: Socket, port: int) -> None:
+    while True:
+        fd, _ = listener._accept()  # type: ignore[attr-defined]
+        outside = Socket(fileno=fd)
+        inside = Socket(AF_INET, SOCK_STREAM)
+        try:
+            inside.connect(("127.0.0.1", port))
+        except OSError:
+            inside.close()
+            outside.close()  # nobody listens there yet: the client sees the end of the connection, as with docker-proxy
+            continue
+        for end in (outside, inside):
+            end.setsockopt(IPPROTO_TCP, TCP_NODELAY, 1)
+        try:
+            _thread.start_new_thread(_relay, (outside, inside))
+        except RuntimeError:
+            time.sleep(0.1)  # no thread to be had: drop this connection
+            outside.close()
+            inside.close()
+
+
+def _relay(one: Socket, other: Socket) -> None:
+    done = _thread.allocate_lock()
+    done.acquire()
+
+    def back() -> None:
+        try:
+            _pump(other, one)
+        finally:
+            done.release()
+
+    _thread.start_new_thread(back, ())
+    _pump(one, other)
+    done.acquire()
+    one.close()
+    other.close()
+
+
+def _pump(source: Socket, target: Socket) -> None:
+    """One direction, inside the kernel: socket to pipe to socket; then hand on the end."""
+    reader, writer = os.pipe()
+    try:
+        fcntl.fcntl(writer, F_SETPIPE_SZ, PIPE)
+    except OSError:
+        pass  # the user's share of pipe memory is used up
+    try:
+        while size := os.splice(source.fileno(), writer, PIPE):
+            while size:
+                size -= os.splice(reader, target.fileno(), size)
+    except OSError:
+        pass  # one side has gone
+    finally:
+        os.close(reader)
+        os.close(writer)
+        try:
+            target.shutdown(SHUT_WR)
+        except OSError:
+            pass

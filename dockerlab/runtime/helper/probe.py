@@ -1,0 +1,116 @@
+"""What this machine lets us do, found out by doing it: each trial in a process of its own, since most can't be undone.
+
+A result is [works, which call was refused, errno]. Nothing here decides; `capabilities` in the engine's process does.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+from dockerlab.runtime.helper import kernel, namespaces, network, rootfs
+
+Result = tuple[bool, str, int]
+
+
+def probe(folder: str) -> dict[str, Result]:
+    """`folder`: a folder on the store's file system, where overlay would lie; we make and remove our own below it."""
+    if not kernel.SUPPORTED:
+        return {}
+    results: dict[str, Result] = {}
+    for identity in ("root", "mapped", "single"):
+        if identity != "single" and os.geteuid() != 0:
+            continue
+        results[identity] = trial(lambda identity=identity: namespaces.enter_new(identity, "host"))  # type: ignore[misc]
+        if results[identity][0]:
+            break
+    chosen = next((name for name in ("root", "mapped", "single") if results.get(name, (False,))[0]), None)
+    if chosen is None:
+        return results
+    results["pid_namespace"] = trial(lambda: _pid_namespace(chosen))
+    results["proc"] = trial(lambda: _proc(chosen))
+    results["overlay"] = trial(lambda: _overlay(chosen, folder))
+    results["pivot_root"] = trial(lambda: _pivot(chosen, folder))
+    results["network_namespace"] = trial(lambda: _network(chosen))
+    results["user_notification"] = trial(_notification)
+    return results
+
+
+def trial(action: Callable[[], None]) -> Result:
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        text = b"0 "
+        try:
+            action()
+        except OSError as error:
+            text = f"{error.errno or 5} {error.strerror or error}".encode()
+        except BaseException as error:  # noqa: BLE001 - a result, not a crash
+            text = f"5 {type(error).__name__}: {error}".encode()
+        finally:
+            os.write(writer, text[:4000])
+            os._exit(0)
+    os.close(writer)
+    text = b""
+    while chunk := os.read(reader, 4096):
+        text += chunk
+    os.close(reader)
+    os.waitpid(child, 0)
+    number, _, what = text.decode(errors="replace").partition(" ")
+    return (number == "0", what, int(number or 5))
+
+
+def _private(identity: str) -> None:
+    namespaces.enter_new(identity, "host")
+    kernel.mount(None, "/", None, kernel.MS_REC | kernel.MS_PRIVATE)
+
+
+def _in_pid_namespace(identity: str, action: Callable[[], None]) -> None:
+    _private(identity)
+    kernel.unshare(kernel.CLONE_NEWPID)
+    works, what, number = trial(action)
+    if not works:
+        raise OSError(number, what)
+
+
+def _pid_namespace(identity: str) -> None:
+    def first() -> None:
+        if os.getpid() != 1:
+            raise OSError(5, "the child of a new PID namespace is not its process 1")
+
+    _in_pid_namespace(identity, first)
+
+
+def _proc(identity: str) -> None:
+    _in_pid_namespace(identity, lambda: kernel.mount("proc", "/proc", "proc", 14))
+
+
+def _overlay(identity: str, folder: str) -> None:
+    _private(identity)
+    for name in ("lower", "upper", "work", "merged"):
+        os.makedirs(f"{folder}/{name}", exist_ok=True)
+    rootfs.write(f"{folder}/lower/file", b"")
+    kernel.overlay([f"{folder}/lower"], f"{folder}/upper", f"{folder}/work", f"{folder}/merged")
+    os.setxattr(f"{folder}/merged/file", "user.dockerlab.owner", b"1:1")
+    os.unlink(f"{folder}/merged/file")
+
+
+def _pivot(identity: str, folder: str) -> None:
+    def first() -> None:
+        os.makedirs(f"{folder}/merged", exist_ok=True)
+        kernel.mount("tmpfs", f"{folder}/merged", "tmpfs")
+        kernel.pivot_root(f"{folder}/merged")
+
+    _in_pid_namespace(identity, first)
+
+
+def _network(identity: str) -> None:
+    namespaces.enter_new(identity, "none")
+    network.loopback_up()
+
+
+def _notification() -> None:
+    from dockerlab.runtime.helper.supervisor import filter as seccomp
+
+    kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
+    os.close(seccomp.install())

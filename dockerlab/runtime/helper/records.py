@@ -1,0 +1,81 @@
+"""The files that a keeper leaves beside its container: state.json, exit.json and the log. Written without the `json` module (start-up)."""
+
+from __future__ import annotations
+
+import os
+import time
+from _json import encode_basestring_ascii as _quoted
+
+LONGEST_LINE = 16 * 1024  # docker's copier cuts here too
+
+
+def json_text(value: object) -> str:
+    """JSON of dictionaries, lists, strings, numbers, booleans and None. Bytes that are no UTF-8 survive as lone surrogates."""
+    if isinstance(value, str):
+        return str(_quoted(value))
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, (int, float)):
+        return repr(value)
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{json_text(str(k))}: {json_text(v)}" for k, v in value.items()) + "}"
+    if isinstance(value, (list, tuple)):
+        return "[" + ", ".join(map(json_text, value)) + "]"
+    raise TypeError(f"no JSON for {type(value).__name__}")
+
+
+def timestamp() -> str:
+    """RFC 3339 with nanoseconds, UTC, as docker writes times."""
+    now = time.time_ns()
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now // 10**9)) + f".{now % 10**9:09d}Z"
+
+
+def write_record(folder: int, name: str, value: object) -> None:
+    """Write aside, then rename: a reader sees the whole file or none. `folder` is a descriptor, since the keeper's paths have moved."""
+    fd = os.open(f"{name}~", os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644, dir_fd=folder)
+    try:
+        os.write(fd, json_text(value).encode("ascii") + b"\n")
+    finally:
+        os.close(fd)
+    os.rename(f"{name}~", name, src_dir_fd=folder, dst_dir_fd=folder)
+
+
+def remove(folder: int, name: str) -> None:
+    try:
+        os.unlink(name, dir_fd=folder)
+    except FileNotFoundError:
+        pass
+
+
+def start_time(pid: int, proc: str = "/proc") -> int:
+    """Clock ticks since boot at which the process began: with the PID it names a process for ever."""
+    with open(f"{proc}/{pid}/stat", encoding="utf-8", errors="replace") as file:
+        return int(file.read().rsplit(") ", 1)[1].split()[19])
+
+
+class Log:
+    """Docker's json-file format: one object a line of output, cut where a line is longer than 16 KB."""
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+        self._rest: dict[str, bytes] = {}
+
+    def write(self, stream: str, data: bytes) -> None:
+        """Empty `data` is the end of the stream: what has no line feed yet is written."""
+        text = self._rest.pop(stream, b"") + data
+        records = []
+        while text:
+            end = text.find(b"\n", 0, LONGEST_LINE) + 1
+            if not end:
+                if data and len(text) < LONGEST_LINE:
+                    self._rest[stream] = text
+                    break
+                end = LONGEST_LINE
+            line, text = text[:end], text[end:]
+            records.append(
+                f'{{"log":{_quoted(line.decode("utf-8", "surrogateescape"))},"stream":"{stream}","time":"{timestamp()}"}}\n'
+            )
+        if records:
+            os.write(self._fd, "".join(records).encode("ascii"))

@@ -1,0 +1,264 @@
+"""The container's root file system, seen from the keeper: overlay, /dev, /sys, the files of /etc that are bound in, mounts.
+
+All happens in a mount namespace of the keeper's own. Paths inside the image are resolved here, component by component, never by the
+kernel: a hostile image may hold `etc -> /etc`, and the old root is still below our feet.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+
+from dockerlab.runtime.helper import kernel
+from dockerlab.runtime.helper.kernel import MS_BIND, MS_NODEV, MS_NOEXEC, MS_NOSUID, MS_PRIVATE, MS_RDONLY, MS_REC, MS_REMOUNT
+
+Box = dict[str, object]
+DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
+LINKS = (("fd", "/proc/self/fd"), ("stdin", "/proc/self/fd/0"), ("stdout", "/proc/self/fd/1"), ("stderr", "/proc/self/fd/2"), ("ptmx", "pts/ptmx"))
+ETC_FILES = ("resolv.conf", "hosts", "hostname")
+# What Docker hides from a container's root or shows it read-only (moby: oci/defaults.go).
+MASKED = ("acpi", "asound", "interrupts", "kcore", "keys", "latency_stats", "timer_list", "timer_stats", "sched_debug", "scsi")
+READONLY = ("bus", "fs", "irq", "sys", "sysrq-trigger")
+
+
+class RootError(Exception):
+    """The root file system can't be made; the message is for the user."""
+
+
+def inside(root: str, path: str) -> str:
+    """The real path of `path` in the tree at `root`, symbolic links followed as the container would; a missing tail stays as it is."""
+    todo = [part for part in path.split("/") if part not in ("", ".")]
+    done: list[str] = []
+    links = 0
+    while todo:
+        part = todo.pop(0)
+        if part == ".." or part == ".":
+            if part == ".." and done:
+                done.pop()
+            continue
+        try:
+            target = os.readlink(f"{root}/{'/'.join([*done, part])}")
+        except OSError:
+            done.append(part)
+            continue
+        links += 1
+        if links > 40:
+            raise RootError(f"too many levels of symbolic links in {path}")
+        if target.startswith("/"):
+            done = []
+        todo = [piece for piece in target.split("/") if piece] + todo
+    return "/".join([root, *done])
+
+
+class Root:
+    """One root file system being made. `path` is where it is mounted; after `pivot_root` it is `/`."""
+
+    def __init__(self, box: Box) -> None:
+        self.path = str(box["merged"])
+        self.stubs: list[tuple[str, bool]] = []  # what was made only to mount on it: path in the container, is a folder
+        self.build = not box["init_layer"]
+        self._identity = str(box["identity"])
+        self._stage = -1
+
+    def make(self, box: Box) -> None:
+        """Mount everything but /proc, which only a process inside the new PID namespace can."""
+        kernel.mount(None, "/", None, MS_REC | MS_PRIVATE)
+        lowers: list[str] = list(box["lowers"])  # type: ignore[call-overload]
+        kernel.mount("tmpfs", self.path, "tmpfs", MS_NOSUID | MS_NODEV, "mode=755,size=65536k")
+        self._stage = os.open(self.path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        os.mkdir(f"{self.path}/dev")
+        files: dict[str, bytes] = dict(box["files"])  # type: ignore[call-overload]
+        for name, data in files.items():
+            write(f"{self.path}/{name}", data)
+        if not self.build:
+            lowers.insert(0, self._init_layer(lowers))
+        elif not lowers:
+            os.mkdir(f"{self.path}/nothing")
+            lowers = [f"{self.path}/nothing"]
+        forget_volatile(str(box["work"]))
+        kernel.overlay(lowers, str(box["upper"]), str(box["work"]), self.path)
+        os.fchdir(self._stage)  # the overlay lies on top of it now; relative paths still reach it
+        self._devices()
+        self._sys()
+        self._point("/proc", folder=True, keep=True)
+        for name in files:
+            self._file(name, f"/etc/{name}")
+        for kind, source, target, readonly in box["mounts"]:  # type: ignore[attr-defined]
+            self._mount(kind, source, target, readonly)
+        os.chdir("/")
+        if box["readonly"]:
+            kernel.mount(None, self.path, None, MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NODEV)
+
+    def _init_layer(self, lowers: list[str]) -> str:
+        """Docker's init layer: mount points that must not show in `docker diff` lie in a layer of their own between image and container."""
+        layer = f"{self.path}/init"
+        for name in ("", "/dev", "/proc", "/sys"):
+            os.mkdir(f"{layer}{name}")
+        write(f"{layer}/.dockerenv", b"", 0o755)
+        below = next((path for path in (f"{lower}/etc" for lower in lowers) if os.path.lexists(path)), None)
+        if below is None or os.path.isdir(below) and not os.path.islink(below):
+            etc = f"{layer}/etc"
+            os.mkdir(etc)
+            for name in ETC_FILES:
+                write(f"{etc}/{name}", b"")
+            if below:  # overlay shows a merged folder with its topmost layer's owner, mode and time
+                copy_attributes(below, etc, real=self._identity != "single")
+        return layer
+
+    def _point(self, path: str, *, folder: bool, keep: bool) -> str:
+        """Something to mount on at `path`; what had to be made is remembered, to be removed unless `keep`."""
+        real = inside(self.path, path)
+        try:
+            present = os.lstat(real)
+        except FileNotFoundError:
+            made = []
+            top = os.path.dirname(real)
+            while not os.path.lexists(top):
+                made.append(top)
+                top = os.path.dirname(top)
+            for name in reversed(made):
+                os.mkdir(name, 0o755)
+            if folder:
+                os.mkdir(real, 0o755)
+            else:
+                write(real, b"")
+            if not keep:
+                self.stubs.append((real[len(self.path) :], folder))
+                self.stubs += [(name[len(self.path) :], True) for name in made]
+        else:
+            if stat.S_ISDIR(present.st_mode) != folder:
+                raise RootError(
+                    f"error mounting to rootfs at {path!r}: not a directory: Are you trying to mount a directory onto a file (or vice-versa)? "
+                    "Check if the specified host path exists and is the expected type"
+                )
+        return real
+
+    def _devices(self) -> None:
+        """A /dev of our own. The tmpfs is `nodev`, each device a bind: a container's root may mknod, but what it makes opens nothing."""
+        dev = self._point("/dev", folder=True, keep=True)
+        for name in ("dev/pts", "dev/shm", "dev/mqueue"):
+            os.mkdir(name)
+        os.chmod("dev/mqueue", 0o1777)
+        for name, target in LINKS:
+            os.symlink(target, f"dev/{name}")
+        for name in DEVICES:
+            write(f"dev/{name}", b"")
+        kernel.mount("dev", dev, None, MS_BIND)
+        for name in DEVICES:
+            kernel.mount(f"/dev/{name}", f"{dev}/{name}", None, MS_BIND)
+        kernel.mount("shm", f"{dev}/shm", "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=1777,size=65536k")
+        group = ",gid=5" if self._identity != "single" else ""
+        kernel.mount("devpts", f"{dev}/pts", "devpts", MS_NOSUID | MS_NOEXEC, f"newinstance,ptmxmode=0666,mode=620{group}")
+        try:
+            kernel.mount("mqueue", f"{dev}/mqueue", "mqueue", MS_NOSUID | MS_NODEV | MS_NOEXEC)
+        except OSError:
+            pass  # a kernel without POSIX message queues
+
+    def _sys(self) -> None:
+        target = self._point("/sys", folder=True, keep=True)
+        try:
+            kernel.mount("sysfs", target, "sysfs", MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_RDONLY)
+        except OSError:  # only the owner of the network namespace may mount it: show the outer one, read-only as a whole
+            try:
+                kernel.mount("/sys", target, None, MS_BIND | MS_REC)
+                kernel.set_readonly_recursive(target)
+            except OSError:
+                return
+        if self._identity != "single" and os.path.isdir(f"{target}/firmware"):
+            kernel.mount("tmpfs", f"{target}/firmware", "tmpfs", MS_RDONLY, "size=4k,nr_inodes=1")
+
+    def _file(self, source: str, path: str) -> None:
+        real = inside(self.path, path)
+        if os.path.isdir(real):
+            return
+        kernel.mount(source, self._point(path, folder=False, keep=not self.build), None, MS_BIND)
+
+    def _mount(self, kind: str, source: str, target: str, readonly: bool) -> None:
+        if kind == "tmpfs":
+            real = self._point(target, folder=True, keep=not self.build)
+            flags = MS_NOSUID | MS_NODEV | MS_NOEXEC | (MS_RDONLY if readonly else 0)
+            kernel.mount("tmpfs", real, "tmpfs", flags, source or "mode=1777")
+            return
+        try:
+            folder = stat.S_ISDIR(os.stat(source).st_mode)
+        except FileNotFoundError:
+            raise RootError(f"invalid mount config for type \"bind\": bind source path does not exist: {source}") from None
+        real = self._point(target, folder=folder, keep=not self.build)
+        kernel.bind(source, real, readonly=readonly, recursive=True, flags=MS_NODEV)
+        if readonly:
+            try:
+                kernel.set_readonly_recursive(real)
+            except OSError:
+                pass  # before Linux 5.12 only the top mount is read-only, as docker's was
+
+
+def mount_proc(root: str, *, protect: bool) -> None:
+    """Run by process 1. Where parts of /proc are masked the kernel refuses a new one, and the outer one is shown with its own numbers."""
+    proc = inside(root, "/proc")
+    try:
+        kernel.mount("proc", proc, "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC)
+    except PermissionError:
+        kernel.mount("/proc", proc, None, MS_BIND | MS_REC)
+    if not protect:
+        return
+    for name in READONLY:
+        if os.path.exists(f"{proc}/{name}"):
+            kernel.mount(f"{proc}/{name}", f"{proc}/{name}", None, MS_BIND | MS_REC)
+            kernel.mount(None, f"{proc}/{name}", None, MS_BIND | MS_REMOUNT | MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC)
+    for name in MASKED:
+        path = f"{proc}/{name}"
+        if os.path.isdir(path):
+            kernel.mount("tmpfs", path, "tmpfs", MS_RDONLY, "size=4k,nr_inodes=1")
+        elif os.path.exists(path):
+            kernel.mount("/dev/null", path, None, MS_BIND)
+
+
+def remove_stubs(stubs: list[tuple[str, bool]]) -> None:
+    """What BuildKit does after a RUN: take away the mount points it made, unless the step put something there, and keep folders' times.
+
+    Run by the keeper, whose root is the container's, when no process is left. (BuildKit: executor/stubs.go.)
+    """
+    for path, folder in stubs:
+        try:
+            kernel.umount(path, kernel.MNT_DETACH)
+        except OSError:
+            pass  # a folder above the mount point
+        try:
+            above = os.path.dirname(path)
+            times = os.stat(above)
+            if folder:
+                os.rmdir(path)
+            elif os.lstat(path).st_size == 0:
+                os.unlink(path)
+            os.utime(above, ns=(times.st_atime_ns, times.st_mtime_ns))
+        except OSError:
+            pass  # not empty, or gone: the step's own doing
+
+
+def forget_volatile(work: str) -> None:
+    """Take away the mark that a former mount wrote nothing to disk in order; overlay would refuse this work folder."""
+    try:
+        os.rmdir(f"{work}/work/incompat/volatile")
+    except OSError:
+        pass
+
+
+def write(path: str, data: bytes, mode: int = 0o644) -> None:
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode)
+    try:
+        os.write(fd, data)
+    finally:
+        os.close(fd)
+
+
+def copy_attributes(source: str, target: str, *, real: bool) -> None:
+    st = os.stat(source)
+    if real:
+        os.chown(target, st.st_uid, st.st_gid)
+    else:
+        try:
+            os.setxattr(target, "user.dockerlab.owner", os.getxattr(source, "user.dockerlab.owner"))
+        except OSError:
+            pass  # root's, or a tmpfs without user xattrs (before Linux 6.6)
+    os.chmod(target, stat.S_IMODE(st.st_mode))
+    os.utime(target, ns=(st.st_atime_ns, st.st_mtime_ns))

@@ -1,0 +1,2 @@
+def install() -> int:
+    raise OSError(38,"later")

@@ -1,0 +1,79 @@
+"""The helper process from the engine's side: started on first use, spoken to over one socket, gone when the runtime is."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+import weakref
+from collections.abc import Mapping
+from _socket import socket as Socket
+from pathlib import Path
+
+from dockerlab.errors import RuntimeUnavailableError
+from dockerlab.runtime.helper import wire
+
+_MAIN = str(Path(__file__).with_name("helper") / "helper_main.py")
+
+
+class HelperProcess:
+    """Safe to use from several threads: a request is one packet, and each has a channel of its own for what comes back."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._socket: Socket | None = None
+        self._finalizer: weakref.finalize[..., HelperProcess] | None = None
+
+    def request(self, verb: str, body: wire.Message, fds: Mapping[str, int]) -> Socket:
+        """Send one request; the channel on which its events come."""
+        ours, theirs = wire.pair()
+        memory = wire.to_memory(body)
+        try:
+            message: wire.Message = {"verb": verb, "names": list(fds)}
+            descriptors = [memory, theirs.fileno(), *fds.values()]
+            with self._lock:
+                if not wire.send(self._start(), message, descriptors):
+                    self._stop()  # killed from outside: its successor takes the request
+                    if not wire.send(self._start(), message, descriptors):
+                        raise RuntimeUnavailableError("the runtime's helper process ends as soon as it is started")
+        finally:
+            os.close(memory)
+            theirs.close()
+        return ours
+
+    def _start(self) -> Socket:
+        if self._socket is None:
+            ours, theirs = wire.pair()
+            with theirs:
+                process = subprocess.Popen(
+                    [sys.executable, "-I", "-S", "-E", _MAIN, str(theirs.fileno())],
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.DEVNULL,
+                    pass_fds=[theirs.fileno()],
+                    cwd="/",
+                    start_new_session=True,  # a terminal's or a notebook's interrupt is not for it
+                )
+            self._socket = ours
+            self._finalizer = weakref.finalize(self, _end, ours, process)
+        return self._socket
+
+    def _stop(self) -> None:
+        if self._finalizer is not None:
+            self._finalizer()
+        self._socket = self._finalizer = None
+
+    def close(self) -> None:
+        """End the helper. Containers go on: they have keepers of their own."""
+        with self._lock:
+            self._stop()
+
+
+def _end(channel: Socket, process: subprocess.Popen[bytes]) -> None:
+    channel.close()
+    try:
+        process.wait(timeout=2)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()

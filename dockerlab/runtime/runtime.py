@@ -1,0 +1,285 @@
+"""From a root file system to a process: a build's RUN, a container, one more process in a container."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import socket
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+from _socket import MSG_DONTWAIT
+from _socket import socket as Socket
+
+from dockerlab.errors import ContainerStartError, RuntimeUnavailableError
+from dockerlab.runtime.helper import wire
+from dockerlab.runtime.helper_process import HelperProcess
+from dockerlab.runtime.spec import BoxSpec, ProcessSpec
+
+if TYPE_CHECKING:
+    from dockerlab.runtime.capabilities import Capabilities
+
+CHUNK = 1 << 16
+INTERRUPT_GRACE = 1.0  # seconds to wait for the end of what an interrupt has killed
+Output = Callable[[str, bytes], None]
+
+
+@dataclass(frozen=True)
+class StartedContainer:
+    """A container whose program runs. `ports` are (address, host's port, container's port) as they were bound."""
+
+    folder: Path
+    pid: int
+    ports: tuple[tuple[str, int, int], ...]
+    control: Control
+
+
+class Control:
+    """The channel to a keeper, held by who started it. Closing it detaches: the container goes on."""
+
+    def __init__(self, channel: Socket) -> None:
+        self._channel = channel
+
+    def wait(self) -> int:
+        """The exit code; KeyboardInterrupt passes through and leaves the container running."""
+        message = _next(self._channel)
+        if message is None:
+            return 137  # the keeper was killed, and everything with it
+        return int(message["code"])  # type: ignore[call-overload]
+
+    def signal(self, number: int) -> None:
+        wire.send(self._channel, {"signal": int(number)})
+
+    def resize(self, rows: int, columns: int) -> None:
+        wire.send(self._channel, {"size": [rows, columns]})
+
+    def close(self) -> None:
+        self._channel.close()
+
+    def __enter__(self) -> Control:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class Runtime:
+    """One for an engine. Starts its helper process on first use; closing it, or losing it, ends the helper but no container.
+
+    Several threads may run, start and exec at once.
+    """
+
+    def __init__(self, capabilities: Capabilities | None = None) -> None:
+        self._capabilities = capabilities
+        self._helper = HelperProcess()
+
+    @property
+    def capabilities(self) -> Capabilities:
+        if self._capabilities is None:
+            from dockerlab.runtime.capabilities import Capabilities
+
+            self._capabilities = Capabilities.load(None)
+        return self._capabilities
+
+    def close(self) -> None:
+        self._helper.close()
+
+    def __enter__(self) -> Runtime:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def run(self, box: BoxSpec, *, stdin: int | None = None, on_output: Output) -> int:
+        """Run a build's RUN to its end; its exit code.
+
+        `on_output` gets ("stdout" or "stderr", bytes) as they come. Raises ContainerStartError where the program can't be started,
+        RuntimeUnavailableError where this machine refuses a container. An interrupt kills every process of the step and is raised again.
+        """
+        request: wire.Message = {"box": self._box(box, build=True)}
+        out_reader, out_writer = os.pipe()
+        err_reader, err_writer = os.pipe()
+        null = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC) if stdin is None else -1
+        readers = {out_reader: "stdout", err_reader: "stderr"}
+        try:
+            try:
+                fds = {"stdin": null if stdin is None else stdin, "stdout": out_writer, "stderr": err_writer}
+                channel = self._helper.request("run", request, fds)
+            finally:
+                os.close(out_writer)
+                os.close(err_writer)
+                if null >= 0:
+                    os.close(null)
+            with channel:
+                try:
+                    return _follow(channel, readers, on_output)
+                except BaseException:
+                    _kill(channel)
+                    raise
+        finally:
+            for fd in readers:
+                os.close(fd)
+
+    def start(
+        self, folder: Path, box: BoxSpec, *, stdin: int | None = None, stdout: int | None = None, stderr: int | None = None
+    ) -> StartedContainer:
+        """Start a container (also one that has ended) whose records lie in `folder`; returns when its program runs.
+
+        Its output goes to the folder's log and, where given, to `stdout` and `stderr`; the descriptors stay the caller's.
+        Raises as `run` does; a port in use is a ContainerStartError with docker's words.
+        """
+        request: wire.Message = {"box": self._box(box, build=False), "folder": os.path.abspath(folder)}
+        channel = self._helper.request("start", request, _given(stdin=stdin, stdout=stdout, stderr=stderr))
+        message = self._started(channel)
+        ports: list[tuple[str, int, int]] = [tuple(port) for port in message["ports"]]  # type: ignore[attr-defined, misc]
+        return StartedContainer(Path(folder), int(message["pid"]), tuple(ports), Control(channel))  # type: ignore[call-overload]
+
+    def exec_start(
+        self, folder: Path, process: ProcessSpec, *, stdin: int | None = None, stdout: int | None = None, stderr: int | None = None
+    ) -> Control:
+        """Start one more process in a running container; the channel tells its end and takes signals and window sizes."""
+        self._require()
+        try:
+            state = json.loads((Path(folder) / "state.json").read_text())
+        except FileNotFoundError:
+            raise ContainerStartError("the container is not running", exit_code=1) from None
+        request: wire.Message = {"folder": os.path.abspath(folder), "state": state, "process": _process(process)}
+        null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
+        try:
+            fds = {"stdin": stdin, "stdout": stdout, "stderr": stderr}
+            channel = self._helper.request("exec", request, {name: null if fd is None else fd for name, fd in fds.items()})
+        finally:
+            os.close(null)
+        self._started(channel)
+        return Control(channel)
+
+    def exec(
+        self, folder: Path, process: ProcessSpec, *, stdin: int | None = None, stdout: int | None = None, stderr: int | None = None
+    ) -> int:
+        """Run one more process in a running container to its end; its exit code. Raises as `run` does."""
+        with self.exec_start(folder, process, stdin=stdin, stdout=stdout, stderr=stderr) as control:
+            return control.wait()
+
+    # ------------------------------------------------------------------
+
+    def _require(self) -> str:
+        capabilities = self.capabilities
+        if capabilities.isolation == "none":
+            raise capabilities.unavailable()
+        return capabilities.identity
+
+    def _box(self, box: BoxSpec, *, build: bool) -> wire.Message:
+        from dockerlab.runtime.etc import etc_files
+
+        identity = self._require()
+        if not box.process.args:
+            raise ContainerStartError("no command specified")
+        address = os.environ.get("DOCKERLAB_PUBLISH_ADDRESS") or "127.0.0.1"
+        hostname = box.hostname or ("buildkitsandbox" if build else "")
+        return {
+            "identity": identity,
+            "init_layer": not build,
+            "lowers": list(box.rootfs.lowers),
+            "upper": box.rootfs.upper,
+            "work": box.rootfs.work,
+            "merged": box.rootfs.merged,
+            "process": _process(box.process),
+            "hostname": hostname,
+            "network": box.network,
+            "ports": [(_address(port.host_ip, address), port.host_port, port.container_port) for port in box.ports],
+            "mounts": [(mount.kind, mount.source, mount.target, mount.readonly) for mount in box.mounts],
+            "readonly": box.readonly,
+            "files": etc_files(hostname, box.hosts, own_network=box.network != "host", build=build),
+            "timeout": box.timeout or 0.0,
+            "nproc": box.nproc,
+            "open_stdin": box.open_stdin,
+        }
+
+    def _started(self, channel: Socket) -> wire.Message:
+        try:
+            message = _next(channel)
+            if message is None:
+                raise ContainerStartError("the keeper of the container was killed before its program started")
+        except BaseException:
+            channel.close()
+            raise
+        return message
+
+
+def _given(**fds: int | None) -> dict[str, int]:
+    return {name: fd for name, fd in fds.items() if fd is not None}
+
+
+def _address(host_ip: str, default: str) -> str:
+    if not host_ip:
+        return default
+    if ":" in host_ip:
+        raise ContainerStartError(f"publishing on {host_ip}: IPv6 addresses are not supported", hint="name an IPv4 address, or none")
+    return host_ip
+
+
+def _process(process: ProcessSpec) -> wire.Message:
+    return {
+        "args": list(process.args),
+        "env": list(process.env),
+        "cwd": process.cwd or "/",
+        "uid": process.uid,
+        "gid": process.gid,
+        "groups": list(process.groups),
+        "terminal": process.terminal,
+    }
+
+
+def _check(message: wire.Message) -> wire.Message:
+    """An event, or the error that it tells."""
+    if message["event"] != "failed":
+        return message
+    text = str(message["message"])
+    if message["kind"] == "unavailable":
+        raise RuntimeUnavailableError(
+            f"this machine refused to make a container: {text}", hint="`dockerlab doctor` says what is missing and what would help"
+        )
+    raise ContainerStartError(text, exit_code=int(message["code"]))  # type: ignore[call-overload]
+
+
+def _next(channel: Socket) -> wire.Message | None:
+    message, _ = wire.receive(channel)
+    return None if message is None else _check(message)
+
+
+def _follow(channel: Socket, readers: Mapping[int, str], on_output: Output) -> int:
+    """Pass output on until the process has ended and its pipes are empty."""
+    poll = select.poll()
+    for fd in (*readers, channel.fileno()):
+        poll.register(fd, select.POLLIN)
+    ended: wire.Message | None = None
+    open_pipes = len(readers)
+    while ended is None or open_pipes:
+        for fd, _events in poll.poll():
+            if fd in readers:
+                data = os.read(fd, CHUNK)
+                if data:
+                    on_output(readers[fd], data)
+                else:
+                    poll.unregister(fd)
+                    open_pipes -= 1
+            else:
+                message, _ = wire.receive(channel)
+                if message is None or _check(message)["event"] == "exited":
+                    ended = message or {"code": 137}
+                    poll.unregister(fd)
+    if ended.get("error"):
+        on_output("stderr", f"{ended['error']}\n".encode())
+    return int(ended["code"])  # type: ignore[call-overload]
+
+
+def _kill(channel: Socket) -> None:
+    """Hang up, which kills the step, and wait a moment for the keeper to say that all is gone."""
+    channel.shutdown(socket.SHUT_WR)
+    poll = select.poll()
+    poll.register(channel.fileno(), select.POLLIN)
+    while poll.poll(INTERRUPT_GRACE * 1000):
+        if wire.receive(channel, MSG_DONTWAIT)[0] is None:
+            return

@@ -1,0 +1,60 @@
+"""What the runtime is asked to run: plain data, made by the engine and the builder."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dockerlab.store.rootfs import RootFs
+
+
+@dataclass(frozen=True)
+class Mount:
+    """A bind of a folder or file of this machine, or a tmpfs (`source` then holds its options, such as `size=64m`)."""
+
+    source: str
+    target: str
+    readonly: bool = False
+    kind: str = "bind"
+
+
+@dataclass(frozen=True)
+class Port:
+    """A published TCP port. An empty `host_ip` is loopback only (or $DOCKERLAB_PUBLISH_ADDRESS); `host_port` 0 lets the kernel choose."""
+
+    host_ip: str
+    host_port: int
+    container_port: int
+
+
+@dataclass(frozen=True)
+class ProcessSpec:
+    """One process. IDs are numbers: names are looked up by whoever reads the image. `env` holds `K=V` entries."""
+
+    args: tuple[str, ...]
+    env: tuple[str, ...] = ()
+    cwd: str = "/"
+    uid: int = 0
+    gid: int = 0
+    groups: tuple[int, ...] = ()
+    terminal: bool = False
+
+
+@dataclass(frozen=True)
+class BoxSpec:
+    """A root file system and the process in it.
+
+    `network`: "host" shares this machine's; "none" has only loopback; "private" has loopback and the published `ports`.
+    `hosts` are further lines of /etc/hosts, as (address, name). `timeout` is in seconds: what runs longer is killed.
+    """
+
+    rootfs: RootFs
+    process: ProcessSpec
+    hostname: str = ""
+    network: str = "host"
+    ports: tuple[Port, ...] = ()
+    mounts: tuple[Mount, ...] = ()
+    readonly: bool = False
+    hosts: tuple[tuple[str, str], ...] = ()
+    timeout: float | None = None
+    nproc: int = 0
+    open_stdin: bool = False

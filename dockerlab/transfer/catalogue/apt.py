@@ -1,0 +1,196 @@
+"""Debian's package manager, asked as an ordinary user with folders, sources and keys of our own. (apt-get(8), apt.conf(5), sources.list(5))
+
+It resolves dependencies, fetches, and checks signatures; nothing is installed. Whatever the host keeps in /etc/apt is never read:
+APT_CONFIG is read first and points every folder of configuration elsewhere.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import re
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+from dockerlab.errors import CatalogueError
+from dockerlab.transfer.catalogue.recipe import DATA
+
+Progress = Callable[[str], None]
+
+ELSEWHERE = "pull the image from a registry, or bring it as a file: `docker save` where there is a Docker, `dockerlab load` here"
+_FRESH = 12 * 3600
+_ARCHITECTURES = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
+_KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
+_URI = re.compile(r"^'(?P<url>[^']+)' (?P<file>\S+) (?P<size>\d+) SHA256:(?P<sha256>[0-9a-f]{64})$", re.M)
+_SIGNATURE = re.compile(r"NO_PUBKEY|BADSIG|EXPKEYSIG|REVKEYSIG|signature|not signed|Clearsigned|isn't valid|Hash Sum mismatch|unexpected size", re.I)
+_NETWORK = re.compile(r"resolv|connect|timed? ?out|unreachable|Failed to fetch|proxy|Connection", re.I)
+
+
+@dataclass(frozen=True)
+class Archive:
+    """A package to be fetched: `file` is its name in the cache, `sha256` comes from the signed index."""
+
+    url: str
+    file: str
+    size: int
+    sha256: str
+
+    @property
+    def name(self) -> str:
+        """The package's name."""
+        return self.file.split("_")[0]
+
+    @property
+    def version(self) -> str:
+        """The package's version."""
+        return unquote(self.file.split("_")[1])
+
+    def to_json(self) -> dict[str, Any]:
+        """For the catalogue's memory."""
+        return asdict(self)
+
+    def is_whole(self, folder: Path) -> bool:
+        """Whether the cache holds exactly the bytes that the signed index speaks of."""
+        try:
+            with open(folder / self.file, "rb") as file:
+                return hashlib.file_digest(file, "sha256").hexdigest() == self.sha256
+        except OSError:
+            return False
+
+
+def machine_architecture() -> str:
+    """Debian's (and Docker's) word for this machine's processor. CatalogueError where the catalogue has no images for it."""
+    machine = platform.machine().lower()
+    if machine not in _ARCHITECTURES:
+        raise CatalogueError(f"the catalogue has no images for {machine} processors, only for amd64 and arm64", hint=ELSEWHERE)
+    return _ARCHITECTURES[machine]
+
+
+class Apt:
+    """Our own apt in `root`; archives are kept in `archives`."""
+
+    def __init__(self, root: Path, archives: Path, architecture: str) -> None:
+        self.root, self.archives, self.architecture = root, archives, architecture
+
+    def _prepare(self) -> None:
+        missing = [name for name in ("apt-get", "dpkg-deb") if shutil.which(name) is None]
+        if missing:
+            raise CatalogueError(
+                f"the catalogue composes base images from Debian packages, and this machine has no {' and no '.join(missing)}",
+                hint=f"{ELSEWHERE}; on Debian and Ubuntu the tools are there already",
+            )
+        for folder in ("state/lists/partial", "cache", "etc/empty", "log", "none/partial"):
+            (self.root / folder).mkdir(parents=True, exist_ok=True)
+        (self.archives / "partial").mkdir(parents=True, exist_ok=True)
+        keyring = self.root / "etc" / "debian-12.gpg"
+        shutil.copyfile(DATA / "keys" / "debian-12.gpg", keyring)
+        sources = (DATA / "files" / "debian.sources").read_text()
+        (self.root / "etc" / "debian.sources").write_text(sources.replace(_KEYRING, str(keyring)))
+        config = (DATA / "files" / "apt.conf").read_text()
+        for mark, value in (("@ROOT@", self.root), ("@ARCHIVES@", self.archives), ("@ARCHITECTURE@", self.architecture)):
+            config = config.replace(mark, str(value))
+        (self.root / "apt.conf").write_text(config)
+
+    def _run(self, *args: str, status: bytes = b"", progress: Progress | None = None) -> tuple[int, str]:
+        """Run apt-get; its exit code and all that it said."""
+        self._prepare()
+        (self.root / "state" / "status").write_bytes(status)
+        environment = {**os.environ, "APT_CONFIG": str(self.root / "apt.conf"), "LC_ALL": "C", "DEBIAN_FRONTEND": "noninteractive"}
+        command = ["apt-get", *args]
+        said: list[str] = []
+        with subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment, text=True, errors="replace"
+        ) as process:
+            assert process.stdout is not None
+            try:
+                for line in process.stdout:
+                    said.append(line)
+                    if progress is not None and line.startswith("Get:"):
+                        progress(_told(line))
+            except BaseException:
+                process.kill()
+                raise
+        return process.returncode, "".join(said)
+
+    def update(self, progress: Progress, *, force: bool = False) -> None:
+        """Fetch the signed lists of packages, unless they are a few hours old at most. CatalogueError if they can't be had or trusted."""
+        stamp = self.root / "updated"
+        try:
+            if not force and 0 <= time.time() - stamp.stat().st_mtime < _FRESH:
+                return
+        except FileNotFoundError:
+            pass
+        progress("reading Debian's package lists")
+        code, said = self._run("-o", "APT::Update::Error-Mode=any", "update")
+        if code or re.search(r"^[EW]: ", said, re.M) or not list((self.root / "state" / "lists").glob("*_Packages")):
+            raise _explained("Debian's package lists could not be fetched", said)
+        stamp.touch()
+
+    def plan(self, packages: Sequence[str], status: bytes) -> tuple[Archive, ...]:
+        """The archives that these packages need on top of what `status` says is installed, in a fixed order."""
+        code, said = self._run("-o", f"Dir::Cache::archives={self.root / 'none'}/", "install", "--print-uris", *packages, status=status)
+        found = tuple(
+            sorted(
+                (Archive(match["url"], match["file"], int(match["size"]), match["sha256"]) for match in _URI.finditer(said)),
+                key=lambda archive: archive.file,
+            )
+        )
+        if code or not found or len(found) != sum(line.startswith("'") for line in said.splitlines()):
+            raise _explained(f"the packages {', '.join(packages)} can't be put together", said)
+        return found
+
+    def fetch(self, archives: Iterable[Archive], packages: Sequence[str], status: bytes, progress: Progress) -> None:
+        """Bring the archives into the cache; one whose bytes are not what the signed index says is thrown away and fetched anew.
+
+        CatalogueError if afterwards one of them is not what it should be.
+        """
+        wanted = tuple(archives)
+        missing = [archive for archive in wanted if not archive.is_whole(self.archives)]
+        if not missing:
+            return
+        for archive in missing:
+            if (self.archives / archive.file).exists():
+                progress(f"{archive.file} in the cache is not what Debian signed: it is thrown away and fetched anew")
+                (self.archives / archive.file).unlink()
+        progress(f"downloading {len(missing)} packages, {sum(archive.size for archive in missing) / 1e6:.1f} MB")
+        code, said = self._run("install", "--download-only", *packages, status=status, progress=progress)
+        if code:
+            raise _explained("Debian's packages could not be fetched", said)
+        for archive in missing:
+            if not archive.is_whole(self.archives):
+                raise CatalogueError(f"the package {archive.file} is not what Debian's signed index says", hint=f"try again, or {ELSEWHERE}")
+
+
+def _told(line: str) -> str:
+    """apt's line about one download, in fewer words: `Get:7 http://… bookworm/main amd64 sed amd64 4.9-1 [329 kB]`."""
+    words = line.split()
+    return f"fetched {words[4]} {words[6]} {' '.join(words[7:])}" if len(words) > 7 else line.strip()
+
+
+def _explained(what: str, said: str) -> CatalogueError:
+    """The error for what apt said: a signature, the network, or something else."""
+    lines = [line.strip() for line in said.splitlines() if line.startswith(("E:", "W:", "Err:", "  "))]
+    notes = "\n".join(dict.fromkeys(line for line in lines if line.startswith(("E:", "W:"))))
+    problems = "\n".join(lines)
+    if _SIGNATURE.search(problems):
+        return CatalogueError(
+            f"{what}: a signature or a checksum is not Debian's, so nothing of it was used",
+            hint=f"a proxy on the way may have changed the download; try again, or {ELSEWHERE}",
+            excerpt=notes,
+        )
+    if re.search(r"is expired|not valid yet", problems):
+        return CatalogueError(f"{what}: they are too old or not valid yet", hint="look at this machine's clock and at the mirror", excerpt=notes)
+    if _NETWORK.search(problems):
+        return CatalogueError(
+            f"{what}: the network or http://deb.debian.org can't be reached",
+            hint=f"look at the network and at http_proxy ({os.environ.get('http_proxy') or 'not set'}); or {ELSEWHERE}",
+            excerpt=notes,
+        )
+    return CatalogueError(f"{what}: apt-get failed", hint=ELSEWHERE, excerpt=notes or said[-2000:])

@@ -1,0 +1,402 @@
+"""Go's text/template, as far as docker's `--format` is used: fields, pipelines, if, with, range, variables, and docker's own functions.
+
+A template is read once into nodes and then executed on Python data (dicts, lists, strings, numbers). Errors have Go's words, since
+people search for them. (pkg.go.dev/text/template; docker/cli templates/templates.go)
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from dockerlab.errors import DockerlabError
+
+
+class TemplateSyntaxError(DockerlabError):
+    """The template can't be read."""
+
+
+class TemplateRunError(DockerlabError):
+    """The template can be read, but asks for something that is not there."""
+
+
+_TOKEN = re.compile(
+    r"""\s*(?:(?P<string>"(?:[^"\\]|\\.)*"|`[^`]*`)|(?P<char>'(?:[^'\\]|\\.)')|(?P<number>-?\d+(?:\.\d+)?)|(?P<variable>\$\w*)(?P<varfields>(?:\.\w+)*)"""
+    r"""|(?P<field>(?:\.\w+)+)|(?P<dot>\.)|(?P<word>\w+)|(?P<sign>\|\||:=|[|(),=]))"""
+)
+_GO_NIL = "<no value>"
+
+
+@dataclass
+class _Node:
+    kind: str
+    pipe: list[list[Any]] = field(default_factory=list)
+    text: str = ""
+    variables: tuple[str, ...] = ()
+    body: list[_Node] = field(default_factory=list)
+    other: list[_Node] = field(default_factory=list)
+
+
+def _upper_first(text: str) -> str:
+    return re.sub(r"\b\w", lambda match: match.group(0).upper(), text)
+
+
+def to_json(value: Any) -> str:
+    """Go's JSON: no spaces, HTML's special characters left alone."""
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+
+
+def go_text(value: Any) -> str:
+    """A value as Go's %v prints it: `[a b]`, `map[k:v]`, `true`."""
+    if value is None:
+        return "<nil>"
+    if value is True or value is False:
+        return str(value).lower()
+    if isinstance(value, Mapping):
+        return "map[" + " ".join(f"{key}:{go_text(value[key])}" for key in sorted(value)) + "]"
+    if isinstance(value, (list, tuple)):
+        return "[" + " ".join(go_text(one) for one in value) + "]"
+    return str(value)
+
+
+def _printf(form: str, *values: Any) -> str:
+    rest = list(values)
+
+    def one(match: re.Match[str]) -> str:
+        flags, verb = match.group(1), match.group(2)
+        if verb == "%":
+            return "%"
+        if not rest:
+            return f"%!{verb}(MISSING)"
+        value = rest.pop(0)
+        if verb == "q":
+            return json.dumps(str(value), ensure_ascii=False)
+        if verb in "vs":
+            return ("%" + flags + "s") % go_text(value)
+        if verb == "t":
+            return go_text(bool(value))
+        return ("%" + flags + verb) % value
+
+    return re.sub(r"%([-+# 0]*\d*(?:\.\d+)?)([a-zA-Z%])", one, form)
+
+
+def _index(value: Any, *keys: Any) -> Any:
+    for key in keys:
+        if value is None:
+            raise TemplateRunError("error calling index: index of untyped nil")
+        if isinstance(value, Mapping):
+            value = value.get(key, "")
+        elif isinstance(value, (list, tuple, str)):
+            if not isinstance(key, int) or not 0 <= key < len(value):
+                raise TemplateRunError(f"error calling index: index out of range: {key}")
+            value = value[key]
+        else:
+            raise TemplateRunError(f"error calling index: can't index item of type {type(value).__name__}")
+    return value
+
+
+def _slice(value: Any, *bounds: int) -> Any:
+    for bound in bounds:
+        if not 0 <= bound <= len(value):
+            raise TemplateRunError(f"error calling slice: index out of range: {bound}")
+    return value[slice(*bounds)] if len(bounds) != 1 else value[bounds[0] :]
+
+
+def _truncate(text: Any, width: int) -> str:
+    return str(text)[:width]
+
+
+def _pad(text: str, before: int, after: int) -> str:
+    return " " * before + str(text) + " " * after if text else ""
+
+
+FUNCTIONS: dict[str, Callable[..., Any]] = {
+    "json": to_json,
+    "join": lambda values, glue: glue.join(go_text(value) for value in values or []),
+    "split": lambda text, glue: list(text) if glue == "" else str(text).split(glue),
+    "title": _upper_first,
+    "lower": lambda text: str(text).lower(),
+    "upper": lambda text: str(text).upper(),
+    "pad": _pad,
+    "truncate": _truncate,
+    "len": lambda value: len(value or ""),
+    "index": _index,
+    "slice": _slice,
+    "print": lambda *values: "".join(go_text(value) for value in values),
+    "println": lambda *values: " ".join(go_text(value) for value in values) + "\n",
+    "printf": _printf,
+    "not": lambda value: not _true(value),
+    "eq": lambda first, *rest: any(first == one for one in rest),
+    "ne": lambda first, second: first != second,
+    "lt": lambda first, second: first < second,
+    "le": lambda first, second: first <= second,
+    "gt": lambda first, second: first > second,
+    "ge": lambda first, second: first >= second,
+    "html": lambda value: str(value).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;"),
+}
+
+
+def _true(value: Any) -> bool:
+    return bool(value)
+
+
+def _cut(text: str) -> list[tuple[bool, str]]:
+    """(is an action, text), with the white space that `{{-` and `-}}` take."""
+    out: list[tuple[bool, str]] = []
+    at, trim = 0, False
+    while (begin := text.find("{{", at)) >= 0:
+        plain = text[at:begin]
+        out.append((False, plain.lstrip() if trim else plain))
+        end = text.find("}}", begin)
+        if end < 0:
+            raise TemplateSyntaxError("template: :1: unclosed action")
+        action, at = text[begin + 2 : end], end + 2
+        if action.startswith("- "):
+            out[-1] = (False, out[-1][1].rstrip())
+            action = action[2:]
+        trim = action.endswith(" -")
+        out.append((True, action.removesuffix(" -").strip()))
+    out.append((False, text[at:].lstrip() if trim else text[at:]))
+    return [piece for piece in out if piece[0] or piece[1]]
+
+
+def _tokens(text: str) -> list[tuple[str, Any]]:
+    out: list[tuple[str, Any]] = []
+    at = 0
+    while at < len(text):
+        if not text[at:].strip():
+            break
+        match = _TOKEN.match(text, at)
+        if not match:
+            raise TemplateSyntaxError(f"template: :1: unexpected {text[at : at + 1]!r} in operand")
+        at = match.end()
+        kind = match.lastgroup or ""
+        if match.group("string") is not None:
+            raw = match.group("string")
+            out.append(("value", raw[1:-1] if raw[0] == "`" else json.loads(raw)))
+        elif match.group("number") is not None:
+            raw = match.group("number")
+            out.append(("value", float(raw) if "." in raw else int(raw)))
+        elif match.group("variable") is not None:
+            out.append(("variable", (match.group("variable"), [part for part in match.group("varfields").split(".") if part])))
+        elif match.group("field") is not None:
+            out.append(("field", match.group("field").split(".")[1:]))
+        elif match.group("dot") is not None:
+            out.append(("field", []))
+        elif match.group("char") is not None:
+            out.append(("value", ord(match.group("char")[1:-1])))
+        elif match.group("word") is not None:
+            word = match.group("word")
+            if word in ("true", "false", "nil"):
+                out.append(("value", {"true": True, "false": False, "nil": None}[word]))
+            elif word in FUNCTIONS or word in ("and", "or"):
+                out.append(("call", word))
+            else:
+                raise TemplateSyntaxError(f'template: :1: function "{word}" not defined')
+        else:
+            out.append((kind, match.group("sign")))
+    return out
+
+
+def _pipeline(tokens: list[tuple[str, Any]]) -> list[list[Any]]:
+    pipe: list[list[Any]] = [[]]
+    while tokens:
+        kind, value = tokens.pop(0)
+        if kind == "sign" and value == "|":
+            pipe.append([])
+        elif kind == "sign" and value == "(":
+            inner: list[tuple[str, Any]] = []
+            depth = 1
+            while tokens:
+                token = tokens.pop(0)
+                depth += {("sign", "("): 1, ("sign", ")"): -1}.get(token, 0) if token[0] == "sign" else 0
+                if depth == 0:
+                    break
+                inner.append(token)
+            if depth:
+                raise TemplateSyntaxError("template: :1: unclosed left paren")
+            after: list[str] = []
+            if tokens and tokens[0][0] == "field" and tokens[0][1]:
+                after = tokens.pop(0)[1]
+            pipe[-1].append(("pipe", (_pipeline(inner), after)))
+        elif kind == "sign":
+            raise TemplateSyntaxError(f"template: :1: unexpected {value!r} in command")
+        else:
+            pipe[-1].append((kind, value))
+    if not all(pipe):
+        raise TemplateSyntaxError("template: :1: missing value for command")
+    return pipe
+
+
+class Template:
+    """A template, ready to be executed. `strict` says what a missing key is: an error naming this Go type, or, if empty, of a map."""
+
+    def __init__(self, text: str, go_type: str = "") -> None:
+        """TemplateSyntaxError if it can't be read."""
+        self._type = go_type
+        pieces = _cut(text)
+        self._nodes = self._block(pieces, ())
+        if pieces:
+            raise TemplateSyntaxError("template: :1: unexpected {{end}}")
+
+    def _block(self, pieces: list[tuple[bool, str]], until: tuple[str, ...]) -> list[_Node]:
+        nodes: list[_Node] = []
+        while pieces:
+            action, text = pieces[0]
+            if not action:
+                nodes.append(_Node("text", text=text))
+                pieces.pop(0)
+                continue
+            word = text.split(" ", 1)[0]
+            if word in ("end", "else"):
+                return nodes
+            pieces.pop(0)
+            if word.startswith("/*"):
+                continue
+            if word in ("if", "range", "with"):
+                nodes.append(self._control(word, text[len(word) :], pieces))
+            else:
+                nodes.append(self._action("print", text))
+        if until:
+            raise TemplateSyntaxError("template: :1: unexpected EOF")
+        return nodes
+
+    def _control(self, word: str, text: str, pieces: list[tuple[bool, str]]) -> _Node:
+        node = self._action(word, text)
+        node.body = self._block(pieces, ("end", "else"))
+        if not pieces:
+            raise TemplateSyntaxError("template: :1: unexpected EOF")
+        _, closing = pieces.pop(0)
+        if closing.startswith("else"):
+            rest = closing[4:].strip()
+            if rest.startswith("if"):
+                node.other = [self._control("if", rest[2:], pieces)]
+                return node
+            node.other = self._block(pieces, ("end",))
+            if not pieces:
+                raise TemplateSyntaxError("template: :1: unexpected EOF")
+            pieces.pop(0)
+        return node
+
+    def _action(self, kind: str, text: str) -> _Node:
+        tokens = _tokens(text)
+        names: list[str] = []
+        at = next((n for n, token in enumerate(tokens) if token in (("sign", ":="), ("sign", "="))), -1)
+        if at >= 0:
+            names = [value[0] for name, value in tokens[:at] if name == "variable"]
+            tokens = tokens[at + 1 :]
+            kind = "set" if kind == "print" else kind
+        if not tokens:
+            raise TemplateSyntaxError(f"template: :1: missing value for {kind if kind != 'print' else 'command'}")
+        return _Node(kind, _pipeline(tokens), variables=tuple(names))
+
+    # --- execution
+
+    def execute(self, data: Any) -> str:
+        """The text. TemplateRunError, with Go's words, where the data has not what is asked for."""
+        out: list[str] = []
+        self._run(self._nodes, data, {"$": data}, out)
+        return "".join(out)
+
+    def _run(self, nodes: Iterable[_Node], dot: Any, scope: dict[str, Any], out: list[str]) -> None:
+        for node in nodes:
+            if node.kind == "text":
+                out.append(node.text)
+                continue
+            value = self._pipe(node.pipe, dot, scope)
+            if node.kind == "print":
+                out.append(go_text(value))
+            elif node.kind == "set":
+                scope[node.variables[0]] = value
+            elif node.kind == "if":
+                self._run(node.body if _true(value) else node.other, dot, dict(scope, **dict.fromkeys(node.variables, value)), out)
+            elif node.kind == "with":
+                if _true(value):
+                    self._run(node.body, value, dict(scope, **dict.fromkeys(node.variables, value)), out)
+                else:
+                    self._run(node.other, dot, scope, out)
+            elif node.kind == "range":
+                self._range(node, value, dot, scope, out)
+
+    def _range(self, node: _Node, value: Any, dot: Any, scope: dict[str, Any], out: list[str]) -> None:
+        pairs = [(key, value[key]) for key in sorted(value)] if isinstance(value, Mapping) else list(enumerate(value or []))
+        if not pairs:
+            self._run(node.other, dot, scope, out)
+        for key, one in pairs:
+            inner = dict(scope)
+            if len(node.variables) == 2:
+                inner[node.variables[0]], inner[node.variables[1]] = key, one
+            elif node.variables:
+                inner[node.variables[0]] = one
+            self._run(node.body, one, inner, out)
+
+    def _pipe(self, pipe: list[list[Any]], dot: Any, scope: dict[str, Any]) -> Any:
+        value: Any = None
+        for n, command in enumerate(pipe):
+            value = self._command(command, dot, scope, [value] if n else [])
+        return value
+
+    def _command(self, command: list[Any], dot: Any, scope: dict[str, Any], piped: list[Any]) -> Any:
+        kind, first = command[0]
+        if kind != "call":
+            if len(command) > 1 or piped:
+                raise TemplateRunError(f"template: :1:2: executing \"\" at <{_shown(command[0])}>: can't give argument to non-function {_shown(command[0])}")
+            return self._operand(command[0], dot, scope)
+        if first in ("and", "or"):
+            value: Any = None
+            for operand in command[1:]:
+                value = self._operand(operand, dot, scope)
+                if _true(value) == (first == "or"):
+                    return value
+            return piped[0] if piped else value
+        arguments = [self._operand(operand, dot, scope) for operand in command[1:]] + piped
+        shown = " ".join(_shown(token) for token in command)
+        try:
+            return FUNCTIONS[first](*arguments)
+        except TemplateRunError as error:
+            raise TemplateRunError(f'template: :1:2: executing "" at <{shown}>: {error.message}') from None
+        except (TypeError, ValueError, AttributeError) as error:
+            raise TemplateRunError(f'template: :1:2: executing "" at <{shown}>: error calling {first}: {error}') from None
+
+    def _operand(self, token: tuple[str, Any], dot: Any, scope: dict[str, Any]) -> Any:
+        kind, value = token
+        if kind == "value":
+            return value
+        if kind == "field":
+            return self._fields(dot, value, "." + ".".join(value))
+        if kind == "variable":
+            name, fields = value
+            if name not in scope:
+                raise TemplateSyntaxError(f'template: :1: undefined variable "{name}"')
+            return self._fields(scope[name], fields, name + "".join("." + one for one in fields))
+        if kind == "pipe":
+            return self._fields(self._pipe(value[0], dot, scope), value[1], "." + ".".join(value[1]))
+        return FUNCTIONS[value]()
+
+    def _fields(self, value: Any, names: list[str], shown: str) -> Any:
+        for name in names:
+            if isinstance(value, Mapping) and name in value:
+                value = value[name]
+            elif isinstance(value, Mapping) and not self._type:
+                raise TemplateRunError(f'template: :1:2: executing "" at <{shown}>: map has no entry for key "{name}"')
+            elif value is None:
+                raise TemplateRunError(f'template: :1:2: executing "" at <{shown}>: nil data; no entry for key "{name}"')
+            else:
+                raise TemplateRunError(f"template: :1:2: executing \"\" at <{shown}>: can't evaluate field {name} in type {self._type or type(value).__name__}")
+        return value
+
+
+def _shown(token: tuple[str, Any]) -> str:
+    kind, value = token
+    if kind == "field":
+        return "." + ".".join(value)
+    if kind == "variable":
+        return str(value[0]) + "".join("." + one for one in value[1])
+    if kind == "value":
+        return json.dumps(value)
+    if kind == "pipe":
+        return "(...)"
+    return str(value)

@@ -1,0 +1,61 @@
+"""Sizes, ages and cut texts as docker's tables show them. (docker/go-units)"""
+
+from __future__ import annotations
+
+import time
+
+
+def human_size(count: float, digits: int = 3) -> str:
+    """Bytes with three significant digits and decimal units: `4.42MB`."""
+    units = ["B", "kB", "MB", "GB", "TB", "PB"]
+    value, at = float(count), 0
+    while value >= 1000 and at < len(units) - 1:
+        value /= 1000
+        at += 1
+    text = f"{value:.{digits}g}"
+    if "e" in text:
+        text = str(round(value))
+    return text + units[at]
+
+
+def human_duration(seconds: float) -> str:
+    """`5 seconds`, `About a minute`, `2 weeks`."""
+    s = int(seconds)
+    if s < 1:
+        return "Less than a second"
+    if s == 1:
+        return "1 second"
+    if s < 60:
+        return f"{s} seconds"
+    minutes = int(seconds / 60)
+    if minutes == 1:
+        return "About a minute"
+    if minutes < 60:
+        return f"{minutes} minutes"
+    hours = int(seconds / 3600 + 0.5)
+    if hours == 1:
+        return "About an hour"
+    if hours < 48:
+        return f"{hours} hours"
+    if hours < 24 * 7 * 2:
+        return f"{hours // 24} days"
+    if hours < 24 * 30 * 2:
+        return f"{hours // 24 // 7} weeks"
+    if hours < 24 * 365 * 2:
+        return f"{hours // 24 // 30} months"
+    return f"{int(seconds / 3600 / 24 / 365)} years"
+
+
+def ago(created: float) -> str:
+    """How long ago a time (seconds since 1970) was: `3 minutes ago`; nothing for a time that nobody knows."""
+    return human_duration(max(0.0, time.time() - created)) + " ago" if created > 0 else "N/A"
+
+
+def shown_time(seconds: float) -> str:
+    """A time as `docker ps --format {{.CreatedAt}}` shows it."""
+    return time.strftime("%Y-%m-%d %H:%M:%S %z %Z", time.localtime(seconds))
+
+
+def cut(text: str, width: int) -> str:
+    """The text, with … where it was cut."""
+    return text if len(text) <= width else text[: width - 1] + "…"
