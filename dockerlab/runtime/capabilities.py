@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import tempfile
+from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from _socket import socket as Socket
@@ -127,7 +128,7 @@ def probe(folder: Path) -> Capabilities:
     folder.mkdir(parents=True, exist_ok=True)
     scratch = tempfile.mkdtemp(prefix="probe-", dir=folder)
     try:
-        with helper.request("probe", {"folder": scratch}, {}) as channel:
+        with closing(helper.request("probe", {"folder": scratch}, {})) as channel:
             message = _receive(channel)
     finally:
         helper.close()

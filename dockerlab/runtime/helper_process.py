@@ -8,6 +8,7 @@ import sys
 import threading
 import weakref
 from collections.abc import Mapping
+from contextlib import closing
 from _socket import socket as Socket
 from pathlib import Path
 
@@ -45,7 +46,7 @@ class HelperProcess:
     def _start(self) -> Socket:
         if self._socket is None:
             ours, theirs = wire.pair()
-            with theirs:
+            with closing(theirs):
                 process = subprocess.Popen(
                     [sys.executable, "-I", "-S", "-E", _MAIN, str(theirs.fileno())],
                     stdin=subprocess.DEVNULL,

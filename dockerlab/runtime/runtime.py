@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import os
 import select
-import socket
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
-from _socket import MSG_DONTWAIT
+from _socket import MSG_DONTWAIT, SHUT_WR
 from _socket import socket as Socket
 
 from dockerlab.errors import ContainerStartError, RuntimeUnavailableError
@@ -112,7 +112,7 @@ class Runtime:
                 os.close(err_writer)
                 if null >= 0:
                     os.close(null)
-            with channel:
+            with closing(channel):
                 try:
                     return _follow(channel, readers, on_output)
                 except BaseException:
@@ -277,7 +277,7 @@ def _follow(channel: Socket, readers: Mapping[int, str], on_output: Output) -> i
 
 def _kill(channel: Socket) -> None:
     """Hang up, which kills the step, and wait a moment for the keeper to say that all is gone."""
-    channel.shutdown(socket.SHUT_WR)
+    channel.shutdown(SHUT_WR)
     poll = select.poll()
     poll.register(channel.fileno(), select.POLLIN)
     while poll.poll(INTERRUPT_GRACE * 1000):

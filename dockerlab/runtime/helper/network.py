@@ -41,8 +41,11 @@ def listen(ports: list[Port]) -> list[tuple[Socket, Port]]:
 
 
 def loopback_up() -> None:
-    with Socket(AF_INET, SOCK_DGRAM) as any_socket:
+    any_socket = Socket(AF_INET, SOCK_DGRAM)
+    try:
         fcntl.ioctl(any_socket.fileno(), SIOCSIFFLAGS, b"lo".ljust(16, b"\0") + (IFF_UP | IFF_RUNNING).to_bytes(2, "little") + bytes(14))
+    finally:
+        any_socket.close()
 
 
 def start_relay(listeners: list[tuple[Socket, Port]]) -> None:
