@@ -145,6 +145,9 @@ def _receive(channel: Socket) -> wire.Message:
 
 
 def _remove(folder: str) -> None:
+    for root, folders, _ in os.walk(folder):
+        for name in folders:
+            os.chmod(os.path.join(root, name), 0o700)  # overlay leaves one with mode 000, which an ordinary user can't list
     for root, folders, files in os.walk(folder, topdown=False):
         for name in files:
             os.unlink(os.path.join(root, name))

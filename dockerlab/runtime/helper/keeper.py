@@ -17,6 +17,8 @@ from dockerlab.runtime.helper import init, kernel, namespaces, network, records,
 from dockerlab.runtime.helper.init import StartError
 from dockerlab.runtime.helper.loop import Loop
 from dockerlab.runtime.helper.streams import Streams
+from dockerlab.runtime.helper.supervisor import Supervisor
+from dockerlab.runtime.helper.supervisor import filter as seccomp
 
 UNAVAILABLE = "unavailable"
 
@@ -42,7 +44,7 @@ class Keeper:
         self.failure: wire.Message | None = None
         self.error = ""
         self.started = False
-        self.supervisor: object | None = None
+        self.supervisor: Supervisor | None = None
         self.connections: list[Socket] = []
 
     # ------------------------------------------------------------------ start
@@ -91,9 +93,8 @@ class Keeper:
         else:
             stdio = [self.stdio[name] for name in ("stdin", "stdout", "stderr")]
         if self.identity == "single":
-            from dockerlab.runtime.helper.supervisor import Supervisor
-
-            self.supervisor = Supervisor(self.loop, list(self.box["lowers"]), str(self.box["upper"]), upper, records_beside)  # type: ignore[call-overload]
+            lowers: list[str] = list(self.box["lowers"])  # type: ignore[call-overload]
+            self.supervisor = Supervisor(self.loop, lowers, str(self.box["upper"]), upper, records_beside, root.path)
         ours, theirs = wire.pair()
         outer_proc = os.open("/proc", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         kernel.unshare(kernel.CLONE_NEWPID)
@@ -142,7 +143,8 @@ class Keeper:
             self.loop.forget(sync.fileno())
             sync.close()
         elif message["event"] == "listener":
-            self.supervisor.add(fds[0])  # type: ignore[attr-defined,union-attr]
+            assert self.supervisor is not None
+            self.supervisor.add(fds[0])
             wire.send(sync, {"event": "go"})
         elif message["event"] == "failed":
             self.failure = message
@@ -199,7 +201,7 @@ class Keeper:
             self.streams.resize(*message["size"])  # type: ignore[misc]
 
     def _accept(self, server: Socket) -> None:
-        fd, _ = server._accept()  # type: ignore[attr-defined]
+        fd, _ = server._accept()
         connection = Socket(fileno=fd)
         self.connections.append(connection)
         self.loop.watch(connection.fileno(), lambda _events: self._from_connection(connection))
@@ -211,7 +213,7 @@ class Keeper:
             self.connections.remove(connection)
             connection.close()
         elif message.get("event") == "listener" and self.supervisor:  # of an exec: its processes' owners are ours to judge
-            self.supervisor.add(fds[0])  # type: ignore[attr-defined]
+            self.supervisor.add(fds[0])
             wire.send(connection, {"event": "go"})
         elif message.get("event") == "attach" and self.streams:
             self.streams.attach(dict(zip(message["names"], fds)))  # type: ignore[call-overload]
@@ -229,7 +231,7 @@ class Keeper:
         code = os.waitstatus_to_exitcode(status)
         code = 128 - code if code < 0 else code
         if self.supervisor:
-            self.supervisor.finish()  # type: ignore[attr-defined]
+            self.supervisor.finish()
         if self.root.build:
             os.chdir("/")
             rootfs.remove_stubs(self.root.stubs)
@@ -285,18 +287,16 @@ def become_process(process: wire.Message, identity: str, sync: Socket, stdio: li
         fcntl.ioctl(0, 0x540E, 0)  # TIOCSCTTY: the terminal of this session
     init.plain_limits(nproc)
     uid = int(process["uid"])  # type: ignore[call-overload]
+    if identity != "single":
+        init.own_stdio(uid)
+    kernel.limit_capabilities(init.DOCKER_CAPABILITIES)
     if identity == "single":
-        from dockerlab.runtime.helper.supervisor import filter as seccomp
-
         kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
         listener = seccomp.install()
         wire.send(sync, {"event": "listener"}, [listener])
         os.close(listener)
         if wire.receive(sync)[0] is None:
             os._exit(137)
-    else:
-        init.own_stdio(uid)
-        kernel.limit_capabilities(init.DOCKER_CAPABILITIES)
     cwd = str(process["cwd"]) or "/"
     if create_cwd:
         init.make_folder(cwd)

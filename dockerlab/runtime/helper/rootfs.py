@@ -123,8 +123,8 @@ class Root:
             else:
                 write(real, b"")
             if not keep:
+                self.stubs += [(name[len(self.path) :], True) for name in reversed(made)]
                 self.stubs.append((real[len(self.path) :], folder))
-                self.stubs += [(name[len(self.path) :], True) for name in made]
         else:
             if stat.S_ISDIR(present.st_mode) != folder:
                 raise RootError(
@@ -218,7 +218,7 @@ def remove_stubs(stubs: list[tuple[str, bool]]) -> None:
 
     Run by the keeper, whose root is the container's, when no process is left. (BuildKit: executor/stubs.go.)
     """
-    for path, folder in stubs:
+    for path, folder in reversed(stubs):
         try:
             kernel.umount(path, kernel.MNT_DETACH)
         except OSError:

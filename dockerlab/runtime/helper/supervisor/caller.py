@@ -1,0 +1,129 @@
+"""The process that made a call: its memory, its paths, and the credentials it has in the container."""
+
+from __future__ import annotations
+
+import os
+import resource
+
+from dockerlab.runtime.helper import kernel
+
+RLIMIT_LOCKS = 10  # not in Python's `resource`; Linux has ignored it since 2.4
+AT_FDCWD = -100
+Ids = tuple[int, int, int, int]  # real, effective, saved, file system
+
+
+class Credential:
+    """Who a process is in the container. `power` says what is left of root's right to change IDs."""
+
+    __slots__ = ("users", "groups", "supplementary", "power")
+    NONE, KEEPCAPS, ABLE = 0, 1, 2  # nothing; root that asked to keep its capabilities; no longer root, but kept them
+
+    def __init__(self, users: Ids = (0, 0, 0, 0), groups: Ids = (0, 0, 0, 0), supplementary: tuple[int, ...] = (), power: int = 0) -> None:
+        self.users, self.groups, self.supplementary, self.power = users, groups, supplementary, power
+
+    @property
+    def key(self) -> tuple[Ids, Ids, tuple[int, ...], int]:
+        return self.users, self.groups, self.supplementary, self.power
+
+    @property
+    def fsuid(self) -> int:
+        return self.users[3]
+
+    @property
+    def fsgid(self) -> int:
+        return self.groups[3]
+
+    @property
+    def is_root(self) -> bool:
+        return self.users[1] == 0
+
+    def in_group(self, gid: int) -> bool:
+        return gid == self.groups[3] or gid in self.supplementary
+
+
+class Credentials:
+    """The table of all credentials of a container.
+
+    A process's index into it rides in its soft limit of RLIMIT_LOCKS, which the kernel ignores but hands down by fork and keeps over exec:
+    nothing is lost when a parent dies before its child is first seen. No limit means root.
+    """
+
+    def __init__(self) -> None:
+        root = Credential()
+        self._table = [root]
+        self._index = {root.key: 0}
+
+    def of(self, pid: int) -> Credential:
+        soft = resource.prlimit(pid, RLIMIT_LOCKS)[0]
+        return self._table[soft if 0 <= soft < len(self._table) else 0]
+
+    def set(self, pid: int, credential: Credential) -> None:
+        index = self._index.get(credential.key)
+        if index is None:
+            index = self._index[credential.key] = len(self._table)
+            self._table.append(credential)
+        resource.prlimit(pid, RLIMIT_LOCKS, (index, resource.RLIM_INFINITY))
+
+
+class Caller:
+    """One notified call. Paths are given so that the keeper can use them: its root is the container's, its working directory the outer
+    /proc, so `PID/cwd/...` and `PID/fd/N/...` lead where the process's own relative paths would."""
+
+    __slots__ = ("pid", "ident", "listener", "chrooted", "_table", "_credential")
+
+    def __init__(self, pid: int, ident: int, listener: int, table: Credentials, chrooted: bool) -> None:
+        self.pid, self.ident, self.listener, self.chrooted = pid, ident, listener, chrooted
+        self._table = table
+        self._credential: Credential | None = None
+
+    @property
+    def credential(self) -> Credential:
+        if self._credential is None:
+            self._credential = self._table.of(self.pid)
+        return self._credential
+
+    def become(self, credential: Credential) -> None:
+        self._table.set(self.pid, credential)
+
+    def read(self, address: int, size: int) -> bytes:
+        return kernel.read_memory(self.pid, address, size)
+
+    def write(self, address: int, data: bytes) -> None:
+        kernel.write_memory(self.pid, address, data)
+
+    def string(self, address: int) -> bytes:
+        """Up to its NUL, never across a page in one piece: the next page may not be mapped."""
+        text = b""
+        while len(text) < 4096:
+            at = address + len(text)
+            text += kernel.read_memory(self.pid, at, min(256, 4096 - at % 4096))
+            end = text.find(b"\0")
+            if end >= 0:
+                return text[:end]
+        raise OSError(36, "ENAMETOOLONG")
+
+    def path(self, address: int, folder: int = AT_FDCWD) -> bytes:
+        """The path at `address`, relative to the descriptor `folder`; with no address the descriptor itself."""
+        text = self.string(address) if address else b""
+        if text[:1] == b"/":
+            return b"%d/root%s" % (self.pid, text) if self.chrooted else text
+        folder &= 0xFFFFFFFF
+        if folder == 0xFFFFFF9C:  # AT_FDCWD as an unsigned int
+            base = b"%d/cwd" % self.pid
+        else:
+            base = b"%d/fd/%d" % (self.pid, folder)
+        return base + b"/" + text if text else base
+
+    def is_empty(self, address: int) -> bool:
+        return not address or self.read(address, 1) == b"\0"
+
+    def umask(self) -> int:
+        with open(f"{self.pid}/status", "rb") as file:
+            for line in file:
+                if line.startswith(b"Umask:"):
+                    return int(line.split()[1], 8)
+        return 0o022
+
+
+def exists(path: bytes) -> bool:
+    return os.path.lexists(path)
