@@ -29,7 +29,9 @@ _FRESH = 12 * 3600
 _ARCHITECTURES = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
 _KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 _URI = re.compile(r"^'(?P<url>[^']+)' (?P<file>\S+) (?P<size>\d+) SHA256:(?P<sha256>[0-9a-f]{64})$", re.M)
-_SIGNATURE = re.compile(r"NO_PUBKEY|BADSIG|EXPKEYSIG|REVKEYSIG|signature|not signed|Clearsigned|isn't valid|Hash Sum mismatch|unexpected size", re.I)
+_SIGNATURE = re.compile(
+    r"NO_PUBKEY|BADSIG|EXPKEYSIG|REVKEYSIG|signature|not signed|Clearsigned|isn't valid|Hash Sum mismatch|unexpected size", re.I
+)
 _NETWORK = re.compile(r"resolv|connect|timed? ?out|unreachable|Failed to fetch|proxy|Connection", re.I)
 
 
@@ -98,15 +100,22 @@ class Apt:
             config = config.replace(mark, str(value))
         (self.root / "apt.conf").write_text(config)
 
-    def _run(self, *args: str, status: bytes = b"", progress: Progress | None = None) -> tuple[int, str]:
-        """Run apt-get; its exit code and all that it said."""
+    def _run(self, *args: str, status: bytes = b"", folder: str = "none", progress: Progress | None = None) -> tuple[int, str]:
+        """Run apt-get, in a folder where `apt-get download` finds or leaves archives; its exit code and all that it said."""
         self._prepare()
         (self.root / "state" / "status").write_bytes(status)
         environment = {**os.environ, "APT_CONFIG": str(self.root / "apt.conf"), "LC_ALL": "C", "DEBIAN_FRONTEND": "noninteractive"}
         command = ["apt-get", *args]
         said: list[str] = []
         with subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment, text=True, errors="replace"
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env=environment,
+            text=True,
+            errors="replace",
+            cwd=self.root / folder,
         ) as process:
             assert process.stdout is not None
             try:
@@ -120,7 +129,10 @@ class Apt:
         return process.returncode, "".join(said)
 
     def update(self, progress: Progress, *, force: bool = False) -> None:
-        """Fetch the signed lists of packages, unless they are a few hours old at most. CatalogueError if they can't be had or trusted."""
+        """Fetch the signed lists of packages, unless they are a few hours old at most; without network older ones do, unless forced.
+
+        CatalogueError if they can't be had or trusted.
+        """
         stamp = self.root / "updated"
         try:
             if not force and 0 <= time.time() - stamp.stat().st_mtime < _FRESH:
@@ -130,12 +142,16 @@ class Apt:
         progress("reading Debian's package lists")
         code, said = self._run("-o", "APT::Update::Error-Mode=any", "update")
         if code or re.search(r"^[EW]: ", said, re.M) or not list((self.root / "state" / "lists").glob("*_Packages")):
-            raise _explained("Debian's package lists could not be fetched", said)
+            if force or not stamp.exists() or _cause(said) != "network":
+                raise _explained("Debian's package lists could not be fetched", said)
+            progress("Debian can't be reached: the package lists that were fetched earlier are used")
+            return
         stamp.touch()
 
-    def plan(self, packages: Sequence[str], status: bytes) -> tuple[Archive, ...]:
-        """The archives that these packages need on top of what `status` says is installed, in a fixed order."""
-        code, said = self._run("-o", f"Dir::Cache::archives={self.root / 'none'}/", "install", "--print-uris", *packages, status=status)
+    def plan(self, packages: Sequence[str], status: bytes, *, loose: bool = False) -> tuple[Archive, ...]:
+        """The archives that these packages need on top of what `status` says is installed, in a fixed order; `loose`: they alone."""
+        verb = "download" if loose else "install"
+        code, said = self._run("-o", f"Dir::Cache::archives={self.root / 'none'}/", verb, "--print-uris", *packages, status=status)
         found = tuple(
             sorted(
                 (Archive(match["url"], match["file"], int(match["size"]), match["sha256"]) for match in _URI.finditer(said)),
@@ -146,7 +162,7 @@ class Apt:
             raise _explained(f"the packages {', '.join(packages)} can't be put together", said)
         return found
 
-    def fetch(self, archives: Iterable[Archive], packages: Sequence[str], status: bytes, progress: Progress) -> None:
+    def fetch(self, archives: Iterable[Archive], packages: Sequence[str], loose: Sequence[str], status: bytes, progress: Progress) -> None:
         """Bring the archives into the cache; one whose bytes are not what the signed index says is thrown away and fetched anew.
 
         CatalogueError if afterwards one of them is not what it should be.
@@ -160,12 +176,17 @@ class Apt:
                 progress(f"{archive.file} in the cache is not what Debian signed: it is thrown away and fetched anew")
                 (self.archives / archive.file).unlink()
         progress(f"downloading {len(missing)} packages, {sum(archive.size for archive in missing) / 1e6:.1f} MB")
-        code, said = self._run("install", "--download-only", *packages, status=status, progress=progress)
-        if code:
-            raise _explained("Debian's packages could not be fetched", said)
+        names = {archive.name for archive in missing}
+        for verb in (["install", "--download-only", *packages], ["download", *(name for name in loose if name in names)]):
+            if len(verb) > 1 and (verb[0] == "download" or not names <= set(loose)):
+                code, said = self._run(*verb, status=status, folder=str(self.archives), progress=progress)
+                if code:
+                    raise _explained("Debian's packages could not be fetched", said)
         for archive in missing:
             if not archive.is_whole(self.archives):
-                raise CatalogueError(f"the package {archive.file} is not what Debian's signed index says", hint=f"try again, or {ELSEWHERE}")
+                raise CatalogueError(
+                    f"the package {archive.file} is not what Debian's signed index says", hint=f"try again, or {ELSEWHERE}"
+                )
 
 
 def _told(line: str) -> str:
@@ -174,23 +195,34 @@ def _told(line: str) -> str:
     return f"fetched {words[4]} {words[6]} {' '.join(words[7:])}" if len(words) > 7 else line.strip()
 
 
-def _explained(what: str, said: str) -> CatalogueError:
-    """The error for what apt said: a signature, the network, or something else."""
-    lines = [line.strip() for line in said.splitlines() if line.startswith(("E:", "W:", "Err:", "  "))]
-    notes = "\n".join(dict.fromkeys(line for line in lines if line.startswith(("E:", "W:"))))
-    problems = "\n".join(lines)
-    if _SIGNATURE.search(problems):
-        return CatalogueError(
-            f"{what}: a signature or a checksum is not Debian's, so nothing of it was used",
-            hint=f"a proxy on the way may have changed the download; try again, or {ELSEWHERE}",
-            excerpt=notes,
-        )
+def _complaints(said: str) -> list[str]:
+    return [line.strip() for line in said.splitlines() if line.startswith(("E:", "W:", "Err:", "  "))]
+
+
+def _cause(said: str) -> str:
+    """What kept apt from it, read from its complaints: "signature", "date", "network" or "other"."""
+    problems = "\n".join(_complaints(said))
     if re.search(r"is expired|not valid yet", problems):
-        return CatalogueError(f"{what}: they are too old or not valid yet", hint="look at this machine's clock and at the mirror", excerpt=notes)
-    if _NETWORK.search(problems):
-        return CatalogueError(
+        return "date"
+    if _SIGNATURE.search(problems):
+        return "signature"
+    return "network" if _NETWORK.search(problems) else "other"
+
+
+def _explained(what: str, said: str) -> CatalogueError:
+    """The error for what apt said, apt's own words as the excerpt."""
+    proxy = os.environ.get("http_proxy") or "not set"
+    message, hint = {
+        "signature": (
+            f"{what}: a signature or a checksum is not Debian's, so nothing of it was used",
+            f"a proxy on the way may have changed the download; try again, or {ELSEWHERE}",
+        ),
+        "date": (f"{what}: they are too old or not valid yet", "look at this machine's clock and at the mirror"),
+        "network": (
             f"{what}: the network or http://deb.debian.org can't be reached",
-            hint=f"look at the network and at http_proxy ({os.environ.get('http_proxy') or 'not set'}); or {ELSEWHERE}",
-            excerpt=notes,
-        )
-    return CatalogueError(f"{what}: apt-get failed", hint=ELSEWHERE, excerpt=notes or said[-2000:])
+            f"look at the network and at http_proxy ({proxy}); or {ELSEWHERE}",
+        ),
+        "other": (f"{what}: apt-get failed", ELSEWHERE),
+    }[_cause(said)]
+    notes = "\n".join(dict.fromkeys(line for line in _complaints(said) if line.startswith(("E:", "W:"))))
+    return CatalogueError(message, hint=hint, excerpt=notes or said[-2000:])

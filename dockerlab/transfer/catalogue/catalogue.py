@@ -74,7 +74,7 @@ class Catalogue:
         entry = self.find(reference)
         if entry is None:
             known = ", ".join(item.name for item in self.names())
-            raise NotFoundError(f"the catalogue has no image {reference.familiar}", hint=f"it has {known} (see `dockerlab catalogue`)")
+            raise NotFoundError(f"the catalogue has no image {reference.familiar}", hint=f"it has {known}")
         with explained(self._cache):
             (self._cache / "images").mkdir(parents=True, exist_ok=True)
             with self._store.using():
@@ -138,10 +138,12 @@ class Catalogue:
             base = self._base(recipe, progress, True)
             plan = self._plan(recipe, base, apt)
             if self._overtakes(plan, base):
-                raise CatalogueError(f"{recipe.name} needs other versions of packages than {recipe.base} has", hint=f"try again later, or {ELSEWHERE}")
+                raise CatalogueError(
+                    f"{recipe.name} needs other versions of packages than {recipe.base} has", hint=f"try again later, or {ELSEWHERE}"
+                )
         status = self._status(base)
         for layer, archives in zip(recipe.layers, plan, strict=True):
-            apt.fetch(archives, layer.packages, status, say)
+            apt.fetch(archives, layer.packages, layer.loose, status, say)
         return self._compose(recipe, base, plan, progress)
 
     def _base(self, recipe: Recipe, progress: Callable[[str], None], refresh: bool) -> ImageConfig | None:
@@ -164,13 +166,19 @@ class Catalogue:
 
     def _plan(self, recipe: Recipe, base: ImageConfig | None, apt: Apt) -> Plan:
         status = self._status(base)
-        return tuple(apt.plan(layer.packages, status) if layer.packages else () for layer in recipe.layers)
+        return tuple(
+            (apt.plan(layer.packages, status) if layer.packages else ())
+            + (apt.plan(layer.loose, status, loose=True) if layer.loose else ())
+            for layer in recipe.layers
+        )
 
     def _overtakes(self, plan: Plan, base: ImageConfig | None) -> bool:
         below = installed(self._status(base))
         return any(archive.name in below for layer in plan for archive in layer)
 
-    def _compose(self, recipe: Recipe, base: ImageConfig | None, plan: Sequence[Sequence[Archive]], progress: Callable[[str], None]) -> ImageConfig:
+    def _compose(
+        self, recipe: Recipe, base: ImageConfig | None, plan: Sequence[Sequence[Archive]], progress: Callable[[str], None]
+    ) -> ImageConfig:
         say = _named(recipe.name, progress)
         config = compose(self._store, recipe, base, plan, self._cache / "archives", machine_architecture(), say)
         self._remember(recipe, _Memory(config, tuple(tuple(layer) for layer in plan)))

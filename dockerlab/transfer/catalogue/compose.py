@@ -15,7 +15,7 @@ from dockerlab.transfer.catalogue import database, effects
 from dockerlab.transfer.catalogue.apt import Archive, Progress
 from dockerlab.transfer.catalogue.layer import LayerDraft
 from dockerlab.transfer.catalogue.recipe import LayerRecipe, Recipe
-from dockerlab.transfer.catalogue.unpack import Filter, Unpacked, unpack
+from dockerlab.transfer.catalogue.unpack import Filter, unpack
 
 COMMENT = "dockerlab catalogue"
 NAME, PACKAGES, NOTE = "dockerlab.catalogue", "dockerlab.catalogue.packages", "dockerlab.catalogue.note"
@@ -37,24 +37,30 @@ class Composer:
         with self.store.tmp() as folder:
             draft = LayerDraft(folder, [layer.tree for layer in self.layers], merged_usr=merged_usr)
             draft.mtime = self.mtime
-            packages = self._unpack(recipe, archives, draft)
-            if packages and recipe.database:
-                database.record(draft, packages, recipe.packages)
+            files = [self.archives / archive.file for archive in archives]
+            packages = unpack(files, draft, Filter(recipe.exclude, recipe.include))
+            recorded = [package for package in packages if package.control.name not in recipe.loose]
+            if recorded and recipe.database:
+                database.record(draft, recorded, recipe.packages)
             effects.apply(recipe, draft, self.config.architecture)
             draft.close()
             self.layers.append(self.store.layers.seal(folder))
             self.mtime = draft.mtime
         text = " ".join(f"{archive.name}={archive.version}" for archive in archives)
-        entry = HistoryEntry(_iso(self.mtime), recipe.created_by.replace("{packages}", text).replace("{count}", str(len(archives))), COMMENT)
+        entry = HistoryEntry(
+            _iso(self.mtime), recipe.created_by.replace("{packages}", text).replace("{count}", str(len(archives))), COMMENT
+        )
         self.config = self.config.with_history(entry, self.layers[-1].diff_id)
-
-    def _unpack(self, recipe: LayerRecipe, archives: Sequence[Archive], draft: LayerDraft) -> list[Unpacked]:
-        paths = Filter(recipe.exclude, recipe.include)
-        return [unpack(self.archives / archive.file, draft, paths) for archive in archives]
 
 
 def compose(
-    store: Store, recipe: Recipe, base: ImageConfig | None, plan: Sequence[Sequence[Archive]], archives: Path, architecture: str, progress: Progress
+    store: Store,
+    recipe: Recipe,
+    base: ImageConfig | None,
+    plan: Sequence[Sequence[Archive]],
+    archives: Path,
+    architecture: str,
+    progress: Progress,
 ) -> ImageConfig:
     """Make the image of a recipe: `plan` has the archives of each of its layers, which lie in `archives`; `base` is the image below."""
     start = base or ImageConfig(architecture=architecture)

@@ -67,7 +67,9 @@ def _triggers(layer: LayerDraft, packages: Sequence[Unpacked]) -> None:
             if not directive.startswith("interest"):
                 continue
             who = package.control.record + ("/noawait" if directive == "interest-noawait" else "")
-            path, entry = (f"{ROOT}/triggers/File", f"{trigger} {who}\n") if trigger.startswith("/") else (f"{ROOT}/triggers/{trigger}", f"{who}\n")
+            path, entry = (
+                (f"{ROOT}/triggers/File", f"{trigger} {who}\n") if trigger.startswith("/") else (f"{ROOT}/triggers/{trigger}", f"{who}\n")
+            )
             layer.write(path, layer.read(path) + entry.encode())
 
 

@@ -5,12 +5,17 @@ from __future__ import annotations
 import io
 import subprocess
 import tarfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from dockerlab.errors import CatalogueError
+
+_AHEAD = 2
+"""How many archives are unpacked at a time; they are held in memory, the largest has 20 MB."""
 
 
 @dataclass(frozen=True)
@@ -57,38 +62,47 @@ def fields_of(paragraph: str) -> dict[str, str]:
     return fields
 
 
-def read_control(archive: Path) -> Control:
-    """The control information. CatalogueError if the archive is damaged."""
-    done = subprocess.run(["dpkg-deb", "--ctrl-tarfile", str(archive)], capture_output=True)
+def read_ahead(archives: Sequence[Path]) -> Iterator[tuple[Control, tarfile.TarFile]]:
+    """Each archive's control information and files, in order. While one is looked at, dpkg-deb already unpacks the next ones.
+
+    CatalogueError for an archive that is damaged.
+    """
+    with ThreadPoolExecutor(_AHEAD) as pool:
+        waiting: deque[Future[tuple[Control, bytes]]] = deque()
+        todo = iter(archives)
+        try:
+            for archive in archives:
+                waiting.extend(pool.submit(_read, path) for path in islice(todo, _AHEAD + 1 - len(waiting)))
+                control, data = waiting.popleft().result()
+                try:
+                    with tarfile.open(fileobj=io.BytesIO(data), mode="r:") as tar:
+                        yield control, tar
+                except tarfile.TarError as error:
+                    raise _damaged(archive, str(error).encode()) from error
+        finally:
+            for future in waiting:
+                future.cancel()
+
+
+def _read(archive: Path) -> tuple[Control, bytes]:
+    return _control(_dpkg_deb("--ctrl-tarfile", archive)), _dpkg_deb("--fsys-tarfile", archive)
+
+
+def _dpkg_deb(what: str, archive: Path) -> bytes:
+    done = subprocess.run(["dpkg-deb", what, str(archive)], capture_output=True)
     if done.returncode:
         raise _damaged(archive, done.stderr)
+    return done.stdout
+
+
+def _control(data: bytes) -> Control:
     members: dict[str, tuple[bytes, int]] = {}
-    with tarfile.open(fileobj=io.BytesIO(done.stdout), mode="r:") as tar:
+    with tarfile.open(fileobj=io.BytesIO(data), mode="r:") as tar:
         for member in tar:
             if member.isreg() and (file := tar.extractfile(member)) is not None:
                 members[member.name.removeprefix("./")] = (file.read(), member.mode & 0o777)
     paragraph = members.pop("control")[0].decode().rstrip("\n") + "\n"
     return Control(paragraph, fields_of(paragraph), members)
-
-
-@contextmanager
-def data_of(archive: Path) -> Iterator[tarfile.TarFile]:
-    """The package's files as a tar to be read in order. CatalogueError if the archive is damaged."""
-    with subprocess.Popen(["dpkg-deb", "--fsys-tarfile", str(archive)], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
-        assert process.stdout is not None and process.stderr is not None
-        try:
-            with tarfile.open(fileobj=process.stdout, mode="r|", bufsize=1 << 18) as tar:
-                yield tar
-            while process.stdout.read(1 << 18):
-                pass  # what follows the last entry is padding; leaving it would end dpkg-deb with SIGPIPE
-        except tarfile.TarError as error:
-            raise _damaged(archive, str(error).encode()) from error
-        except BaseException:
-            process.kill()
-            raise
-        errors = process.stderr.read()
-    if process.returncode:
-        raise _damaged(archive, errors)
 
 
 def _damaged(archive: Path, said: bytes) -> CatalogueError:

@@ -19,7 +19,10 @@ def apply(recipe: LayerRecipe, layer: LayerDraft, architecture: str) -> None:
         node = layer.node(copy.original)
         if node is None:
             raise CatalogueError(f"{copy.path} should be a copy of {copy.original}, which no package ships")
-        layer.write(copy.path, node.read(), node.entry.mode)
+        data = node.read()
+        for old, new in copy.replace.items():
+            data = data.replace(old.encode(), new.encode())
+        layer.write(copy.path, data, node.entry.mode)
     for file in recipe.files:
         layer.write(file.path, file.data(), file.mode, file.uid, file.gid)
     for link in recipe.links:

@@ -42,10 +42,11 @@ class File:
 
 @dataclass(frozen=True)
 class Copy:
-    """A file that starts as a copy of one that a package ships."""
+    """A file that starts as a copy of one that a package ships, with parts of its text replaced."""
 
     path: str
     original: str
+    replace: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -101,11 +102,13 @@ class Group:
 class LayerRecipe:
     """One layer: packages first, then what their scripts would have done. `created_by` is its history line, {packages} filled in.
 
+    `loose` packages give their files only: without what they depend on, and dpkg is not told of them.
     `exclude` and `include` are patterns as in dpkg's path-exclude and path-include: the include wins.
     """
 
     created_by: str
     packages: tuple[str, ...] = ()
+    loose: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     include: tuple[str, ...] = ()
     database: bool = True

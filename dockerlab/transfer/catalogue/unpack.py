@@ -11,7 +11,7 @@ from fnmatch import translate
 from pathlib import Path
 
 from dockerlab.errors import CatalogueError
-from dockerlab.transfer.catalogue.deb import Control, data_of, read_control
+from dockerlab.transfer.catalogue.deb import Control, read_ahead
 from dockerlab.transfer.catalogue.layer import LayerDraft
 
 
@@ -36,26 +36,28 @@ class Filter:
         return bool(self._out.match(path)) and not self._in.match(path)
 
 
-def unpack(archive: Path, layer: LayerDraft, paths: Filter) -> Unpacked:
-    """Write the files of one archive into the layer."""
-    control = read_control(archive)
+def unpack(archives: Sequence[Path], layer: LayerDraft, paths: Filter) -> list[Unpacked]:
+    """Write the files of the archives into the layer, one after the other."""
+    return [_unpack(control, tar, layer, paths) for control, tar in read_ahead(archives)]
+
+
+def _unpack(control: Control, tar: tarfile.TarFile, layer: LayerDraft, paths: Filter) -> Unpacked:
     wanted = set(control.lines("conffiles"))
     listing: list[str] = []
     conffiles: dict[str, str] = {}
-    with data_of(archive) as tar:
-        for member in tar:
-            path = "/" + member.name.removeprefix(".").strip("/")
-            listing.append(path if path != "/" else "/.")
-            # the newest file dates the layer: the same packages make the same layer, whenever that is
-            layer.mtime = max(layer.mtime, int(member.mtime))
-            if path in wanted and member.isreg():
-                file = tar.extractfile(member)
-                data = file.read() if file is not None else b""
-                conffiles[path] = hashlib.md5(data, usedforsecurity=False).hexdigest()
-                if not paths.drops(path):
-                    layer.write(path, data, member.mode, member.uid, member.gid, int(member.mtime))
-            elif not paths.drops(path):
-                _write(tar, member, path, layer)
+    for member in tar:
+        path = "/" + member.name.removeprefix(".").strip("/")
+        listing.append(path if path != "/" else "/.")
+        # the newest file dates the layer: the same packages make the same layer, whenever that is
+        layer.mtime = max(layer.mtime, int(member.mtime))
+        if path in wanted and member.isreg():
+            file = tar.extractfile(member)
+            data = file.read() if file is not None else b""
+            conffiles[path] = hashlib.md5(data, usedforsecurity=False).hexdigest()
+            if not paths.drops(path):
+                layer.write(path, data, member.mode, member.uid, member.gid, int(member.mtime))
+        elif not paths.drops(path):
+            _write(tar, member, path, layer)
     return Unpacked(control, tuple(listing), tuple((path, conffiles[path]) for path in control.lines("conffiles") if path in conffiles))
 
 
