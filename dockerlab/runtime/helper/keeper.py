@@ -37,7 +37,7 @@ class Keeper:
         self.stdio = stdio
         self.loop = Loop()
         self.streams: Streams | None = None
-        self.init_pid = 0
+        self.init_pid = self.relay = 0
         self.init_fd = -1
         self.began = ""
         self.ports: list[network.Port] = []
@@ -79,7 +79,7 @@ class Keeper:
         if net != "host":
             network.loopback_up()
         if listeners:
-            network.start_relay(listeners)
+            self.relay = network.start_relay(listeners)
         root = rootfs.Root(self.box)
         root.make(self.box)
         self.root = root
@@ -230,6 +230,9 @@ class Keeper:
         _, status = os.waitpid(self.init_pid, 0)
         code = os.waitstatus_to_exitcode(status)
         code = 128 - code if code < 0 else code
+        if self.relay:  # whoever sees the container ended may publish its ports again
+            os.kill(self.relay, kernel.SIGKILL)
+            os.waitpid(self.relay, 0)
         if self.supervisor:
             self.supervisor.finish()
         if self.root.build:

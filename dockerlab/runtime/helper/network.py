@@ -48,13 +48,14 @@ def loopback_up() -> None:
         any_socket.close()
 
 
-def start_relay(listeners: list[tuple[Socket, Port]]) -> None:
-    """Fork the process that carries bytes for as long as the keeper lives."""
+def start_relay(listeners: list[tuple[Socket, Port]]) -> int:
+    """Fork the process that carries bytes for as long as the keeper lives; its number."""
     keeper = os.getpid()
-    if os.fork():
+    child = os.fork()
+    if child:
         for listener, _ in listeners:
             listener.close()
-        return
+        return child
     try:
         kernel.prctl(kernel.PR_SET_PDEATHSIG, kernel.SIGKILL)
         kept = {listener.fileno() for listener, _ in listeners}

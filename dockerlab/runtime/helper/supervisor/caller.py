@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import resource
 
 from dockerlab.runtime.helper import kernel
@@ -57,6 +56,19 @@ class Credentials:
         soft = resource.prlimit(pid, RLIMIT_LOCKS)[0]
         return self._table[soft if 0 <= soft < len(self._table) else 0]
 
+    def of_shown(self, folder: bytes) -> Credential | None:
+        """The credentials of the process that /proc/NUMBER of the container shows: its limits can be read there, its outer number can't."""
+        try:
+            with open(folder + b"/limits", "rb") as file:
+                for line in file:
+                    if line.startswith(b"Max file locks"):
+                        soft = line.split()[3]
+                        index = int(soft) if soft.isdigit() else 0
+                        return self._table[index if index < len(self._table) else 0]
+        except OSError:
+            pass  # ended meanwhile
+        return None
+
     def set(self, pid: int, credential: Credential) -> None:
         index = self._index.get(credential.key)
         if index is None:
@@ -69,21 +81,21 @@ class Caller:
     """One notified call. Paths are given so that the keeper can use them: its root is the container's, its working directory the outer
     /proc, so `PID/cwd/...` and `PID/fd/N/...` lead where the process's own relative paths would."""
 
-    __slots__ = ("pid", "ident", "listener", "chrooted", "_table", "_credential")
+    __slots__ = ("pid", "ident", "listener", "chrooted", "table", "_credential")
 
     def __init__(self, pid: int, ident: int, listener: int, table: Credentials, chrooted: bool) -> None:
         self.pid, self.ident, self.listener, self.chrooted = pid, ident, listener, chrooted
-        self._table = table
+        self.table = table
         self._credential: Credential | None = None
 
     @property
     def credential(self) -> Credential:
         if self._credential is None:
-            self._credential = self._table.of(self.pid)
+            self._credential = self.table.of(self.pid)
         return self._credential
 
     def become(self, credential: Credential) -> None:
-        self._table.set(self.pid, credential)
+        self.table.set(self.pid, credential)
 
     def read(self, address: int, size: int) -> bytes:
         return kernel.read_memory(self.pid, address, size)
@@ -106,6 +118,8 @@ class Caller:
         """The path at `address`, relative to the descriptor `folder`; with no address the descriptor itself."""
         text = self.string(address) if address else b""
         if text[:1] == b"/":
+            if text[:11] == b"/proc/self/":  # the keeper is in another PID namespace and has no `self` there
+                return b"%d/%s" % (self.pid, text[11:])
             return b"%d/root%s" % (self.pid, text) if self.chrooted else text
         folder &= 0xFFFFFFFF
         if folder == 0xFFFFFF9C:  # AT_FDCWD as an unsigned int
@@ -123,7 +137,3 @@ class Caller:
                 if line.startswith(b"Umask:"):
                     return int(line.split()[1], 8)
         return 0o022
-
-
-def exists(path: bytes) -> bool:
-    return os.path.lexists(path)

@@ -16,12 +16,13 @@ from dockerlab.runtime.helper.supervisor.permissions import Permissions
 AT_SYMLINK_NOFOLLOW = 0x100
 # Offsets in the kernel's struct stat (asm/stat.h) and in struct statx (linux/stat.h).
 STAT_SIZE, STAT_MODE, STAT_UID, STAT_RDEV = (144, 24, 28, 40) if kernel.X86 else (128, 16, 24, 32)
+_KERNELS_OWN = (b"/dev/", b"/proc", b"/sys")
 STATX_SIZE, STATX_UID, STATX_MODE, STATX_RDEV = 256, 20, 28, 128
 
 
-def _ours(data: bytearray, uid: int, mode: int) -> bool:
-    """False for another user's file of this machine, except for the devices bound into /dev: to Docker's eyes they are root's."""
-    return not any(data[uid : uid + 4]) or data[mode + 1] & 0xF0 == stat.S_IFCHR >> 8
+def _ours(data: bytearray, uid: int, path: bytes) -> bool:
+    """False for another user's file of this machine; what the kernel shows of its own is root's to Docker's eyes."""
+    return not any(data[uid : uid + 4]) or path.startswith(_KERNELS_OWN)
 
 
 class FileCalls:
@@ -77,7 +78,12 @@ class FileCalls:
         if caller.credential.fsuid:
             self._permissions.check_search(caller.credential, path)
         owner = self._owners.of(path, follow)
-        return None if owner == ROOT and not path.startswith(b"/dev/") else owner
+        if owner == ROOT:
+            if not path.startswith(_KERNELS_OWN):
+                return None
+            if path[:6] == b"/proc/" and path[6:].isdigit() and (shown := caller.table.of_shown(path)):
+                return shown.users[1], shown.groups[1]  # what `ps` looks at
+        return owner
 
     def _stat(self, caller: Caller, path: bytes, flags: int, out: int) -> int | None:
         follow = not flags & AT_SYMLINK_NOFOLLOW
@@ -90,7 +96,7 @@ class FileCalls:
         except OSError:
             return CONTINUE
         data = bytearray(buffer.raw[:STAT_SIZE])
-        if not _ours(data, STAT_UID, STAT_MODE):
+        if not _ours(data, STAT_UID, path):
             return CONTINUE
         data[STAT_UID : STAT_UID + 8] = owner[0].to_bytes(4, "little") + owner[1].to_bytes(4, "little")
         size = STAT_RDEV + 8
@@ -123,7 +129,7 @@ class FileCalls:
         buffer = self._buffer
         kernel.syscall("statx", NUMBERS["statx"], AT_FDCWD, path, flags & 0x6900, a[3], buffer)
         data = bytearray(buffer.raw)
-        if not _ours(data, STATX_UID, STATX_MODE):
+        if not _ours(data, STATX_UID, path):
             return CONTINUE
         data[STATX_UID : STATX_UID + 8] = owner[0].to_bytes(4, "little") + owner[1].to_bytes(4, "little")
         if data[40:48] == bytes(8) and (device := self._device(path, follow)):

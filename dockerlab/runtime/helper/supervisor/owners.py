@@ -22,9 +22,9 @@ class Owners:
     def __init__(self, lowers: list[str], upper: str, upper_fd: int, records_fd: int, root: str) -> None:
         self._upper, self._records = upper_fd, records_fd
         self._links: dict[tuple[int, int], tuple[str, Owner]] = {}  # device and inode -> what it is, owner
-        self._changed = False
         files = [f"{os.path.dirname(path)}/owners.json" for path in (upper, *lowers)]
         present = [path for path in files if os.path.exists(path)]
+        self._changed = files[0] in present  # what upper's own record says may be gone by the end
         if present:
             self._load(present, root)
 

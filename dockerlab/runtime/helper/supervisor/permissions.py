@@ -97,7 +97,10 @@ class Permissions:
         return credential.fsuid, self._owners.of(folder)[1] if inherits else credential.fsgid
 
     def make(self, caller: Caller, path: bytes, action: Callable[[], object], *, always: bool = False) -> int | None:
-        """Make something for the caller, with its owner and its umask; None where the kernel does it right (root's, in a plain folder)."""
+        """Make something for the caller, with its owner and its umask; None where the kernel does it right (root's, in a plain folder).
+
+        With `always` it is made here and its owner written down even if that is root: what else is known of it is found by that mark.
+        """
         credential = caller.credential
         if credential.fsuid:
             self.check_add(credential, path)
@@ -109,6 +112,6 @@ class Permissions:
             action()
         finally:
             os.umask(before)
-        if owner != ROOT:
+        if owner != ROOT or always:
             self._owners.set(path, owner, False)
         return 0
