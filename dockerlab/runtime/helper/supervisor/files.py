@@ -10,7 +10,7 @@ from dockerlab.runtime.helper import kernel
 from dockerlab.runtime.helper.supervisor.caller import AT_FDCWD, Caller
 from dockerlab.runtime.helper.supervisor.credentials import CONTINUE, EPERM, KEEP, refuse
 from dockerlab.runtime.helper.supervisor.filter import NUMBERS
-from dockerlab.runtime.helper.supervisor.owners import DEVICE, ROOT, Owner, Owners
+from dockerlab.runtime.helper.supervisor.owners import DEVICE, UNRECORDED, Owner, Owners
 from dockerlab.runtime.helper.supervisor.permissions import Permissions
 
 AT_SYMLINK_NOFOLLOW = 0x100
@@ -78,10 +78,10 @@ class FileCalls:
         if caller.credential.fsuid:
             self._permissions.check_search(caller.credential, path)
         owner = self._owners.of(path, follow)
-        if owner == ROOT:
+        if owner is UNRECORDED:
             if not path.startswith(_KERNELS_OWN):
                 return None
-            if path[:6] == b"/proc/" and path[6:].isdigit() and (shown := caller.table.of_shown(path)):
+            if path[:6] == b"/proc/" and path[6:].rstrip(b"/").isdigit() and (shown := caller.table.of_shown(path)):
                 return shown.users[1], shown.groups[1]  # what `ps` looks at
         return owner
 

@@ -14,6 +14,7 @@ from dockerlab.runtime.helper import records
 OWNER, DEVICE = "user.dockerlab.owner", "user.dockerlab.device"
 Owner = tuple[int, int]
 ROOT: Owner = (0, 0)
+UNRECORDED: Owner = (0, 0)  # told from a recorded 0:0 by identity: of a file without a record the kernel's own stat is right
 
 
 class Owners:
@@ -49,13 +50,13 @@ class Owners:
             return int(uid), int(gid)
         except OSError:
             if not self._links:
-                return ROOT
+                return UNRECORDED
         try:
             key, what = _identify(path, follow)
         except OSError:
-            return ROOT
-        kept, owner = self._links.get(key, ("", ROOT))
-        return owner if kept == what else ROOT  # the same inode number may be another file's by now
+            return UNRECORDED
+        kept, owner = self._links.get(key, ("", UNRECORDED))
+        return owner if kept == what else UNRECORDED  # the same inode number may be another file's by now
 
     def set(self, path: bytes, owner: Owner, follow: bool = True) -> None:
         try:
