@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import select
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -98,6 +98,18 @@ class Runtime:
         `on_output` gets ("stdout" or "stderr", bytes) as they come. Raises ContainerStartError where the program can't be started,
         RuntimeUnavailableError where this machine refuses a container. An interrupt kills every process of the step and is raised again.
         """
+        steps = self.stream(box, stdin=stdin)
+        while True:
+            try:
+                on_output(*next(steps))
+            except StopIteration as end:
+                return int(end.value)
+            except BaseException:
+                steps.close()
+                raise
+
+    def stream(self, box: BoxSpec, *, stdin: int | None = None) -> Generator[tuple[str, bytes], None, int]:
+        """As `run`, but the output is yielded and the exit code returned; closing the generator kills every process of the step."""
         request: wire.Message = {"box": self._box(box, build=True)}
         out_reader, out_writer = os.pipe()
         err_reader, err_writer = os.pipe()
@@ -112,9 +124,9 @@ class Runtime:
                 os.close(err_writer)
                 if null >= 0:
                     os.close(null)
-            with closing(channel):
+            with channel:
                 try:
-                    return _follow(channel, readers, on_output)
+                    return (yield from _follow(channel, readers))
                 except BaseException:
                     _kill(channel)
                     raise
@@ -261,7 +273,7 @@ def _follow(channel: Socket, readers: Mapping[int, str], on_output: Output) -> i
             if fd in readers:
                 data = os.read(fd, CHUNK)
                 if data:
-                    on_output(readers[fd], data)
+                    yield readers[fd], data
                 else:
                     poll.unregister(fd)
                     open_pipes -= 1
@@ -271,7 +283,7 @@ def _follow(channel: Socket, readers: Mapping[int, str], on_output: Output) -> i
                     ended = message or {"code": 137}
                     poll.unregister(fd)
     if ended.get("error"):
-        on_output("stderr", f"{ended['error']}\n".encode())
+        yield "stderr", f"{ended['error']}\n".encode()
     return int(ended["code"])  # type: ignore[call-overload]
 
 
