@@ -6,10 +6,10 @@ import errno
 import json
 import os
 import tempfile
+from _socket import socket as Socket
 from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from _socket import socket as Socket
 
 import dockerlab
 from dockerlab.errors import RuntimeUnavailableError
@@ -52,6 +52,7 @@ class Capabilities:
         return self.identity != "single"
 
     def get(self, name: str) -> Capability | None:
+        """The item of that name."""
         return next((item for item in self.items if item.name == name), None)
 
     def unavailable(self) -> RuntimeUnavailableError:

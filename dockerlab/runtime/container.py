@@ -41,6 +41,7 @@ class ContainerState:
 
     @property
     def running(self) -> bool:
+        """Whether there are processes: a paused container runs."""
         return self.status in ("running", "paused")
 
 
@@ -101,7 +102,7 @@ class ContainerDirectory:
         record, end = self._record("state.json"), self._record("exit.json")
         if not record and not end:
             return ContainerState("created")
-        ports: list[tuple[str, int, int]] = [tuple(port) for port in record.get("ports", [])]  # type: ignore[misc, attr-defined]
+        ports: list[tuple[str, int, int]] = [tuple(port) for port in record.get("ports", [])]  # type: ignore[attr-defined]
         began, terminal = str(record.get("started_at", "")), bool(record.get("terminal"))
         if alive and not end:
             pid = int(record["init"])  # type: ignore[call-overload]
@@ -200,7 +201,9 @@ class ContainerDirectory:
         for pid in self._members():
             try:
                 command = Path(f"/proc/{pid}/cmdline").read_bytes().rstrip(b"\0").replace(b"\0", b" ").decode(errors="replace")
-                rows.append(ProcessRow(pid, os.stat(f"/proc/{pid}").st_uid, command or f"[{Path(f'/proc/{pid}/comm').read_text().strip()}]"))
+                rows.append(
+                    ProcessRow(pid, os.stat(f"/proc/{pid}").st_uid, command or f"[{Path(f'/proc/{pid}/comm').read_text().strip()}]")
+                )
             except OSError:
                 pass  # ended meanwhile
         return rows
@@ -216,6 +219,7 @@ class ContainerDirectory:
             seen.update(new)
 
     def unpause(self) -> None:
+        """Let every process go on."""
         if not (self.folder / "paused").exists():
             raise ConflictError("the container is not paused")
         _signal_all(self._members(), signal.SIGCONT)
@@ -226,7 +230,7 @@ class ContainerDirectory:
     def logs(self, *, follow: bool = False, tail: int | None = None, since: str = "") -> Iterator[LogLine]:
         """The log, oldest first; `tail` counts lines from its end, `since` is an RFC 3339 time in UTC. `follow` ends with the container."""
         try:
-            file = open(self.folder / "log", "rb")  # noqa: SIM115 - closed below, the generator owns it
+            file = open(self.folder / "log", "rb")
         except FileNotFoundError:
             return
         with file:

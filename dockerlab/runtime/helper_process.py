@@ -7,9 +7,9 @@ import subprocess
 import sys
 import threading
 import weakref
+from _socket import socket as Socket
 from collections.abc import Mapping
 from contextlib import closing
-from _socket import socket as Socket
 from pathlib import Path
 
 from dockerlab.errors import RuntimeUnavailableError

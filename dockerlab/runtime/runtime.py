@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import os
 import select
+from _socket import MSG_DONTWAIT, SHUT_WR
+from _socket import socket as Socket
 from collections.abc import Callable, Generator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
-from _socket import MSG_DONTWAIT, SHUT_WR
-from _socket import socket as Socket
 
 from dockerlab.errors import ContainerStartError, RuntimeUnavailableError
 from dockerlab.runtime.helper import wire
@@ -47,15 +47,18 @@ class Control:
         message = _next(self._channel)
         if message is None:
             return 137  # the keeper was killed, and everything with it
-        return int(message["code"])  # type: ignore[call-overload]
+        return int(str(message["code"]))
 
     def signal(self, number: int) -> None:
+        """Signal the process."""
         wire.send(self._channel, {"signal": int(number)})
 
     def resize(self, rows: int, columns: int) -> None:
+        """Set the size of its terminal."""
         wire.send(self._channel, {"size": [rows, columns]})
 
     def close(self) -> None:
+        """Detach."""
         self._channel.close()
 
     def __enter__(self) -> Control:
@@ -77,6 +80,7 @@ class Runtime:
 
     @property
     def capabilities(self) -> Capabilities:
+        """What this machine allows; probed when first needed."""
         if self._capabilities is None:
             from dockerlab.runtime.capabilities import Capabilities
 
@@ -84,6 +88,7 @@ class Runtime:
         return self._capabilities
 
     def close(self) -> None:
+        """End the helper. What was started goes on."""
         self._helper.close()
 
     def __enter__(self) -> Runtime:
@@ -124,7 +129,7 @@ class Runtime:
                 os.close(err_writer)
                 if null >= 0:
                     os.close(null)
-            with channel:
+            with closing(channel):
                 try:
                     return (yield from _follow(channel, readers))
                 except BaseException:
@@ -145,7 +150,7 @@ class Runtime:
         request: wire.Message = {"box": self._box(box, build=False), "folder": os.path.abspath(folder)}
         channel = self._helper.request("start", request, _given(stdin=stdin, stdout=stdout, stderr=stderr))
         message = self._started(channel)
-        ports: list[tuple[str, int, int]] = [tuple(port) for port in message["ports"]]  # type: ignore[attr-defined, misc]
+        ports: list[tuple[str, int, int]] = [tuple(port) for port in message["ports"]]  # type: ignore[attr-defined]
         return StartedContainer(Path(folder), int(message["pid"]), tuple(ports), Control(channel))  # type: ignore[call-overload]
 
     def exec_start(
@@ -261,7 +266,7 @@ def _next(channel: Socket) -> wire.Message | None:
     return None if message is None else _check(message)
 
 
-def _follow(channel: Socket, readers: Mapping[int, str], on_output: Output) -> int:
+def _follow(channel: Socket, readers: Mapping[int, str]) -> Generator[tuple[str, bytes], None, int]:
     """Pass output on until the process has ended and its pipes are empty."""
     poll = select.poll()
     for fd in (*readers, channel.fileno()):
@@ -284,7 +289,7 @@ def _follow(channel: Socket, readers: Mapping[int, str], on_output: Output) -> i
                     poll.unregister(fd)
     if ended.get("error"):
         yield "stderr", f"{ended['error']}\n".encode()
-    return int(ended["code"])  # type: ignore[call-overload]
+    return int(str(ended["code"]))
 
 
 def _kill(channel: Socket) -> None:

@@ -81,7 +81,9 @@ def test_attached_output_goes_to_the_client_and_the_log(box):
 
 def test_a_client_that_goes_away_or_reads_nothing_harms_no_container(box):
     reader, writer = os.pipe()
-    container = box.start("sh", "-c", "for i in $(seq 2000); do echo 0123456789012345678901234567890123456789; done; echo end", stdout=writer)
+    container = box.start(
+        "sh", "-c", "for i in $(seq 2000); do echo 0123456789012345678901234567890123456789; done; echo end", stdout=writer
+    )
     os.close(writer)
     os.close(reader)
     assert container.wait(10) == 0
@@ -181,7 +183,8 @@ def test_exec(box):
     container = box.start("sleep", "100", hostname="here")
     code, out = box.exec("hostname; echo $$ >&2; ls /proc | grep -c '^[0-9]*$'; exit 9")
     assert code == 9 and out.splitlines()[0] == "here" and int(out.splitlines()[1]) > 1
-    assert box.exec("echo x > /new; id -u; pwd", uid=1000, gid=1000, cwd="/tmp")[1] == "sh: can't create /new: Permission denied\n1000\n/tmp\n"
+    out = box.exec("echo x > /new; id -u; pwd", uid=1000, gid=1000, cwd="/tmp")[1]
+    assert out.endswith("can't create /new: Permission denied\n1000\n/tmp\n")
     assert box.exec("echo x > /tmp/f; stat -c %u:%g /tmp/f", uid=1000, gid=50)[1] == "1000:50\n"
     for args, code in ((("nosuch",), 127), (("/etc",), 126)):
         with pytest.raises(ContainerStartError) as caught:
@@ -217,7 +220,9 @@ def test_an_exec_dies_with_its_container(box):
 
 def test_a_terminal(box):
     (reader, writer) = os.pipe()
-    started = box.runtime.start(box.folder, box.spec("sh", "-c", "tty; test -t 0 && test -t 1 && stty size; sleep 0.3; stty size", terminal=True), stdout=writer)
+    started = box.runtime.start(
+        box.folder, box.spec("sh", "-c", "tty; test -t 0 && test -t 1 && stty size; sleep 0.3; stty size", terminal=True), stdout=writer
+    )
     os.close(writer)
     started.control.resize(40, 120)
     with os.fdopen(reader, "rb") as file:

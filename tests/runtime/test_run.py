@@ -69,7 +69,9 @@ def test_process_one_its_host_name_and_its_root(box):
 
 
 def test_devices_work_and_new_ones_open_nothing(box):
-    out = box.sh("ls /dev | tr '\\n' ' '; ls -ln /dev/null | cut -c1-40; echo x > /dev/null; head -c 3 /dev/zero | wc -c; echo y > /dev/stdout")
+    out = box.sh(
+        "ls /dev | tr '\\n' ' '; ls -ln /dev/null | cut -c1-40; echo x > /dev/null; head -c 3 /dev/zero | wc -c; echo y > /dev/stdout"
+    )
     assert out.startswith("fd full mqueue null ptmx pts random shm stderr stdin stdout tty urandom zero ")
     assert "crw-rw-rw-    1 0        0" in out and out.endswith("3\ny\n")
     assert "made" not in box.run("sh", "-c", "mknod /dev/disk b 254 0; test $(head -c 1 /dev/disk | wc -c) = 1 && echo made")[1]
@@ -152,7 +154,10 @@ def test_mounts(box, tmp_path):
     shared.mkdir()
     (shared / "file").write_text("from outside\n")
     mounts = (Mount(str(shared), "/a"), Mount(str(shared / "file"), "/b/file", readonly=True), Mount("size=1m", "/t", kind="tmpfs"))
-    assert box.sh("cat /a/file /b/file; echo x > /a/new; echo x > /t/y; echo x > /b/file || echo refused", mounts=mounts).count("from outside") == 2
+    assert (
+        box.sh("cat /a/file /b/file; echo x > /a/new; echo x > /t/y; echo x > /b/file || echo refused", mounts=mounts).count("from outside")
+        == 2
+    )
     assert (shared / "new").read_text() == "x\n"
     assert (shared / "file").read_text() == "from outside\n"
     assert "t" not in box.paths()
@@ -216,7 +221,9 @@ def test_an_interrupt_ends_the_step_within_a_second_and_leaves_no_process(box, t
         except KeyboardInterrupt:
             print("interrupted", flush=True)
     """)
-    process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": ":".join(sys.path)})
+    process = subprocess.Popen(
+        [sys.executable, "-c", script], stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": ":".join(sys.path)}
+    )
     assert process.stdout.readline() == "up\n"
     began = time.monotonic()
     process.send_signal(signal.SIGINT)
@@ -234,7 +241,9 @@ def test_a_step_dies_with_the_process_that_asked_for_it(box, tmp_path):
         runtime = Runtime(Capabilities.load(None, pathlib.Path({str(tmp_path)!r})))
         runtime.run(BoxSpec({box.rootfs!r}, ProcessSpec(("sh", "-c", "echo up; sleep 4322"), ("PATH=/bin",))), on_output=lambda *_: print("up", flush=True))
     """)
-    process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": ":".join(sys.path)})
+    process = subprocess.Popen(
+        [sys.executable, "-c", script], stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": ":".join(sys.path)}
+    )
     assert process.stdout.readline() == "up\n"
     process.kill()
     process.wait()

@@ -25,6 +25,8 @@ def enter(request: wire.Message, control: Socket, stdio: dict[str, int]) -> None
 
 
 class Entrance:
+    """One exec: its process, and the small keeper that waits for it."""
+
     def __init__(self, request: wire.Message, control: Socket, stdio: dict[str, int]) -> None:
         self.request, self.control, self.stdio = request, control, stdio
         self.process: wire.Message = request["process"]  # type: ignore[assignment]
@@ -37,6 +39,7 @@ class Entrance:
         self.client_gone = False
 
     def run(self) -> None:
+        """From the namespaces to the exit code."""
         self._enter_namespaces()
         if self.process["terminal"]:
             self.streams = Streams(self.loop, self.stdio, None)
@@ -82,7 +85,7 @@ class Entrance:
             kernel.prctl(kernel.PR_SET_PDEATHSIG, kernel.SIGKILL)
             os.setsid()
             become_process(self.process, self.identity, sync, inner, create_cwd=False)
-        except BaseException as error:  # noqa: BLE001 - told to the one who asked
+        except BaseException as error:  # told to the one who asked
             report_failure(sync, error)
         finally:
             os._exit(125)

@@ -9,7 +9,7 @@ import sys
 
 sys.path.append(os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))))
 
-from dockerlab.runtime.helper.serve import main  # noqa: E402
+from dockerlab.runtime.helper.serve import main
 
 if __name__ == "__main__":
     main(int(sys.argv[1]))

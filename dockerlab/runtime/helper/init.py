@@ -9,7 +9,8 @@ from __future__ import annotations
 import os
 import resource
 import stat
-from _signal import SIG_DFL, pthread_sigmask, set_wakeup_fd, signal  # the `signal` module would import enum and cost 7 ms
+from _signal import SIG_DFL, pthread_sigmask, set_wakeup_fd, signal  # type: ignore[import-not-found]  # the `signal` module would import enum and cost 7 ms
+from _socket import socket as Socket
 
 from dockerlab.runtime.helper import kernel, wire
 
@@ -46,7 +47,7 @@ def take_stdio(fds: list[int]) -> None:
 def plain_limits(nproc: int = 0) -> None:
     """Limits and signals as a fresh Docker container has them, whatever the notebook's kernel had."""
     os.umask(0o022)
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(NOFILE_SOFT, hard) if hard != resource.RLIM_INFINITY else NOFILE_SOFT, hard))
     resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
     if nproc:
@@ -68,10 +69,16 @@ def own_stdio(uid: int) -> None:
             pass  # not ours to give
 
 
-def become(process: wire.Message) -> None:
+def become(process: wire.Message, *, single: bool) -> None:
+    """Take the process's IDs; where there is one ID these calls are the supervisor's to answer."""
     uid, gid = int(process["uid"]), int(process["gid"])  # type: ignore[call-overload]
     groups: list[int] = list(process["groups"])  # type: ignore[call-overload]
-    if uid == 0 and gid == 0 and not groups and not os.getgroups():
+    if uid == 0 and gid == 0 and not groups:
+        if single:
+            return  # the supervisor starts everybody as root without groups
+        if not os.getgroups():
+            return
+        os.setgroups([])
         return
     os.setgroups(groups or [gid])
     os.setresgid(gid, gid, gid)
@@ -87,6 +94,7 @@ def make_folder(path: str) -> None:
 
 
 def go_to(path: str) -> None:
+    """Change to the working directory, or say as runc does why not."""
     try:
         os.chdir(path)
     except OSError as error:
@@ -107,6 +115,7 @@ def environment(entries: list[str], uid: int) -> dict[str, str]:
 
 
 def home_of(uid: int) -> str:
+    """The home of the image's /etc/passwd; / for an ID that it has not."""
     try:
         with open("/etc/passwd", encoding="utf-8", errors="surrogateescape") as file:
             for line in file:
@@ -118,8 +127,9 @@ def home_of(uid: int) -> str:
     return "/root" if uid == 0 else "/"
 
 
-def find_program(name: str, path: str) -> str:
+def find_program(process: wire.Message, env: dict[str, str]) -> str:
     """Go's exec.LookPath, which runc asks: 127 for what isn't there, 126 for what may not be run, with its words."""
+    name = str(process["args"][0])  # type: ignore[index]
     if not name:
         raise StartError(127, 'exec: "": executable file not found in $PATH')
     if "/" in name:
@@ -127,7 +137,7 @@ def find_program(name: str, path: str) -> str:
         if reason is None:
             return name
         raise StartError(127 if "no such file" in reason else 126, f'exec: "{name}": {reason}')
-    for folder in path.split(":"):
+    for folder in env.get("PATH", DEFAULT_PATH).split(":"):
         candidate = f"{folder or '.'}/{name}"
         if _refusal(candidate) is None:
             return candidate
@@ -146,16 +156,13 @@ def _refusal(path: str) -> str | None:
     return None
 
 
-def run_program(process: wire.Message, sync: wire.Socket) -> None:
-    """Find the program, say `ready`, wait for `go`, exec. Returns never: an exec that fails ends as docker's does, with 255 and one line."""
-    args: list[str] = list(process["args"])  # type: ignore[call-overload]
-    env = environment(list(process["env"]), int(process["uid"]))  # type: ignore[call-overload]
-    program = find_program(args[0], env.get("PATH", DEFAULT_PATH))
+def run_program(program: str, process: wire.Message, env: dict[str, str], sync: Socket) -> None:
+    """Say `ready`, wait for `go`, exec. Returns never: an exec that fails ends as docker's does, with 255 and one line."""
     wire.send(sync, {"event": "ready"})
     if wire.receive(sync)[0] is None:
         os._exit(137)  # the keeper is gone
     try:
-        os.execve(program, args, env)
+        os.execve(program, list(process["args"]), env)  # type: ignore[call-overload]
     except OSError as error:
         os.write(2, os.fsencode(f"exec {program}: {plain(error)}\n"))
         os._exit(255)

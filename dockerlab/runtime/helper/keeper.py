@@ -201,7 +201,7 @@ class Keeper:
             self.streams.resize(*message["size"])  # type: ignore[misc]
 
     def _accept(self, server: Socket) -> None:
-        fd, _ = server._accept()
+        fd, _ = server._accept()  # type: ignore[attr-defined]
         connection = Socket(fileno=fd)
         self.connections.append(connection)
         self.loop.watch(connection.fileno(), lambda _events: self._from_connection(connection))
@@ -216,7 +216,7 @@ class Keeper:
             self.supervisor.add(fds[0])
             wire.send(connection, {"event": "go"})
         elif message.get("event") == "attach" and self.streams:
-            self.streams.attach(dict(zip(message["names"], fds)))  # type: ignore[call-overload]
+            self.streams.attach(dict(zip(message["names"], fds, strict=True)))  # type: ignore[call-overload]
             wire.send(connection, {"event": "attached"})
         else:
             self._request(message)
@@ -277,7 +277,7 @@ def first_process(box: wire.Message, root: str, sync: Socket, stdio: list[int], 
         if box["hostname"]:
             kernel.sethostname(str(box["hostname"]))
         become_process(box["process"], str(box["identity"]), sync, stdio, create_cwd=fresh, nproc=int(box.get("nproc") or 0))  # type: ignore[arg-type,call-overload]
-    except BaseException as error:  # noqa: BLE001 - told to the one who asked, not to a stderr that nobody reads
+    except BaseException as error:  # told to the one who asked, not to a stderr that nobody reads
         report_failure(sync, error, init=True)
     finally:
         os._exit(125)
@@ -290,23 +290,31 @@ def become_process(process: wire.Message, identity: str, sync: Socket, stdio: li
         fcntl.ioctl(0, 0x540E, 0)  # TIOCSCTTY: the terminal of this session
     init.plain_limits(nproc)
     uid = int(process["uid"])  # type: ignore[call-overload]
+    cwd = str(process["cwd"]) or "/"
+    if create_cwd:
+        init.make_folder(cwd)
+    env = init.environment(list(process["env"]), uid)  # type: ignore[call-overload]
+    kernel.limit_capabilities(init.DOCKER_CAPABILITIES)
+    program = ""
     if identity != "single":
         init.own_stdio(uid)
-    kernel.limit_capabilities(init.DOCKER_CAPABILITIES)
-    if identity == "single":
+        init.become(process, single=False)
+        kernel.prctl(kernel.PR_SET_PDEATHSIG, kernel.SIGKILL)  # a change of credentials has cleared it
+    else:
+        if uid == 0:  # root may go anywhere: spare the supervisor the questions of the search
+            init.go_to(cwd)
+            program = init.find_program(process, env)
         kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
         listener = seccomp.install()
         wire.send(sync, {"event": "listener"}, [listener])
         os.close(listener)
         if wire.receive(sync)[0] is None:
             os._exit(137)
-    cwd = str(process["cwd"]) or "/"
-    if create_cwd:
-        init.make_folder(cwd)
-    init.become(process)
-    kernel.prctl(kernel.PR_SET_PDEATHSIG, kernel.SIGKILL)  # a change of credentials has cleared it
-    init.go_to(cwd)
-    init.run_program(process, sync)
+        init.become(process, single=True)
+    if not program:
+        init.go_to(cwd)
+        program = init.find_program(process, env)
+    init.run_program(program, process, env, sync)
 
 
 def report_failure(sync: Socket, error: BaseException, *, init: bool = False) -> None:

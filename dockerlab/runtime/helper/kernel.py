@@ -32,6 +32,8 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 if SUPPORTED:
     _libc.syscall.restype = ctypes.c_long
+    _libc.prctl.argtypes = (ctypes.c_int, ctypes.c_ulong, ctypes.c_ulong, ctypes.c_ulong, ctypes.c_ulong)
+    _libc.mount.argtypes = (ctypes.c_char_p, ctypes.c_char_p, ctypes.c_char_p, ctypes.c_ulong, ctypes.c_char_p)
     _readv, _writev = _libc.process_vm_readv, _libc.process_vm_writev
 
 
@@ -44,7 +46,7 @@ def _fail(what: str) -> OSError:
     return OSError(number, f"{what}: {os.strerror(number)}")
 
 
-def syscall(what: str, number: int, *arguments: int | bytes | None | ctypes.Array[ctypes.c_char]) -> int:
+def syscall(what: str, number: int, *arguments: int | bytes | ctypes.Array[ctypes.c_char] | None) -> int:
     """One call by its number; OSError names `what`. Buffers must be kept in a variable by the caller until it returns."""
     words = [ctypes.c_long(a) if isinstance(a, int) else a for a in arguments]
     result: int = _libc.syscall(ctypes.c_long(number), *words)
@@ -58,27 +60,31 @@ def _text(value: str | bytes | None) -> bytes | None:
 
 
 def unshare(flags: int) -> None:
+    """unshare(2)."""
     if _libc.unshare(flags) < 0:
         raise _fail("unshare")
 
 
 def setns(fd: int, flags: int) -> None:
+    """setns(2); with a pidfd it enters several namespaces at once (Linux 5.8)."""
     if _libc.setns(fd, flags) < 0:
         raise _fail("setns")
 
 
 def prctl(option: int, value: int) -> None:
-    if _libc.prctl(option, ctypes.c_ulong(value), ctypes.c_ulong(0), ctypes.c_ulong(0), ctypes.c_ulong(0)) < 0:
+    """prctl(2) with one argument."""
+    if _libc.prctl(option, value, 0, 0, 0) < 0:
         raise _fail("prctl")
 
 
 def mount(source: str | None, target: str, kind: str | None = None, flags: int = 0, data: str | None = None) -> None:
     """mount(2)."""
-    if _libc.mount(_text(source), _text(target), _text(kind), ctypes.c_ulong(flags), _text(data)) < 0:
+    if _libc.mount(_text(source), _text(target), _text(kind), flags, _text(data)) < 0:
         raise _fail(f"mount {kind or source or 'again'} on {target}")
 
 
 def umount(target: str, flags: int = 0) -> None:
+    """umount2(2)."""
     if _libc.umount2(_text(target), flags) < 0:
         raise _fail(f"umount {target}")
 
@@ -166,6 +172,7 @@ def _overlay_by_string(lowers: list[str], upper: str, work: str, target: str, us
 
 
 def sethostname(name: str) -> None:
+    """sethostname(2)."""
     data = os.fsencode(name)
     if _libc.sethostname(data, ctypes.c_size_t(len(data))) < 0:
         raise _fail("sethostname")
@@ -209,9 +216,7 @@ def limit_capabilities(mask: int) -> None:
 def seccomp_listener(program: bytes, instructions: int) -> int:
     """Install a filter for this process and its descendants; the descriptor on which its notifications are read."""
     code = ctypes.create_string_buffer(program, len(program))
-    head = ctypes.create_string_buffer(
-        instructions.to_bytes(2, "little") + bytes(6) + ctypes.addressof(code).to_bytes(8, "little"), 16
-    )
+    head = ctypes.create_string_buffer(instructions.to_bytes(2, "little") + bytes(6) + ctypes.addressof(code).to_bytes(8, "little"), 16)
     return syscall("seccomp", _SECCOMP, 1, 8, head)
 
 
@@ -225,6 +230,7 @@ def read_memory(pid: int, address: int, size: int) -> bytes:
 
 
 def write_memory(pid: int, address: int, data: bytes) -> None:
+    """Write into another process."""
     page = ctypes.create_string_buffer(data, len(data))
     local, remote = _IoVec(ctypes.addressof(page), len(data)), _IoVec(address, len(data))
     if _writev(pid, ctypes.byref(local), 1, ctypes.byref(remote), 1, 0) != len(data):

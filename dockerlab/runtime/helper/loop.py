@@ -27,20 +27,25 @@ class Loop:
         self.on_deadline: Callable[[], None] = self.stop
 
     def watch(self, fd: int, handler: Callable[[int], None], events: int = READ) -> None:
+        """Call `handler` whenever `fd` is ready."""
         self._handlers[fd] = handler
         self._poll.register(fd, events)
 
     def forget(self, fd: int) -> None:
+        """No longer look at `fd`."""
         if self._handlers.pop(fd, None) is not None:
             self._poll.unregister(fd)
 
     def watches(self, fd: int) -> bool:
+        """Whether `fd` is looked at."""
         return fd in self._handlers
 
     def stop(self) -> None:
+        """Let `run` return."""
         self._running = False
 
     def run(self) -> None:
+        """Serve until `stop`; at `deadline` call `on_deadline` once."""
         self._running = True
         while self._running:
             wait = None
@@ -64,6 +69,7 @@ class Outlet:
         self.end_after = False
 
     def push(self, data: bytes) -> None:
+        """Queue bytes."""
         if not self.broken:
             self._queue += data
             if not self._loop.watches(self.fd):
@@ -80,10 +86,12 @@ class Outlet:
 
     @property
     def full(self) -> bool:
+        """Whether its sources should wait."""
         return len(self._queue) > QUEUE_LIMIT and not self.broken
 
     @property
     def pending(self) -> bool:
+        """Whether something is not written yet."""
         return bool(self._queue) and not self.broken
 
     def _ready(self, events: int) -> None:
@@ -104,6 +112,7 @@ class Outlet:
                 self.close()
 
     def close(self) -> None:
+        """Drop it, with what is queued."""
         if not self.broken:
             self.broken = True
             self._queue.clear()
@@ -127,6 +136,7 @@ class Stream:
         self.read_once()
 
     def read_once(self) -> bool:
+        """One read; False where there was nothing or the end."""
         try:
             data = os.read(self.fd, CHUNK)
         except BlockingIOError:
@@ -150,6 +160,7 @@ class Stream:
             self.close()
 
     def close(self) -> None:
+        """End the stream, and its outlets once they are written."""
         if not self.ended:
             self.ended = True
             self._loop.forget(self.fd)

@@ -41,6 +41,7 @@ def listen(ports: list[Port]) -> list[tuple[Socket, Port]]:
 
 
 def loopback_up() -> None:
+    """A new network namespace has a loopback that is down."""
     any_socket = Socket(AF_INET, SOCK_DGRAM)
     try:
         fcntl.ioctl(any_socket.fileno(), SIOCSIFFLAGS, b"lo".ljust(16, b"\0") + (IFF_UP | IFF_RUNNING).to_bytes(2, "little") + bytes(14))

@@ -43,6 +43,7 @@ def write_record(folder: int, name: str, value: object) -> None:
 
 
 def remove(folder: int, name: str) -> None:
+    """Unlink, if it is there."""
     try:
         os.unlink(name, dir_fd=folder)
     except FileNotFoundError:
@@ -74,8 +75,6 @@ class Log:
                     break
                 end = LONGEST_LINE
             line, text = text[:end], text[end:]
-            records.append(
-                f'{{"log":{_quoted(line.decode("utf-8", "surrogateescape"))},"stream":"{stream}","time":"{timestamp()}"}}\n'
-            )
+            records.append(f'{{"log":{_quoted(line.decode("utf-8", "surrogateescape"))},"stream":"{stream}","time":"{timestamp()}"}}\n')
         if records:
             os.write(self._fd, "".join(records).encode("ascii"))

@@ -14,7 +14,13 @@ from dockerlab.runtime.helper.kernel import MS_BIND, MS_NODEV, MS_NOEXEC, MS_NOS
 
 Box = dict[str, object]
 DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
-LINKS = (("fd", "/proc/self/fd"), ("stdin", "/proc/self/fd/0"), ("stdout", "/proc/self/fd/1"), ("stderr", "/proc/self/fd/2"), ("ptmx", "pts/ptmx"))
+LINKS = (
+    ("fd", "/proc/self/fd"),
+    ("stdin", "/proc/self/fd/0"),
+    ("stdout", "/proc/self/fd/1"),
+    ("stderr", "/proc/self/fd/2"),
+    ("ptmx", "pts/ptmx"),
+)
 ETC_FILES = ("resolv.conf", "hosts", "hostname")
 # What Docker hides from a container's root or shows it read-only (moby: oci/defaults.go).
 MASKED = ("acpi", "asound", "interrupts", "kcore", "keys", "latency_stats", "timer_list", "timer_stats", "sched_debug", "scsi")
@@ -96,7 +102,7 @@ class Root:
             os.mkdir(f"{layer}{name}")
         write(f"{layer}/.dockerenv", b"", 0o755)
         below = next((path for path in (f"{lower}/etc" for lower in lowers) if os.path.lexists(path)), None)
-        if below is None or os.path.isdir(below) and not os.path.islink(below):
+        if below is None or (os.path.isdir(below) and not os.path.islink(below)):
             etc = f"{layer}/etc"
             os.mkdir(etc)
             for name in ETC_FILES:
@@ -182,7 +188,7 @@ class Root:
         try:
             folder = stat.S_ISDIR(os.stat(source).st_mode)
         except FileNotFoundError:
-            raise RootError(f"invalid mount config for type \"bind\": bind source path does not exist: {source}") from None
+            raise RootError(f'invalid mount config for type "bind": bind source path does not exist: {source}') from None
         real = self._point(target, folder=folder, keep=not self.build)
         kernel.bind(source, real, readonly=readonly, recursive=True, flags=MS_NODEV)
         if readonly:
@@ -244,6 +250,7 @@ def forget_volatile(work: str) -> None:
 
 
 def write(path: str, data: bytes, mode: int = 0o644) -> None:
+    """A whole file."""
     fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode)
     try:
         os.write(fd, data)
@@ -252,6 +259,7 @@ def write(path: str, data: bytes, mode: int = 0o644) -> None:
 
 
 def copy_attributes(source: str, target: str, *, real: bool) -> None:
+    """Owner, mode and times."""
     st = os.stat(source)
     if real:
         os.chown(target, st.st_uid, st.st_gid)

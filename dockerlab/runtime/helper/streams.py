@@ -32,6 +32,7 @@ class Streams:
         self._master = -1
 
     def open_pipes(self, *, keep_stdin: bool) -> None:
+        """Pipes for output; for input what the client gave, an open pipe for who attaches later, or nothing."""
         if "stdin" in self._outer:
             self.inner.append(self._outer.pop("stdin"))
         elif keep_stdin:
@@ -46,6 +47,7 @@ class Streams:
             self._copy(reader, name)
 
     def open_terminal(self, dev: str, *, console: bool = True) -> None:
+        """A terminal of the container's own; `console`: show it as /dev/console too, as runc does for the first process."""
         self._master, slave, number = open_pty(dev)
         self.inner = [slave, slave, slave]
         if console:
@@ -95,7 +97,7 @@ class Streams:
 
     def attach(self, fds: dict[str, int]) -> None:
         """`docker attach`: from now on also to these."""
-        for stream, name in zip(self._streams, ("stdout", "stderr")):
+        for stream, name in zip(self._streams, ("stdout", "stderr"), strict=False):
             if name in fds:
                 stream.outlets.append(Outlet(self._loop, fds.pop(name)))
         if "stdin" in fds and self._stdin_pipe:
@@ -115,6 +117,7 @@ class Streams:
             stream.outlets.clear()
 
     def resize(self, rows: int, columns: int) -> None:
+        """Set the terminal's size, which sends SIGWINCH inside."""
         if self._master >= 0:
             size = rows.to_bytes(2, "little") + columns.to_bytes(2, "little") + bytes(4)
             fcntl.ioctl(self._master, TIOCSWINSZ, size)

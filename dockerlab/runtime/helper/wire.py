@@ -22,6 +22,7 @@ def pair() -> tuple[Socket, Socket]:
 
 
 def pack(fds: list[int]) -> bytes:
+    """Descriptors as the kernel takes them in SCM_RIGHTS."""
     return b"".join(fd.to_bytes(4, "little") for fd in fds)
 
 
@@ -50,7 +51,7 @@ def receive(source: Socket, flags: int = 0) -> tuple[Message | None, list[int]]:
     return message, fds
 
 
-def to_memory(value: object) -> int:
+def to_memory(value: Message) -> int:
     """A descriptor of an anonymous file that holds `value`."""
     fd = os.memfd_create("request", os.MFD_CLOEXEC)
     data = memoryview(marshal.dumps(value))
@@ -60,6 +61,7 @@ def to_memory(value: object) -> int:
 
 
 def from_memory(fd: int) -> Message:
+    """The value of `to_memory`; closes the descriptor."""
     size = os.fstat(fd).st_size
     chunks, at = [], 0
     while at < size:

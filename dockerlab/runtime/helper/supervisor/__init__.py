@@ -40,17 +40,18 @@ class Supervisor:
         permissions = Permissions(self._owners)
         calls = (CredentialCalls(self._owners), FileCalls(self._owners, permissions), NameCalls(self._owners, permissions), self)
         self._handlers: dict[int, Callable[[Caller, list[int]], int | None]] = {
-            number: getattr(owner, f"do_{name}") for name, number in NUMBERS.items() for owner in calls if hasattr(owner, f"do_{name}")
+            number: getattr(owner, f"_do_{name}") for name, number in NUMBERS.items() for owner in calls if hasattr(owner, f"_do_{name}")
         }
 
     def add(self, listener: int) -> None:
+        """Serve one more listener, until the last process under its filter has ended."""
         self._loop.watch(listener, lambda events: self._ready(listener, events))
 
     def finish(self) -> None:
         """The last process is gone: keep what only we know."""
         self._owners.save()
 
-    def do_chroot(self, _caller: Caller, _a: list[int]) -> None:
+    def _do_chroot(self, _caller: Caller, _a: list[int]) -> None:
         """From now on absolute paths are looked up from their process's own root."""
         self._chrooted = True
 
@@ -78,10 +79,12 @@ class Supervisor:
                 value = answer
         except OSError as refused:
             error = -(refused.errno or EIO)
-        except Exception:  # noqa: BLE001 - a bug in here must not hang the program: the kernel's own answer is the next best
+        except Exception:  # a bug in here must not hang the program: the kernel's own answer is the next best
             flags = FLAG_CONTINUE
         try:
-            response = box[:8] + value.to_bytes(8, "little", signed=True) + error.to_bytes(4, "little", signed=True) + flags.to_bytes(4, "little")
+            response = (
+                box[:8] + value.to_bytes(8, "little", signed=True) + error.to_bytes(4, "little", signed=True) + flags.to_bytes(4, "little")
+            )
             fcntl.ioctl(listener, SEND, bytes(response))
         except OSError:
             pass  # killed meanwhile

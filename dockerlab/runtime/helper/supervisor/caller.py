@@ -14,7 +14,7 @@ Ids = tuple[int, int, int, int]  # real, effective, saved, file system
 class Credential:
     """Who a process is in the container. `power` says what is left of root's right to change IDs."""
 
-    __slots__ = ("users", "groups", "supplementary", "power")
+    __slots__ = ("groups", "power", "supplementary", "users")
     NONE, KEEPCAPS, ABLE = 0, 1, 2  # nothing; root that asked to keep its capabilities; no longer root, but kept them
 
     def __init__(self, users: Ids = (0, 0, 0, 0), groups: Ids = (0, 0, 0, 0), supplementary: tuple[int, ...] = (), power: int = 0) -> None:
@@ -22,21 +22,26 @@ class Credential:
 
     @property
     def key(self) -> tuple[Ids, Ids, tuple[int, ...], int]:
+        """Equal for equal credentials."""
         return self.users, self.groups, self.supplementary, self.power
 
     @property
     def fsuid(self) -> int:
+        """The user that file accesses are judged by."""
         return self.users[3]
 
     @property
     def fsgid(self) -> int:
+        """The group that new files get."""
         return self.groups[3]
 
     @property
     def is_root(self) -> bool:
+        """Whether the effective user is root."""
         return self.users[1] == 0
 
     def in_group(self, gid: int) -> bool:
+        """Whether the group's permission bits apply."""
         return gid == self.groups[3] or gid in self.supplementary
 
 
@@ -53,6 +58,7 @@ class Credentials:
         self._index = {root.key: 0}
 
     def of(self, pid: int) -> Credential:
+        """Those of a process, by this machine's number for it."""
         soft = resource.prlimit(pid, RLIMIT_LOCKS)[0]
         return self._table[soft if 0 <= soft < len(self._table) else 0]
 
@@ -70,6 +76,7 @@ class Credentials:
         return None
 
     def set(self, pid: int, credential: Credential) -> None:
+        """Give a process other credentials."""
         index = self._index.get(credential.key)
         if index is None:
             index = self._index[credential.key] = len(self._table)
@@ -81,7 +88,7 @@ class Caller:
     """One notified call. Paths are given so that the keeper can use them: its root is the container's, its working directory the outer
     /proc, so `PID/cwd/...` and `PID/fd/N/...` lead where the process's own relative paths would."""
 
-    __slots__ = ("pid", "ident", "listener", "chrooted", "table", "_credential")
+    __slots__ = ("_credential", "chrooted", "ident", "listener", "pid", "table")
 
     def __init__(self, pid: int, ident: int, listener: int, table: Credentials, chrooted: bool) -> None:
         self.pid, self.ident, self.listener, self.chrooted = pid, ident, listener, chrooted
@@ -90,17 +97,21 @@ class Caller:
 
     @property
     def credential(self) -> Credential:
+        """Who asks."""
         if self._credential is None:
             self._credential = self.table.of(self.pid)
         return self._credential
 
     def become(self, credential: Credential) -> None:
+        """Change who it is."""
         self.table.set(self.pid, credential)
 
     def read(self, address: int, size: int) -> bytes:
+        """Bytes of its memory."""
         return kernel.read_memory(self.pid, address, size)
 
     def write(self, address: int, data: bytes) -> None:
+        """Change its memory."""
         kernel.write_memory(self.pid, address, data)
 
     def string(self, address: int) -> bytes:
@@ -129,9 +140,11 @@ class Caller:
         return base + b"/" + text if text else base
 
     def is_empty(self, address: int) -> bool:
+        """Whether the string there is missing or empty, as AT_EMPTY_PATH means it."""
         return not address or self.read(address, 1) == b"\0"
 
     def umask(self) -> int:
+        """Its file mode creation mask."""
         with open(f"{self.pid}/status", "rb") as file:
             for line in file:
                 if line.startswith(b"Umask:"):

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import stat
 
-from dockerlab.runtime.helper.supervisor.caller import AT_FDCWD, Caller, Credential, Ids
+from dockerlab.runtime.helper.supervisor.caller import Caller, Credential, Ids
 from dockerlab.runtime.helper.supervisor.owners import Owners
 
 KEEP = 0xFFFFFFFF  # -1 as an ID: leave it as it is
@@ -19,6 +19,7 @@ CONTINUE = None
 
 
 def refuse(number: int) -> OSError:
+    """The error that becomes the call's errno."""
     return OSError(number, os.strerror(number))
 
 
@@ -39,7 +40,7 @@ class CredentialCalls:
             raise refuse(EPERM)
         if alone and not able:  # setuid of a plain user moves the effective ID only
             wanted[0] = wanted[2] = KEEP
-        real, effective, saved = (kept if value == KEEP else value for kept, value in zip(mine, wanted))
+        real, effective, saved = (kept if value == KEEP else value for kept, value in zip(mine[:3], wanted, strict=True))
         ids: Ids = (real, effective, saved, effective)
         power = old.power
         if which == "users":
@@ -57,27 +58,27 @@ class CredentialCalls:
         if real != KEEP or (effective != KEEP and effective != mine[0]):
             saved = mine[1] if effective == KEEP else effective
         old = caller.credential
-        if not (old.is_root or old.power == Credential.ABLE):
-            if (real != KEEP and real not in mine[:2]) or (effective != KEEP and effective not in mine[:3]):
-                raise refuse(EPERM)
+        able = old.is_root or old.power == Credential.ABLE
+        if not able and ((real != KEEP and real not in mine[:2]) or (effective != KEEP and effective not in mine[:3])):
+            raise refuse(EPERM)
         return self._set(caller, which, real, effective, saved)
 
-    def do_setuid(self, caller: Caller, a: list[int]) -> int:
+    def _do_setuid(self, caller: Caller, a: list[int]) -> int:
         return self._set(caller, "users", a[0], a[0], a[0], alone=True)
 
-    def do_setgid(self, caller: Caller, a: list[int]) -> int:
+    def _do_setgid(self, caller: Caller, a: list[int]) -> int:
         return self._set(caller, "groups", a[0], a[0], a[0], alone=True)
 
-    def do_setresuid(self, caller: Caller, a: list[int]) -> int:
+    def _do_setresuid(self, caller: Caller, a: list[int]) -> int:
         return self._set(caller, "users", a[0], a[1], a[2])
 
-    def do_setresgid(self, caller: Caller, a: list[int]) -> int:
+    def _do_setresgid(self, caller: Caller, a: list[int]) -> int:
         return self._set(caller, "groups", a[0], a[1], a[2])
 
-    def do_setreuid(self, caller: Caller, a: list[int]) -> int:
+    def _do_setreuid(self, caller: Caller, a: list[int]) -> int:
         return self._set_re(caller, "users", a[0], a[1])
 
-    def do_setregid(self, caller: Caller, a: list[int]) -> int:
+    def _do_setregid(self, caller: Caller, a: list[int]) -> int:
         return self._set_re(caller, "groups", a[0], a[1])
 
     def _set_fs(self, caller: Caller, which: str, value: int) -> int:
@@ -91,13 +92,13 @@ class CredentialCalls:
             caller.become(Credential(users, groups, old.supplementary, old.power))
         return mine[3]
 
-    def do_setfsuid(self, caller: Caller, a: list[int]) -> int:
+    def _do_setfsuid(self, caller: Caller, a: list[int]) -> int:
         return self._set_fs(caller, "users", a[0])
 
-    def do_setfsgid(self, caller: Caller, a: list[int]) -> int:
+    def _do_setfsgid(self, caller: Caller, a: list[int]) -> int:
         return self._set_fs(caller, "groups", a[0])
 
-    def do_setgroups(self, caller: Caller, a: list[int]) -> int:
+    def _do_setgroups(self, caller: Caller, a: list[int]) -> int:
         old, count = caller.credential, a[0] & KEEP
         if not old.is_root and old.power != Credential.ABLE:
             raise refuse(EPERM)
@@ -110,29 +111,29 @@ class CredentialCalls:
 
     # ------------------------------------------------------------------ asking for IDs
 
-    def do_getuid(self, caller: Caller, _a: list[int]) -> int:
+    def _do_getuid(self, caller: Caller, _a: list[int]) -> int:
         return caller.credential.users[0]
 
-    def do_geteuid(self, caller: Caller, _a: list[int]) -> int:
+    def _do_geteuid(self, caller: Caller, _a: list[int]) -> int:
         return caller.credential.users[1]
 
-    def do_getgid(self, caller: Caller, _a: list[int]) -> int:
+    def _do_getgid(self, caller: Caller, _a: list[int]) -> int:
         return caller.credential.groups[0]
 
-    def do_getegid(self, caller: Caller, _a: list[int]) -> int:
+    def _do_getegid(self, caller: Caller, _a: list[int]) -> int:
         return caller.credential.groups[1]
 
-    def do_getresuid(self, caller: Caller, a: list[int]) -> int:
-        for address, value in zip(a, caller.credential.users[:3]):
+    def _do_getresuid(self, caller: Caller, a: list[int]) -> int:
+        for address, value in zip(a, caller.credential.users[:3], strict=False):
             caller.write(address, value.to_bytes(4, "little"))
         return 0
 
-    def do_getresgid(self, caller: Caller, a: list[int]) -> int:
-        for address, value in zip(a, caller.credential.groups[:3]):
+    def _do_getresgid(self, caller: Caller, a: list[int]) -> int:
+        for address, value in zip(a, caller.credential.groups[:3], strict=False):
             caller.write(address, value.to_bytes(4, "little"))
         return 0
 
-    def do_getgroups(self, caller: Caller, a: list[int]) -> int:
+    def _do_getgroups(self, caller: Caller, a: list[int]) -> int:
         groups, room = caller.credential.supplementary, a[0] & KEEP
         if room and room < len(groups):
             raise refuse(EINVAL)
@@ -142,23 +143,23 @@ class CredentialCalls:
 
     # ------------------------------------------------------------------ what else moves root's rights
 
-    def do_capset(self, caller: Caller, a: list[int]) -> int:
+    def _do_capset(self, caller: Caller, a: list[int]) -> int:
         old = caller.credential
         if old.power == Credential.ABLE and not int.from_bytes(caller.read(a[1], 4), "little") & SETID_CAPABILITIES:
             caller.become(Credential(old.users, old.groups, old.supplementary, Credential.NONE))
         return 0
 
-    def do_prctl(self, caller: Caller, a: list[int]) -> None:
+    def _do_prctl(self, caller: Caller, a: list[int]) -> None:
         if a[0] & KEEP == PR_SET_KEEPCAPS:  # setpriv asks for it before it changes the user
             old = caller.credential
             if old.power != Credential.ABLE:
                 caller.become(Credential(old.users, old.groups, old.supplementary, Credential.KEEPCAPS if a[1] else Credential.NONE))
         return CONTINUE
 
-    def do_execve(self, caller: Caller, a: list[int]) -> None:
+    def _do_execve(self, caller: Caller, a: list[int]) -> None:
         self._exec(caller, caller.path(a[0]))
 
-    def do_execveat(self, caller: Caller, a: list[int]) -> None:
+    def _do_execveat(self, caller: Caller, a: list[int]) -> None:
         self._exec(caller, caller.path(0 if caller.is_empty(a[1]) else a[1], a[0]))
 
     def _exec(self, caller: Caller, path: bytes) -> None:
@@ -182,6 +183,3 @@ class CredentialCalls:
         if st.st_mode & stat.S_ISGID and st.st_mode & stat.S_IXGRP:
             groups = (groups[0], gid, gid, gid)
         caller.become(Credential(users, groups, old.supplementary, Credential.NONE))
-
-
-__all__ = ["AT_FDCWD", "CONTINUE", "CredentialCalls", "EACCES", "EPERM", "KEEP", "refuse"]

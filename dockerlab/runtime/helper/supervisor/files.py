@@ -26,6 +26,8 @@ def _ours(data: bytearray, uid: int, path: bytes) -> bool:
 
 
 class FileCalls:
+    """chown, stat and mknod. Handlers answer as those of `CredentialCalls`."""
+
     def __init__(self, owners: Owners, permissions: Permissions) -> None:
         self._owners, self._permissions = owners, permissions
         self._buffer = ctypes.create_string_buffer(STATX_SIZE)
@@ -50,16 +52,16 @@ class FileCalls:
             self._owners.set(path, new, follow)
         return 0
 
-    def do_chown(self, caller: Caller, a: list[int]) -> int:
+    def _do_chown(self, caller: Caller, a: list[int]) -> int:
         return self._chown(caller, caller.path(a[0]), a[1], a[2])
 
-    def do_lchown(self, caller: Caller, a: list[int]) -> int:
+    def _do_lchown(self, caller: Caller, a: list[int]) -> int:
         return self._chown(caller, caller.path(a[0]), a[1], a[2], False)
 
-    def do_fchown(self, caller: Caller, a: list[int]) -> int:
+    def _do_fchown(self, caller: Caller, a: list[int]) -> int:
         return self._chown(caller, caller.path(0, a[0]), a[1], a[2])
 
-    def do_fchownat(self, caller: Caller, a: list[int]) -> int:
+    def _do_fchownat(self, caller: Caller, a: list[int]) -> int:
         empty = caller.is_empty(a[1])
         return self._chown(caller, caller.path(0 if empty else a[1], a[0]), a[2], a[3], empty or not a[4] & AT_SYMLINK_NOFOLLOW)
 
@@ -106,20 +108,20 @@ class FileCalls:
         caller.write(out, bytes(data))
         return 0
 
-    def do_stat(self, caller: Caller, a: list[int]) -> int | None:
+    def _do_stat(self, caller: Caller, a: list[int]) -> int | None:
         return self._stat(caller, caller.path(a[0]), 0, a[1])
 
-    def do_lstat(self, caller: Caller, a: list[int]) -> int | None:
+    def _do_lstat(self, caller: Caller, a: list[int]) -> int | None:
         return self._stat(caller, caller.path(a[0]), AT_SYMLINK_NOFOLLOW, a[1])
 
-    def do_fstat(self, caller: Caller, a: list[int]) -> int | None:
+    def _do_fstat(self, caller: Caller, a: list[int]) -> int | None:
         return self._stat(caller, caller.path(0, a[0]), 0, a[1])
 
-    def do_newfstatat(self, caller: Caller, a: list[int]) -> int | None:
+    def _do_newfstatat(self, caller: Caller, a: list[int]) -> int | None:
         empty = caller.is_empty(a[1])
         return self._stat(caller, caller.path(0 if empty else a[1], a[0]), 0 if empty else a[3], a[2])
 
-    def do_statx(self, caller: Caller, a: list[int]) -> int | None:
+    def _do_statx(self, caller: Caller, a: list[int]) -> int | None:
         empty = caller.is_empty(a[1])
         path, flags = caller.path(0 if empty else a[1], a[0]), 0 if empty else a[2]
         follow = not flags & AT_SYMLINK_NOFOLLOW
@@ -157,8 +159,8 @@ class FileCalls:
         self._permissions.make(caller, path, action, always=True)
         return 0
 
-    def do_mknod(self, caller: Caller, a: list[int]) -> int | None:
+    def _do_mknod(self, caller: Caller, a: list[int]) -> int | None:
         return self._mknod(caller, caller.path(a[0]), a[1], a[2])
 
-    def do_mknodat(self, caller: Caller, a: list[int]) -> int | None:
+    def _do_mknodat(self, caller: Caller, a: list[int]) -> int | None:
         return self._mknod(caller, caller.path(a[1], a[0]), a[2], a[3])

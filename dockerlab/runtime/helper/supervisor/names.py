@@ -19,6 +19,8 @@ UTIME_NOW = (1 << 30) - 1
 
 
 class NameCalls:
+    """What goes by a path and needs a judgement. Handlers answer as those of `CredentialCalls`."""
+
     def __init__(self, owners: Owners, permissions: Permissions) -> None:
         self._owners, self._permissions = owners, permissions
 
@@ -37,7 +39,7 @@ class NameCalls:
                 return CONTINUE
             if not flags & O_TMPFILE and self._permissions.may(credential, path, want, not flags & os.O_NOFOLLOW) is False:
                 raise refuse(EACCES)
-        if not creating or not flags & O_TMPFILE and os.path.lexists(path):
+        if not creating or (not flags & O_TMPFILE and os.path.lexists(path)):
             return CONTINUE
         above = path if flags & O_TMPFILE else parent(path)
         if not os.path.isdir(above):
@@ -60,13 +62,13 @@ class NameCalls:
             os.close(fd)
         return ANSWERED
 
-    def do_open(self, caller: Caller, a: list[int]) -> int | None:
+    def _do_open(self, caller: Caller, a: list[int]) -> int | None:
         return self._open(caller, a[0], -100, a[1] & 0xFFFFFFFF, a[2])
 
-    def do_openat(self, caller: Caller, a: list[int]) -> int | None:
+    def _do_openat(self, caller: Caller, a: list[int]) -> int | None:
         return self._open(caller, a[1], a[0], a[2] & 0xFFFFFFFF, a[3])
 
-    def do_creat(self, caller: Caller, a: list[int]) -> int | None:
+    def _do_creat(self, caller: Caller, a: list[int]) -> int | None:
         return self._open(caller, a[0], -100, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, a[1])
 
     # ------------------------------------------------------------------ make
@@ -75,20 +77,20 @@ class NameCalls:
         path = caller.path(address, folder)
         return self._permissions.make(caller, path, lambda: os.mkdir(path, mode & 0o7777))
 
-    def do_mkdir(self, caller: Caller, a: list[int]) -> int | None:
+    def _do_mkdir(self, caller: Caller, a: list[int]) -> int | None:
         return self._mkdir(caller, a[0], -100, a[1])
 
-    def do_mkdirat(self, caller: Caller, a: list[int]) -> int | None:
+    def _do_mkdirat(self, caller: Caller, a: list[int]) -> int | None:
         return self._mkdir(caller, a[1], a[0], a[2])
 
     def _symlink(self, caller: Caller, target: int, address: int, folder: int) -> int | None:
         path = caller.path(address, folder)
         return self._permissions.make(caller, path, lambda: os.symlink(caller.string(target), path))
 
-    def do_symlink(self, caller: Caller, a: list[int]) -> int | None:
+    def _do_symlink(self, caller: Caller, a: list[int]) -> int | None:
         return self._symlink(caller, a[0], a[1], -100)
 
-    def do_symlinkat(self, caller: Caller, a: list[int]) -> int | None:
+    def _do_symlinkat(self, caller: Caller, a: list[int]) -> int | None:
         return self._symlink(caller, a[0], a[2], a[1])
 
     def _link(self, caller: Caller, old: bytes, new: bytes) -> None:
@@ -101,11 +103,11 @@ class NameCalls:
                 raise refuse(EPERM)
             self._permissions.check_add(credential, new)
 
-    def do_link(self, caller: Caller, a: list[int]) -> None:
+    def _do_link(self, caller: Caller, a: list[int]) -> None:
         if caller.credential.fsuid:
             self._link(caller, caller.path(a[0]), caller.path(a[1]))
 
-    def do_linkat(self, caller: Caller, a: list[int]) -> None:
+    def _do_linkat(self, caller: Caller, a: list[int]) -> None:
         if caller.credential.fsuid:
             self._link(caller, caller.path(0 if caller.is_empty(a[1]) else a[1], a[0]), caller.path(a[3], a[2]))
 
@@ -117,38 +119,38 @@ class NameCalls:
             for folder, address in places:
                 self._permissions.check_change(credential, caller.path(address, folder))
 
-    def do_unlink(self, caller: Caller, a: list[int]) -> None:
+    def _do_unlink(self, caller: Caller, a: list[int]) -> None:
         self._change(caller, (-100, a[0]))
 
-    def do_rmdir(self, caller: Caller, a: list[int]) -> None:
+    def _do_rmdir(self, caller: Caller, a: list[int]) -> None:
         self._change(caller, (-100, a[0]))
 
-    def do_unlinkat(self, caller: Caller, a: list[int]) -> None:
+    def _do_unlinkat(self, caller: Caller, a: list[int]) -> None:
         self._change(caller, (a[0], a[1]))
 
-    def do_rename(self, caller: Caller, a: list[int]) -> None:
+    def _do_rename(self, caller: Caller, a: list[int]) -> None:
         self._change(caller, (-100, a[0]), (-100, a[1]))
 
-    def do_renameat(self, caller: Caller, a: list[int]) -> None:
+    def _do_renameat(self, caller: Caller, a: list[int]) -> None:
         self._change(caller, (a[0], a[1]), (a[2], a[3]))
 
-    do_renameat2 = do_renameat
+    _do_renameat2 = _do_renameat
 
     # ------------------------------------------------------------------ change and ask
 
-    def do_chmod(self, caller: Caller, a: list[int]) -> None:
+    def _do_chmod(self, caller: Caller, a: list[int]) -> None:
         if caller.credential.fsuid:
             self._permissions.check_owner(caller.credential, caller.path(a[0]))
 
-    def do_fchmod(self, caller: Caller, a: list[int]) -> None:
+    def _do_fchmod(self, caller: Caller, a: list[int]) -> None:
         if caller.credential.fsuid:
             self._permissions.check_owner(caller.credential, caller.path(0, a[0]))
 
-    def do_fchmodat(self, caller: Caller, a: list[int]) -> None:
+    def _do_fchmodat(self, caller: Caller, a: list[int]) -> None:
         if caller.credential.fsuid:
             self._permissions.check_owner(caller.credential, caller.path(a[1], a[0]))
 
-    do_fchmodat2 = do_fchmodat
+    _do_fchmodat2 = _do_fchmodat
 
     def _access(self, caller: Caller, path: bytes, mode: int, effective: bool, follow: bool = True) -> None:
         """access(2) asks for the real user, unless told otherwise."""
@@ -159,20 +161,20 @@ class NameCalls:
             if mode & 7 and self._permissions.may(credential, path, mode & 7, follow) is False:
                 raise refuse(EACCES)
 
-    def do_access(self, caller: Caller, a: list[int]) -> None:
+    def _do_access(self, caller: Caller, a: list[int]) -> None:
         self._access(caller, caller.path(a[0]), a[1], False)
 
-    def do_faccessat(self, caller: Caller, a: list[int]) -> None:
+    def _do_faccessat(self, caller: Caller, a: list[int]) -> None:
         self._access(caller, caller.path(a[1], a[0]), a[2], False)
 
-    def do_faccessat2(self, caller: Caller, a: list[int]) -> None:
+    def _do_faccessat2(self, caller: Caller, a: list[int]) -> None:
         empty = bool(a[3] & AT_EMPTY_PATH) and caller.is_empty(a[1])
         self._access(caller, caller.path(0 if empty else a[1], a[0]), a[2], bool(a[3] & AT_EACCESS), not a[3] & AT_SYMLINK_NOFOLLOW)
 
-    def do_truncate(self, caller: Caller, a: list[int]) -> None:
+    def _do_truncate(self, caller: Caller, a: list[int]) -> None:
         self._access(caller, caller.path(a[0]), WRITE, True)
 
-    def do_chdir(self, caller: Caller, a: list[int]) -> None:
+    def _do_chdir(self, caller: Caller, a: list[int]) -> None:
         self._access(caller, caller.path(a[0]), EXECUTE, True)
 
     def _utime(self, caller: Caller, path: bytes, now: bool, follow: bool = True) -> None:
@@ -186,17 +188,17 @@ class NameCalls:
             if self._permissions.may(credential, path, WRITE, follow) is False:
                 raise refuse(EACCES) from None
 
-    def do_utime(self, caller: Caller, a: list[int]) -> None:
+    def _do_utime(self, caller: Caller, a: list[int]) -> None:
         if caller.credential.fsuid:
             self._utime(caller, caller.path(a[0]), not a[1])
 
-    do_utimes = do_utime
+    _do_utimes = _do_utime
 
-    def do_futimesat(self, caller: Caller, a: list[int]) -> None:
+    def _do_futimesat(self, caller: Caller, a: list[int]) -> None:
         if caller.credential.fsuid:
             self._utime(caller, caller.path(a[1], a[0]), not a[2])
 
-    def do_utimensat(self, caller: Caller, a: list[int]) -> None:
+    def _do_utimensat(self, caller: Caller, a: list[int]) -> None:
         if caller.credential.fsuid:
             now = not a[2]
             if a[2]:

@@ -45,6 +45,7 @@ class Owners:
                 self._links[key] = what, (owner[0], owner[1])
 
     def of(self, path: bytes, follow: bool = True) -> Owner:
+        """The recorded owner, or UNRECORDED, which is root's."""
         try:
             uid, _, gid = os.getxattr(path, OWNER, follow_symlinks=follow).partition(b":")
             return int(uid), int(gid)
@@ -59,6 +60,7 @@ class Owners:
         return owner if kept == what else UNRECORDED  # the same inode number may be another file's by now
 
     def set(self, path: bytes, owner: Owner, follow: bool = True) -> None:
+        """Record an owner."""
         try:
             os.setxattr(path, OWNER, b"%d:%d" % owner, follow_symlinks=follow)
         except OSError as error:

@@ -19,10 +19,13 @@ if TYPE_CHECKING:
 
 
 def parent(path: bytes) -> bytes:
+    """The folder that a name is in."""
     return os.path.dirname(path.rstrip(b"/")) or b"/"
 
 
 class Permissions:
+    """Judges by what `owners` knows. The checks raise the errno of the kernel's refusal."""
+
     def __init__(self, owners: Owners) -> None:
         self._owners = owners
 
@@ -81,6 +84,7 @@ class Permissions:
             raise refuse(EACCES)
 
     def check_owner(self, credential: Credential, path: bytes, follow: bool = True) -> None:
+        """EPERM for who neither owns the file nor is root."""
         if credential.fsuid:
             self.check_search(credential, path)
             st = os.stat(path, follow_symlinks=follow)
