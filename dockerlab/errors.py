@@ -21,6 +21,10 @@ class DockerlabError(Exception):
         if exit_code is not None:
             self.exit_code = exit_code
 
+    def _render_traceback_(self) -> list[str]:
+        """What IPython shows instead of a traceback: the message."""
+        return str(self).split("\n")
+
     def __str__(self) -> str:
         return "\n".join(part for part in (self.excerpt.rstrip("\n"), self.message, self.hint and f"hint: {self.hint}") if part)
 

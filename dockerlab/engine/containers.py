@@ -15,11 +15,14 @@ from dockerlab.engine.names import check_name, made_up_name
 from dockerlab.engine.protocol import ContainerSpec, Streams
 from dockerlab.engine.records import Record, Records
 from dockerlab.engine.volumes import Volumes
-from dockerlab.errors import ConflictError, ContainerStartError, DockerlabError, UsageError
+from dockerlab.engine.timestamps import to_seconds
+from dockerlab.errors import ConflictError, ContainerStartError, DockerlabError, NotFoundError, UsageError
 from dockerlab.layers import TreeView, changes, find_user
-from dockerlab.runtime import BoxSpec, Mount, Port, ProcessSpec, Runtime
-from dockerlab.runtime import container as processes
-from dockerlab.store import Store
+from dockerlab.runtime.container import ContainerDirectory, ProcessRow
+from dockerlab.runtime.runtime import Runtime, StartedContainer
+from dockerlab.runtime.spec import BoxSpec, Mount, Port, ProcessSpec
+from dockerlab.oci import ImageConfig
+from dockerlab.store import Image, Store
 from dockerlab.store.snapshots import rootfs_at
 
 Json = dict[str, Any]
@@ -73,11 +76,15 @@ class Containers:
 
     def state(self, record: Record) -> Json:
         """Docker's State, as it is now."""
-        folder = self._records.folder(record)
-        now = processes.state(folder)
-        return state_json(
-            now.status, pid=now.pid, exit_code=now.exit_code, error=now.error, started=now.started_at, finished=now.finished_at, oom=now.oom
-        )
+        now = self.process(record).state()
+        code, error = now.exit_code, now.error
+        if now.status == "created" and (failure := self._records.failure(record)):
+            code, error = failure
+        return state_json(now.status, pid=now.pid, exit_code=code, error=error, started=now.started_at, finished=now.finished_at)
+
+    def process(self, record: Record) -> ContainerDirectory:
+        """What the runtime wrote about its process."""
+        return ContainerDirectory(self._records.folder(record))
 
     def inspect(self, record: Record) -> Json:
         """`docker container inspect`."""
@@ -87,14 +94,14 @@ class Containers:
         ports: Json = {}
         if state["Running"]:
             ports = {port: None for port in record.config.get("ExposedPorts") or {}}
-            for bound in processes.state(folder).ports:
-                key = f"{bound.container_port}/{bound.protocol}"
-                ports[key] = [*(ports.get(key) or []), {"HostIp": bound.host_ip, "HostPort": str(bound.host_port)}]
+            for address, host_port, container_port in self.process(record).state().ports:
+                key = f"{container_port}/tcp"
+                ports[key] = [*(ports.get(key) or []), {"HostIp": address, "HostPort": str(host_port)}]
         return container_json(record, state, str(folder), trees, ports)
 
     def running(self, record: Record) -> bool:
         """Whether its process lives."""
-        return processes.state(self._records.folder(record)).status in ("running", "paused")
+        return self.process(record).state().running
 
     def view(self, record: Record) -> TreeView:
         """Its file system as it is now."""
@@ -129,14 +136,14 @@ class Containers:
                 gid=user.gid,
                 groups=user.groups,
                 terminal=config["Tty"],
-                open_stdin=config["OpenStdin"],
             ),
+            open_stdin=config["OpenStdin"],
             hostname=config["Hostname"],
             network=network,
             ports=tuple(self._ports(record)) if network == "private" else (),
             mounts=tuple(mounts),
             readonly=host["ReadonlyRootfs"],
-            init=bool(host.get("Init")),
+            hosts=tuple((address, name) for name, _, address in (entry.partition(":") for entry in host["ExtraHosts"] or [])),
         )
 
     def _ports(self, record: Record) -> Iterator[Port]:
@@ -145,53 +152,66 @@ class Containers:
             number, _, protocol = key.partition("/")
             for one in wanted:
                 bound.add(key)
-                yield Port(one["HostIp"], int(one["HostPort"] or 0), int(number), protocol)
+                if protocol == "tcp":
+                    yield Port(one["HostIp"], int(one["HostPort"] or 0), int(number))
         if record.host["PublishAllPorts"]:
             for key in record.config.get("ExposedPorts") or {}:
                 if key not in bound:
                     number, _, protocol = key.partition("/")
-                    yield Port("", 0, int(number), protocol)
+                    if protocol == "tcp":
+                        yield Port("", 0, int(number))
 
-    def start(self, record: Record, streams: Streams | None = None) -> None:
-        """Start its process. ContainerStartError (125, 126, 127) leaves the container as created, with the message in its state."""
+    def start(self, record: Record, streams: Streams | None = None) -> StartedContainer | None:
+        """Start its process; None if it runs already. ContainerStartError (125, 126, 127) leaves the container as it was, with the message in its state."""
         if self.running(record):
-            return
+            return None
         folder = self._records.folder(record)
         attached = streams or Streams()
         try:
-            self._runtime().start(folder, self._box(record), stdin=attached.stdin, stdout=attached.stdout, stderr=attached.stderr)
-        except ContainerStartError as error:
-            processes.note_failure(folder, error.exit_code, error.message)
+            started = self._runtime().start(folder, self._box(record), stdin=attached.stdin, stdout=attached.stdout, stderr=attached.stderr)
+        except (ContainerStartError, NotFoundError) as error:
+            code = error.exit_code if isinstance(error, ContainerStartError) else 125
+            self._records.note_failure(record, code, error.message)
+            if isinstance(error, NotFoundError):  # USER names somebody whom the image does not know
+                raise ContainerStartError(error.message, hint=error.hint, exit_code=126) from None
             raise
+        return started
 
     def wait(self, record: Record) -> int:
         """Its exit code, once it has ended; a container that never ran answers 0."""
-        code = processes.wait(self._records.folder(record))
-        return code
+        process = self.process(record)
+        if process.state().status == "created":
+            return 0
+        return process.wait() or 0
 
     def stop(self, record: Record, timeout: int | None = None) -> None:
         """The stop signal, then KILL."""
         if timeout is None:
             timeout = int(record.config.get("StopTimeout") or 10)
-        processes.stop(self._records.folder(record), signal_number(record.config.get("StopSignal") or "TERM"), None if timeout < 0 else timeout)
+        if self.running(record):
+            self.process(record).stop(signal_number(record.config.get("StopSignal") or "TERM"), None if timeout < 0 else float(timeout))
 
     def kill(self, record: Record, signal: str) -> None:
         """A signal to process 1. ConflictError if it does not run."""
         if not self.running(record):
             raise ConflictError(f"cannot kill container: {record.name}: container {record.id} is not running")
-        processes.kill(self._records.folder(record), signal_number(signal))
+        self.process(record).kill(signal_number(signal))
 
     def pause(self, record: Record) -> None:
         """Hold every process still."""
+        if self.process(record).state().status == "paused":
+            raise ConflictError(f"Container {record.name} is already paused")
         self._needs_running(record)
-        processes.pause(self._records.folder(record))
+        self.process(record).pause()
 
     def unpause(self, record: Record) -> None:
-        """Let them go on."""
-        processes.unpause(self._records.folder(record))
+        """Let them go on. ConflictError if they do."""
+        if self.process(record).state().status != "paused":
+            raise ConflictError(f"Container {record.name} is not paused")
+        self.process(record).unpause()
 
     def _needs_running(self, record: Record) -> None:
-        status = processes.state(self._records.folder(record)).status
+        status = self.process(record).state().status
         if status == "paused":
             raise ConflictError(f"Container {record.name} is paused, unpause the container before exec", hint=f"dockerlab unpause {record.name}")
         if status != "running":
@@ -229,29 +249,41 @@ class Containers:
             groups=who.groups,
             terminal=tty,
         )
-        return self._runtime().exec(
-            self._records.folder(record), process, stdin=streams.stdin, stdout=streams.stdout, stderr=streams.stderr, detach=detach
-        )
+        folder, runtime = self._records.folder(record), self._runtime()
+        try:
+            if detach:
+                runtime.exec_start(folder, process).close()
+                return 0
+            return runtime.exec(folder, process, stdin=streams.stdin, stdout=streams.stdout, stderr=streams.stderr)
+        except ContainerStartError as error:
+            words = error.message if error.message.startswith("OCI runtime") else f"OCI runtime exec failed: exec failed: {error.message}"
+            raise ContainerStartError(words, exit_code=error.exit_code, hint=error.hint) from None
 
     def logs(self, record: Record, *, follow: bool = False, tail: int | None = None) -> Iterator[tuple[float, str, bytes]]:
         """What it printed."""
-        return processes.logs(self._records.folder(record), follow=follow, tail=tail)
+        for line in self.process(record).logs(follow=follow, tail=tail):
+            yield to_seconds(line.time), line.stream, line.data
+
+    def top(self, record: Record) -> list[ProcessRow]:
+        """Its processes."""
+        self._needs_running(record)
+        return self.process(record).top()
 
     # --- changing and ending
 
     def remove(self, record: Record, *, force: bool = False, volumes: bool = False) -> None:
         """`docker rm`; `volumes` takes those without a name along, as --rm does."""
-        folder = self._records.folder(record)
         if self.running(record):
             if not force:
                 raise ConflictError(
                     f"cannot remove container {record.name}: container is running: stop the container before removing or force remove",
                     hint=f"dockerlab stop {record.name}, or dockerlab rm -f {record.name}",
                 )
-            if processes.state(folder).status == "paused":
-                processes.unpause(folder)
-            processes.kill(folder, signals.SIGKILL)
-            processes.wait(folder)
+            process = self.process(record)
+            if process.state().status == "paused":
+                process.unpause()
+            process.kill(signals.SIGKILL)
+            process.wait()
         self._records.remove(record)
         if volumes:
             for mount in record.mounts:
@@ -273,11 +305,7 @@ class Containers:
             self._store, record, self._records.folder(record), image, message=message, author=author, changes=changes_
         ).id
 
-    def _image_of(self, record: Record) -> Any:
-        from dockerlab.errors import NotFoundError
-        from dockerlab.oci import ImageConfig
-        from dockerlab.store import Image
-
+    def _image_of(self, record: Record) -> Image:
         try:
             return self._store.images.get(record.image)
         except NotFoundError:  # rmi -f took its name away; its layers are still here
@@ -290,8 +318,26 @@ class Containers:
         """What its writable layer changes."""
         folder = self._records.folder(record)
         below = TreeView([self._store.layers.get(diff_id).tree for diff_id in record.layers])
-        hidden = set(processes.invisible(folder))
-        return [{"Path": change.path, "Kind": change.kind} for change in changes(folder / "diff", below) if change.path not in hidden]
+        return [{"Path": change.path, "Kind": change.kind} for change in changes(folder / "diff", below)]
+
+    def changes(self, record: Record) -> list[Json]:
+        """As `diff`, with what copy-on-write did: Size (bytes), Folder, and Layer, the number (1 is the lowest) of the layer that held the path before."""
+        folder = self._records.folder(record)
+        below = TreeView([self._store.layers.get(diff_id).tree for diff_id in record.layers])
+        out: list[Json] = []
+        for change in changes(folder / "diff", below):
+            old = below.lookup(change.path, follow=False)
+            kind = change.entry.kind if change.entry is not None else (old.entry.kind if old is not None else "file")
+            out.append(
+                {
+                    "Path": change.path,
+                    "Kind": change.kind,
+                    "Size": change.entry.size if change.entry is not None else 0,
+                    "Folder": kind == "dir",
+                    "Layer": old.layer + 1 if old is not None else 0,
+                }
+            )
+        return out
 
 
 def signal_number(text: str) -> int:

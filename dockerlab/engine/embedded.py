@@ -19,13 +19,15 @@ from dockerlab.engine.records import Record, Records
 from dockerlab.engine.timestamps import rfc3339
 from dockerlab.engine.volumes import Volumes
 from dockerlab.errors import ConflictError
+from dockerlab.layers import TreeView
 from dockerlab.oci import HistoryEntry, ImageConfig, Reference
-from dockerlab.runtime import Runtime
-from dockerlab.runtime import container as processes
+from dockerlab.runtime.capabilities import Capabilities
+from dockerlab.runtime.container import ProcessRow
+from dockerlab.runtime.runtime import Control, Runtime
 from dockerlab.store import Image, Store
 
 if TYPE_CHECKING:
-    from dockerlab.build import BuildEvent
+    from dockerlab.build import Builder, BuildEvent
     from dockerlab.transfer.catalogue import Catalogue
 
 Json = dict[str, Any]
@@ -44,7 +46,7 @@ class EmbeddedEngine:
     @cached_property
     def runtime(self) -> Runtime:
         """Starts processes; probed and started on first use."""
-        return Runtime(cache_file=self.store.home / "capabilities.json")
+        return Runtime(Capabilities.load(self.store.home / "capabilities.json"))
 
     @cached_property
     def catalogue(self) -> Catalogue:
@@ -57,6 +59,13 @@ class EmbeddedEngine:
     def containers_(self) -> Containers:
         """The containers of the store."""
         return Containers(self.store, self.records, self.images_, self.volumes_, lambda: self.runtime)
+
+    @cached_property
+    def builder(self) -> Builder:
+        """Remembers the digests of files for as long as the engine lives."""
+        from dockerlab.build import Builder
+
+        return Builder(self.store, lambda: self.runtime, self.resolve)
 
     def close(self) -> None:
         """Let the helper process go; started containers go on."""
@@ -83,7 +92,7 @@ class EmbeddedEngine:
         """Build; the tags are set before `Built` is yielded."""
         from dockerlab.engine.building import build
 
-        return build(self.store, lambda: self.runtime, self.resolve, options)
+        return build(self.store, self.builder, options)
 
     def images(self, *, all: bool = False) -> list[Json]:
         return self.images_.summaries()
@@ -132,6 +141,25 @@ class EmbeddedEngine:
                 self.store.images.tag(image.id, name)
         return image.id
 
+    def _image_view(self, name: str) -> TreeView:
+        image = self.images_.local(name)
+        return TreeView([layer.tree for layer in self.store.layers_of(image.config)])
+
+    def export_image(self, name: str, target: str) -> None:
+        """`build -o type=local`: the image's file system as a folder of this machine."""
+        from dockerlab.engine import copying
+
+        os.makedirs(target, exist_ok=True)
+        view = self._image_view(name)
+        if view.trees:
+            copying.copy_out(view, name, "/.", target)
+
+    def export_image_tar(self, name: str, out: IO[bytes]) -> None:
+        """`build -o type=tar`: the image's file system as a tar."""
+        from dockerlab.engine import copying
+
+        copying.export(self._image_view(name), out)
+
     def prune_build_cache(self) -> int:
         self.store.cache.clear()
         return self.store.sweep()
@@ -142,7 +170,21 @@ class EmbeddedEngine:
         return self.containers_.create(spec)
 
     def start(self, container: str, streams: Streams | None = None) -> None:
-        self.containers_.start(self.records.find(container), streams)
+        if (started := self.containers_.start(self.records.find(container), streams)) is not None:
+            started.control.close()
+
+    def start_attached(self, container: str, streams: Streams) -> Control | None:
+        """Start and keep the channel that tells its end and takes window sizes and signals."""
+        started = self.containers_.start(self.records.find(container), streams)
+        return started.control if started is not None else None
+
+    def attach(self, container: str, streams: Streams) -> None:
+        """`docker attach`: its output from now on, until it ends."""
+        self.containers_.process(self.records.find(container)).attach(stdin=streams.stdin, stdout=streams.stdout, stderr=streams.stderr)
+
+    def top(self, container: str) -> list[ProcessRow]:
+        """Its processes."""
+        return self.containers_.top(self.records.find(container))
 
     def wait(self, container: str) -> int:
         return self.containers_.wait(self.records.find(container))
@@ -203,6 +245,10 @@ class EmbeddedEngine:
     def diff(self, container: str) -> list[Json]:
         return self.containers_.diff(self.records.find(container))
 
+    def changes(self, container: str) -> list[Json]:
+        """As `diff`, with where each path came from (see Containers.changes)."""
+        return self.containers_.changes(self.records.find(container))
+
     def export(self, container: str, out: IO[bytes]) -> None:
         from dockerlab.engine import copying
 
@@ -214,8 +260,8 @@ class EmbeddedEngine:
         if record.host["ReadonlyRootfs"]:
             raise ConflictError("container rootfs is marked read-only")
         folder = self.records.folder(record)
-        now = processes.state(folder)
-        live = now.status in ("running", "paused")
+        now = self.containers_.process(record).state()
+        live = now.running
         root = Path(f"/proc/{now.pid}/root") if live else folder / "diff"
         return Target(record.name, self.containers_.view(record), root, live)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from dockerlab.engine.records import Record
-from dockerlab.engine.timestamps import NEVER, rfc3339
+from dockerlab.engine.timestamps import NEVER
 
 Json = dict[str, Any]
 
@@ -39,7 +39,7 @@ _SETTINGS: Json = {
 }  # fmt: skip
 
 
-def state_json(status: str, *, pid: int = 0, exit_code: int = 0, error: str = "", started: float = 0, finished: float = 0, oom: bool = False) -> Json:
+def state_json(status: str, *, pid: int = 0, exit_code: int = 0, error: str = "", started: str = "", finished: str = "", oom: bool = False) -> Json:
     """Docker's State object."""
     return {
         "Status": status,
@@ -51,8 +51,8 @@ def state_json(status: str, *, pid: int = 0, exit_code: int = 0, error: str = ""
         "Pid": pid,
         "ExitCode": exit_code,
         "Error": error,
-        "StartedAt": rfc3339(started) if started else NEVER,
-        "FinishedAt": rfc3339(finished) if finished else NEVER,
+        "StartedAt": started or NEVER,
+        "FinishedAt": finished or NEVER,
     }
 
 

@@ -114,6 +114,19 @@ class Records:
         close = get_close_matches(name, os.listdir(self._store.container_names), 1)
         raise NotFoundError(f"No such container: {text}", hint=f"did you mean {close[0]}?" if close else "dockerlab ps -a lists all containers")
 
+    def note_failure(self, record: Record, code: int, message: str) -> None:
+        """Remember why its process could not start; `docker inspect` shows it."""
+        with explained(self._store.home):
+            write_atomically(self.folder(record) / "failure.json", json.dumps([code, message]).encode())
+
+    def failure(self, record: Record) -> tuple[int, str] | None:
+        """(exit code, message) of a start that failed, or None."""
+        try:
+            code, message = json.loads((self.folder(record) / "failure.json").read_bytes())
+        except FileNotFoundError:
+            return None
+        return int(code), str(message)
+
     def rename(self, record: Record, name: str) -> Record:
         """Give it another name; the old one is free afterwards."""
         from dataclasses import replace

@@ -42,7 +42,9 @@ def rootfs_at(folder: Path, layers: Sequence[Layer]) -> RootFs:
     """The root file system of these layers (bottom first) whose changes lie in folder/diff; the folders are made."""
     for name in ("diff", "work", "merged"):
         (folder / name).mkdir(exist_ok=True)
-    return RootFs(tuple(str(layer.tree) for layer in reversed(layers)), str(folder / "diff"), str(folder / "work"), str(folder / "merged"))
+    # overlay refuses the same folder twice; of equal layers the upper one hides the lower
+    lowers = dict.fromkeys(str(layer.tree) for layer in reversed(layers))
+    return RootFs(tuple(lowers), str(folder / "diff"), str(folder / "work"), str(folder / "merged"))
 
 
 class Snapshotter:

@@ -220,13 +220,20 @@ def seccomp_listener(program: bytes, instructions: int) -> int:
     return syscall("seccomp", _SECCOMP, 1, 8, head)
 
 
+_page = ctypes.create_string_buffer(4096)
+_local, _remote = _IoVec(ctypes.addressof(_page), 0), _IoVec(0, 0)
+_local_at, _remote_at, _page_at = ctypes.byref(_local), ctypes.byref(_remote), ctypes.addressof(_page)
+
+
 def read_memory(pid: int, address: int, size: int) -> bytes:
-    """`size` bytes of another process; OSError where a part of them can't be read."""
-    page = ctypes.create_string_buffer(size)
-    local, remote = _IoVec(ctypes.addressof(page), size), _IoVec(address, size)
-    if _readv(pid, ctypes.byref(local), 1, ctypes.byref(remote), 1, 0) != size:
+    """`size` bytes (a page at most) of another process; OSError where a part of them can't be read. For one thread: the buffer is shared."""
+    if size > 4096:
+        return read_memory(pid, address, 4096) + read_memory(pid, address + 4096, size - 4096)
+    _local.size = _remote.size = size
+    _remote.base = address
+    if _readv(pid, _local_at, 1, _remote_at, 1, 0) != size:
         raise _fail("process_vm_readv")
-    return page.raw
+    return ctypes.string_at(_page_at, size)
 
 
 def write_memory(pid: int, address: int, data: bytes) -> None:

@@ -142,7 +142,7 @@ class Apt:
             pass
         progress("reading Debian's package lists")
         code, said = self._run("-o", "APT::Update::Error-Mode=any", "update")
-        if code or _FAILED.search(said) or not list((self.root / "state" / "lists").glob("*_Packages")):
+        if code or _FAILED.search(said) or not list((self.root / "state" / "lists").glob("*_Packages*")):
             if force or not stamp.exists() or _cause(said) != "network":
                 raise _explained("Debian's package lists could not be fetched", said)
             progress("Debian can't be reached: the package lists that were fetched earlier are used")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import struct
 
 from dockerlab.runtime.helper.loop import READ, Loop
 from dockerlab.runtime.helper.supervisor.caller import Caller, Credentials
@@ -24,9 +25,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 RECV, SEND = 0xC0502100, 0xC0182101  # SECCOMP_IOCTL_NOTIF_RECV, _SEND
+SET_FLAGS, SYNC_WAKE_UP = 0x40082104, 1  # wake the other side on this CPU: it has nothing to do until we answer
 FLAG_CONTINUE = 1
 EIO = 5
 _NOTHING = bytes(80)
+_NOTIFICATION = struct.Struct("=QI4xi12x6Q")  # struct seccomp_notif
+_RESPONSE = struct.Struct("=QqiI")
 
 
 class Supervisor:
@@ -45,6 +49,10 @@ class Supervisor:
 
     def add(self, listener: int) -> None:
         """Serve one more listener, until the last process under its filter has ended."""
+        try:
+            pass
+        except OSError:
+            pass  # before Linux 6.6
         self._loop.watch(listener, lambda events: self._ready(listener, events))
 
     def finish(self) -> None:
@@ -65,9 +73,8 @@ class Supervisor:
             fcntl.ioctl(listener, RECV, box)
         except OSError:
             return  # ENOENT: killed meanwhile
-        number = int.from_bytes(box[16:20], "little")
-        caller = Caller(int.from_bytes(box[8:12], "little"), int.from_bytes(box[:8], "little"), listener, self._credentials, self._chrooted)
-        arguments = [int.from_bytes(box[i : i + 8], "little") for i in range(32, 80, 8)]
+        ident, pid, number, *arguments = _NOTIFICATION.unpack(box)
+        caller = Caller(pid, ident, listener, self._credentials, self._chrooted)
         value, error, flags = 0, 0, 0
         try:
             answer = self._handlers[number](caller, arguments)
@@ -82,9 +89,6 @@ class Supervisor:
         except Exception:  # a bug in here must not hang the program: the kernel's own answer is the next best
             flags = FLAG_CONTINUE
         try:
-            response = (
-                box[:8] + value.to_bytes(8, "little", signed=True) + error.to_bytes(4, "little", signed=True) + flags.to_bytes(4, "little")
-            )
-            fcntl.ioctl(listener, SEND, bytes(response))
+            fcntl.ioctl(listener, SEND, _RESPONSE.pack(ident, value, error, flags))
         except OSError:
             pass  # killed meanwhile

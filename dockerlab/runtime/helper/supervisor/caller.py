@@ -127,7 +127,14 @@ class Caller:
 
     def path(self, address: int, folder: int = AT_FDCWD) -> bytes:
         """The path at `address`, relative to the descriptor `folder`; with no address the descriptor itself."""
+        return self.place(address, folder)[0]
+
+    def place(self, address: int, folder: int) -> tuple[bytes, bool]:
+        """As `path`, and whether the string was missing or empty, which with AT_EMPTY_PATH means the descriptor."""
         text = self.string(address) if address else b""
+        return self._place(text, folder), not text
+
+    def _place(self, text: bytes, folder: int) -> bytes:
         if text[:1] == b"/":
             if text[:11] == b"/proc/self/":  # the keeper is in another PID namespace and has no `self` there
                 return b"%d/%s" % (self.pid, text[11:])
@@ -138,10 +145,6 @@ class Caller:
         else:
             base = b"%d/fd/%d" % (self.pid, folder)
         return base + b"/" + text if text else base
-
-    def is_empty(self, address: int) -> bool:
-        """Whether the string there is missing or empty, as AT_EMPTY_PATH means it."""
-        return not address or self.read(address, 1) == b"\0"
 
     def umask(self) -> int:
         """Its file mode creation mask."""

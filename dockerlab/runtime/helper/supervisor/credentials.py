@@ -160,7 +160,7 @@ class CredentialCalls:
         self._exec(caller, caller.path(a[0]))
 
     def _do_execveat(self, caller: Caller, a: list[int]) -> None:
-        self._exec(caller, caller.path(0 if caller.is_empty(a[1]) else a[1], a[0]))
+        self._exec(caller, caller.path(a[1], a[0]))
 
     def _exec(self, caller: Caller, path: bytes) -> None:
         """A set-ID program gets its owner's effective ID; what keepcaps kept is lost. A user who may not run the file is refused."""

@@ -20,9 +20,13 @@ _KERNELS_OWN = (b"/dev/", b"/proc", b"/sys")
 STATX_SIZE, STATX_UID, STATX_MODE, STATX_RDEV = 256, 20, 28, 128
 
 
+def _kernels_own(path: bytes) -> bool:
+    return path.startswith(_KERNELS_OWN) or path.endswith((b"/proc", b"/sys"))
+
+
 def _ours(data: bytearray, uid: int, path: bytes) -> bool:
     """False for another user's file of this machine; what the kernel shows of its own is root's to Docker's eyes."""
-    return not any(data[uid : uid + 4]) or path.startswith(_KERNELS_OWN)
+    return not any(data[uid : uid + 4]) or _kernels_own(path)
 
 
 class FileCalls:
@@ -62,8 +66,8 @@ class FileCalls:
         return self._chown(caller, caller.path(0, a[0]), a[1], a[2])
 
     def _do_fchownat(self, caller: Caller, a: list[int]) -> int:
-        empty = caller.is_empty(a[1])
-        return self._chown(caller, caller.path(0 if empty else a[1], a[0]), a[2], a[3], empty or not a[4] & AT_SYMLINK_NOFOLLOW)
+        path, empty = caller.place(a[1], a[0])
+        return self._chown(caller, path, a[2], a[3], empty or not a[4] & AT_SYMLINK_NOFOLLOW)
 
     # ------------------------------------------------------------------ stat
 
@@ -81,7 +85,7 @@ class FileCalls:
             self._permissions.check_search(caller.credential, path)
         owner = self._owners.of(path, follow)
         if owner is UNRECORDED:
-            if not path.startswith(_KERNELS_OWN):
+            if not _kernels_own(path):
                 return None
             if path[:6] == b"/proc/" and path[6:].rstrip(b"/").isdigit() and (shown := caller.table.of_shown(path)):
                 return shown.users[1], shown.groups[1]  # what `ps` looks at
@@ -118,12 +122,12 @@ class FileCalls:
         return self._stat(caller, caller.path(0, a[0]), 0, a[1])
 
     def _do_newfstatat(self, caller: Caller, a: list[int]) -> int | None:
-        empty = caller.is_empty(a[1])
-        return self._stat(caller, caller.path(0 if empty else a[1], a[0]), 0 if empty else a[3], a[2])
+        path, empty = caller.place(a[1], a[0])
+        return self._stat(caller, path, 0 if empty else a[3], a[2])
 
     def _do_statx(self, caller: Caller, a: list[int]) -> int | None:
-        empty = caller.is_empty(a[1])
-        path, flags = caller.path(0 if empty else a[1], a[0]), 0 if empty else a[2]
+        path, empty = caller.place(a[1], a[0])
+        flags = 0 if empty else a[2]
         follow = not flags & AT_SYMLINK_NOFOLLOW
         owner = self._recorded(caller, path, follow)
         if owner is None:

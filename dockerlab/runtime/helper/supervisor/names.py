@@ -14,7 +14,7 @@ ADDFD = 0x40182103  # SECCOMP_IOCTL_NOTIF_ADDFD
 ADDFD_SEND = 2  # the new descriptor is the call's answer (Linux 5.14)
 O_TMPFILE = 0o20000000
 ANSWERED = -(1 << 40)  # the descriptor handed over was the answer
-AT_REMOVEDIR_OR_NOFOLLOW, AT_EMPTY_PATH, AT_SYMLINK_NOFOLLOW, AT_EACCESS = 0x200, 0x1000, 0x100, 0x200
+AT_SYMLINK_NOFOLLOW, AT_EACCESS = 0x100, 0x200
 UTIME_NOW = (1 << 30) - 1
 
 
@@ -109,7 +109,7 @@ class NameCalls:
 
     def _do_linkat(self, caller: Caller, a: list[int]) -> None:
         if caller.credential.fsuid:
-            self._link(caller, caller.path(0 if caller.is_empty(a[1]) else a[1], a[0]), caller.path(a[3], a[2]))
+            self._link(caller, caller.path(a[1], a[0]), caller.path(a[3], a[2]))
 
     # ------------------------------------------------------------------ remove and move
 
@@ -168,8 +168,7 @@ class NameCalls:
         self._access(caller, caller.path(a[1], a[0]), a[2], False)
 
     def _do_faccessat2(self, caller: Caller, a: list[int]) -> None:
-        empty = bool(a[3] & AT_EMPTY_PATH) and caller.is_empty(a[1])
-        self._access(caller, caller.path(0 if empty else a[1], a[0]), a[2], bool(a[3] & AT_EACCESS), not a[3] & AT_SYMLINK_NOFOLLOW)
+        self._access(caller, caller.path(a[1], a[0]), a[2], bool(a[3] & AT_EACCESS), not a[3] & AT_SYMLINK_NOFOLLOW)
 
     def _do_truncate(self, caller: Caller, a: list[int]) -> None:
         self._access(caller, caller.path(a[0]), WRITE, True)

@@ -1,0 +1,57 @@
+"""The `dockerlab` command: docker's verbs, and our own: lab, tour, doctor, grade, layers."""
+
+from __future__ import annotations
+
+import sys
+
+_OWN = {"lab": "lab", "tour": "tour", "doctor": "doctor", "grade": "grade", "layers": "layers"}
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Do what the words say; the exit code."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    try:
+        code = _run(words)
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        code = 130
+    except BrokenPipeError:
+        import os
+
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        code = 141
+    return code
+
+
+def _run(words: list[str]) -> int:
+    from dockerlab.verbs.dispatch import message_of, run, standard_terminal
+
+    if words and words[0] in _OWN:
+        from importlib import import_module
+
+        from dockerlab.errors import DockerlabError
+
+        try:
+            code: int = import_module(f"dockerlab.cli.{_OWN[words[0]]}").main(words[1:])
+        except DockerlabError as error:
+            sys.stdout.flush()
+            print(message_of(error), file=sys.stderr)
+            return error.exit_code
+        return code
+    from dockerlab.engine import open_engine
+
+    engines = []
+
+    def engine():  # type: ignore[no-untyped-def]
+        engines.append(open_engine())
+        return engines[0]
+
+    try:
+        return run(words, engine, standard_terminal())
+    finally:
+        for one in engines:
+            one.close()  # type: ignore[attr-defined]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

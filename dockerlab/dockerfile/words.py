@@ -1,0 +1,35 @@
+"""Variables: which are in scope, and what `$X`, `${X:-default}` and their kin become. (BuildKit's frontend/dockerfile/shell)"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from e2b_dockerfile_utils import ShellLex
+
+
+class Scope:
+    """The variables that an instruction sees; `unmatched` collects names that were asked for and are not there."""
+
+    def __init__(self, values: Mapping[str, str], escape: str = "\\") -> None:
+        self.values, self._escape = dict(values), escape
+
+    def word(self, text: str) -> str:
+        """One word, quotes removed and variables expanded. ValueError in BuildKit's words where that is impossible."""
+        if not any(letter in text for letter in "$'\"\\`"):
+            return text
+        return str(self._lexer().process_word(text))
+
+    def words(self, text: str) -> list[str]:
+        """As `word`, but white space that a variable brings splits it."""
+        return [str(one) for one in self._lexer().process_words(text)]
+
+    def raw(self, text: str) -> str:
+        """Variables expanded, quotes kept (step names, here-documents)."""
+        lexer = ShellLex(self._escape, env=self.values, skip_unset_env=False, raw_quotes=True)
+        try:
+            return str(lexer.process_word(text))
+        except ValueError:
+            return text
+
+    def _lexer(self) -> ShellLex:
+        return ShellLex(self._escape, env=self.values, skip_unset_env=False)

@@ -1,0 +1,94 @@
+"""`docker build` on the embedded engine: the builder with our store, runtime and names, and the tags at its end."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from dockerlab.build import BuildContext, Builder, BuildEvent, BuildRequest, Built
+from dockerlab.build.context import unpack_context
+from dockerlab.dockerfile import parse
+from dockerlab.engine.protocol import BuildOptions
+from dockerlab.errors import BuildError, InvalidReferenceError, UsageError
+from dockerlab.oci import Reference
+from dockerlab.store import Store
+
+
+def build(store: Store, builder: Builder, options: BuildOptions) -> Iterator[BuildEvent]:
+    """Build; the tags are set before `Built` is yielded."""
+    names = [_tag(text) for text in options.tags]
+    with store.tmp() as scratch:
+        request = _request(options, scratch)
+        for event in builder.build(request):
+            if isinstance(event, Built):
+                for name in names:
+                    store.images.tag(event.image.id, name)
+            yield event
+
+
+def _tag(text: str) -> Reference:
+    try:
+        return Reference.parse(text)
+    except InvalidReferenceError as error:
+        raise UsageError(f'ERROR: failed to build: invalid tag "{text}": {error.message}', hint=error.hint, exit_code=1) from None
+
+
+def _request(options: BuildOptions, scratch: Path) -> BuildRequest:
+    text, name, context = options.dockerfile_text, "Dockerfile", None
+    source = options.context
+    if source is not None and not isinstance(source, str):
+        kind, body = unpack_context(source, scratch / "context")
+        if kind == "dockerfile":
+            text = body if text is None else text
+            context = BuildContext(None)
+        else:
+            context = BuildContext(scratch / "context", exclude=options.exclude)
+            if text is None:
+                text, name = _dockerfile(str(scratch / "context"), os.path.join(scratch / "context", options.dockerfile or "Dockerfile"), options.dockerfile)
+    elif source is None:
+        context = BuildContext(None)
+    elif text is None:
+        path = options.dockerfile or os.path.join(source, "Dockerfile")
+        text, name = _dockerfile(source, path, options.dockerfile)
+        context = BuildContext.of_folder(source, path, options.exclude)
+    else:
+        name = os.path.basename(options.dockerfile) or "Dockerfile"
+        context = BuildContext.of_folder(source, options.dockerfile, options.exclude)
+    assert text is not None and context is not None
+    return BuildRequest(
+        dockerfile=parse(text, name),
+        context=context,
+        build_args=options.build_args,
+        target=options.target,
+        no_cache=options.no_cache,
+        no_cache_filter=options.no_cache_filter,
+        labels=options.labels,
+        network=options.network,
+        platform=options.platform,
+        secrets=options.secrets,
+        add_hosts=options.add_hosts,
+        environment=options.environment,
+    )
+
+
+def _dockerfile(context: str, path: str, given: str) -> tuple[str, str]:
+    """(text, name to show). BuildError in BuildKit's words if it can't be read."""
+    shown = os.path.basename(path)
+    try:
+        with open(path, encoding="utf-8", errors="surrogateescape", newline="") as file:
+            return file.read(), shown
+    except FileNotFoundError:
+        close = _alike(context) if not given else []
+        hint = f"did you mean -f {close[0]}?" if close else f"there is no file {shown} in {os.path.dirname(path) or '.'}; name it with -f"
+        raise BuildError(f"failed to read dockerfile: open {given or 'Dockerfile'}: no such file or directory", hint=hint) from None
+    except IsADirectoryError:
+        raise BuildError(f"failed to read dockerfile: {given or path} is a directory", hint="-f names a file") from None
+
+
+def _alike(folder: str) -> list[str]:
+    try:
+        return sorted(name for name in os.listdir(folder) if "dockerfile" in name.lower() and not name.endswith(".dockerignore"))
+    except OSError:
+        return []
+

@@ -1,0 +1,119 @@
+"""Pictures of layers: SVG put together by hand, shown as an `<img>`, because code hosting strips scripts and styles from a notebook's outputs but renders these.
+
+The same picture everywhere: read-only layers below, base at the bottom, the writable layer on top, sizes to scale.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+
+from dockerlab.notebook.words import word
+from dockerlab.verbs.units import cut, human_size
+
+_FONT = "font-family='ui-sans-serif, system-ui, Noto Sans KR, Apple SD Gothic Neo, sans-serif'"
+_MONO = "font-family='ui-monospace, SFMono-Regular, Menlo, monospace'"
+_INK, _SOFT, _LINE, _PAPER = "#1b2733", "#5b6b7b", "#c9d3dd", "#ffffff"
+_BASE, _OWN, _WRITABLE = "#e3e9ef", "#d3e6fb", "#ffe9b8"
+_COLOUR = {"A": "#1a7f37", "C": "#9a6700", "D": "#cf222e"}
+_WIDTH, _LEFT, _BOX, _BAR = 760, 16, 470, 170
+
+
+@dataclass(frozen=True)
+class Band:
+    """One step of an image's history, to be drawn: `number` is its layer's number from the bottom (1), or 0 where it has none."""
+
+    text: str
+    size: int
+    number: int
+    note: str = ""
+    own: bool = True
+
+
+def _text(x: float, y: float, text: str, *, size: int = 13, colour: str = _INK, font: str = _FONT, anchor: str = "start", weight: str = "normal") -> str:
+    return f"<text x='{x}' y='{y}' font-size='{size}' fill='{colour}' {font} text-anchor='{anchor}' font-weight='{weight}'>{escape(text)}</text>"
+
+
+def _rect(x: float, y: float, width: float, height: float, fill: str, *, dashed: bool = False, stroke: str = _LINE) -> str:
+    dash = " stroke-dasharray='4 3'" if dashed else ""
+    return f"<rect x='{x}' y='{y}' width='{width}' height='{height}' rx='5' fill='{fill}' stroke='{stroke}'{dash}/>"
+
+
+def _bands(bands: Sequence[Band], top: float) -> tuple[list[str], float]:
+    """The stack from `top` downwards, newest first; (pieces, where it ends)."""
+    out: list[str] = []
+    largest = max([band.size for band in bands] + [1])
+    y = top
+    for band in bands:
+        if not band.number:
+            out.append(_rect(_LEFT + 14, y + 2, _BOX - 28, 20, _PAPER, dashed=True))
+            out.append(_text(_LEFT + 24, y + 16, cut(band.text, 62), size=11, colour=_SOFT, font=_MONO))
+            out.append(_text(_LEFT + _BOX + 12, y + 16, word("metadata"), size=11, colour=_SOFT))
+            y += 25
+            continue
+        out.append(_rect(_LEFT, y, _BOX, 32, _OWN if band.own else _BASE))
+        out.append(_text(_LEFT + 10, y + 21, str(band.number), size=12, colour=_SOFT, weight="bold"))
+        out.append(_text(_LEFT + 32, y + 21, cut(band.text, 56), size=12, font=_MONO))
+        width = max(2.0, _BAR * band.size / largest) if band.size else 0
+        if width:
+            out.append(f"<rect x='{_LEFT + _BOX + 12}' y='{y + 9}' width='{width:.1f}' height='14' rx='2' fill='#6aa3dc'/>")
+        out.append(_text(_LEFT + _BOX + 18 + width, y + 21, human_size(band.size) + (f" · {band.note}" if band.note else ""), size=12, colour=_SOFT))
+        y += 36
+    return out, y
+
+
+def _svg(pieces: Sequence[str], height: float, title: str) -> str:
+    return (
+        f"<svg xmlns='http://www.w3.org/2000/svg' width='{_WIDTH}' height='{height:.0f}' viewBox='0 0 {_WIDTH} {height:.0f}' role='img'>"
+        f"<title>{escape(title)}</title><rect width='100%' height='100%' rx='8' fill='{_PAPER}' stroke='{_LINE}'/>{''.join(pieces)}</svg>"
+    )
+
+
+def stack_svg(name: str, bands: Sequence[Band], total: int) -> str:
+    """An image's layers: base at the bottom, metadata dashed, sizes as bars."""
+    count = sum(band.number > 0 for band in bands)
+    title = f"{word('image')} {name}: {count} {word('layers')}, {human_size(total)}"
+    pieces = [_text(_LEFT, 28, title, size=15, weight="bold")]
+    body, end = _bands(bands, 42)
+    return _svg([*pieces, *body], end + 10, title)
+
+
+@dataclass(frozen=True)
+class Written:
+    """One line of the writable layer."""
+
+    kind: str
+    path: str
+    note: str
+
+
+def cow_svg(container: str, image: str, written: Sequence[Written], bands: Sequence[Band], most: int = 14) -> str:
+    """A container: the writable layer with what was added, changed and deleted, above its image's read-only layers."""
+    title = f"{word('container')} {container}"
+    pieces = [_text(_LEFT, 28, title, size=15, weight="bold")]
+    shown = list(written[:most])
+    height = 40 + 20 * max(1, len(shown) + (len(written) > most))
+    pieces.append(_rect(_LEFT, 42, _WIDTH - 2 * _LEFT, height, _WRITABLE, stroke="#d9a520"))
+    pieces.append(_text(_LEFT + 10, 64, word("writable"), size=13, weight="bold"))
+    y = 86.0
+    if not written:
+        pieces.append(_text(_LEFT + 24, y, word("unchanged"), size=12, colour=_SOFT))
+    for line in shown:
+        pieces.append(_text(_LEFT + 14, y, line.kind, size=12, colour=_COLOUR[line.kind], font=_MONO, weight="bold"))
+        pieces.append(_text(_LEFT + 34, y, cut(line.path, 56), size=12, font=_MONO))
+        pieces.append(_text(_WIDTH - _LEFT - 12, y, line.note, size=11, colour=_SOFT, anchor="end"))
+        y += 20
+    if len(written) > most:
+        pieces.append(_text(_LEFT + 34, y, word("more", n=len(written) - most), size=12, colour=_SOFT))
+    below = 42 + height + 26
+    pieces.append(_text(_LEFT, below, f"{word('read-only')} ({image})", size=13, weight="bold"))
+    body, end = _bands([band for band in bands if band.number], below + 12)
+    return _svg([*pieces, *body], end + 10, title)
+
+
+def as_image(svg: str, alternative: str) -> str:
+    """The picture as an HTML image that needs nothing else."""
+    data = base64.b64encode(svg.encode()).decode()
+    return f'<img alt="{escape(alternative, quote=True)}" src="data:image/svg+xml;base64,{data}" style="max-width:100%"/>'

@@ -1,0 +1,200 @@
+"""What magics return: objects to use in Python, that show themselves as text and as HTML."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from html import escape
+from typing import Any
+
+from dockerlab.engine import Engine
+from dockerlab.notebook.pictures import Band, Written, as_image, cow_svg, stack_svg
+from dockerlab.notebook.words import word
+from dockerlab.oci import short_id
+from dockerlab.verbs.listing import align
+from dockerlab.verbs.units import ago, cut, human_size
+
+Json = dict[str, Any]
+
+
+def table_html(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A plain table: no style that a code hosting page would strip."""
+    head = "".join(f'<th align="left">{escape(cell)}</th>' for cell in heads)
+    body = "".join("<tr>" + "".join(f'<td align="left">{escape(cell)}</td>' for cell in row) + "</tr>" for row in rows)
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+@dataclass
+class Listing(Sequence[Json]):
+    """Docker's JSON objects, shown as the table that docker prints."""
+
+    items: list[Json]
+    text: str
+    heads: list[str] = field(default_factory=list)
+    rows: list[list[str]] = field(default_factory=list)
+
+    def __getitem__(self, at: Any) -> Any:
+        return self.items[at]
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def __repr__(self) -> str:
+        return self.text.rstrip("\n")
+
+    def _repr_html_(self) -> str:
+        return table_html(self.heads, self.rows) if self.heads else f"<pre>{escape(self.text)}</pre>"
+
+
+@dataclass
+class History(Sequence[Json]):
+    """An image's history, newest first; each line has created_by, size, empty_layer, comment, id."""
+
+    image: str
+    lines: list[Json]
+
+    def __getitem__(self, at: Any) -> Any:
+        return self.lines[at]
+
+    def __len__(self) -> int:
+        return len(self.lines)
+
+    def __iter__(self) -> Iterator[Json]:
+        return iter(self.lines)
+
+    def _rows(self, width: int) -> list[list[str]]:
+        return [
+            [
+                line["id"] if line["id"] == "<missing>" else short_id(line["id"]),
+                ago(line["created"]),
+                cut(line["created_by"], width),
+                human_size(line["size"]) if not line["empty_layer"] else "0B",
+                line["comment"],
+            ]
+            for line in self.lines
+        ]
+
+    def __repr__(self) -> str:
+        return align([["IMAGE", "CREATED", "CREATED BY", "SIZE", "COMMENT"], *self._rows(45)]).rstrip("\n")
+
+    def _repr_html_(self) -> str:
+        return table_html(["IMAGE", "CREATED", "CREATED BY", "SIZE", "COMMENT"], self._rows(120))
+
+
+def bands_of(history: Sequence[Json], own_from: int = 0) -> list[Band]:
+    """An engine's history as bands, newest first; layers are numbered from the bottom."""
+    out: list[Band] = []
+    number = 0
+    for line in reversed(history):
+        text = str(line["CreatedBy"]).replace("/bin/sh -c #(nop) ", "").removesuffix(" # buildkit").strip() or str(line["Comment"])
+        if line["EmptyLayer"]:
+            out.append(Band(text, 0, 0))
+        else:
+            number += 1
+            out.append(Band(text, int(line["Size"]), number, own=number > own_from))
+    out.reverse()
+    return out
+
+
+@dataclass
+class LayerStack:
+    """An image's layers; `bands` are newest first."""
+
+    image: str
+    bands: list[Band]
+    size: int
+
+    @classmethod
+    def of(cls, engine: Engine, name: str) -> LayerStack:
+        """The layers of the image of this name. NotFoundError if there is none."""
+        history = engine.history(name)
+        return cls(name, bands_of(history), int(engine.image_inspect(name)["Size"]))
+
+    def __len__(self) -> int:
+        return sum(band.number > 0 for band in self.bands)
+
+    def __repr__(self) -> str:
+        rows = [[str(band.number) if band.number else "-", human_size(band.size) if band.number else word("metadata"), cut(band.text, 70)] for band in self.bands]
+        return f"{word('image')} {self.image}: {len(self)} {word('layers')}, {human_size(self.size)}\n" + align(rows).rstrip("\n")
+
+    def _repr_html_(self) -> str:
+        return as_image(stack_svg(self.image, self.bands, self.size), repr(self))
+
+
+@dataclass
+class CopyOnWrite:
+    """A container's writable layer above its image's layers; `written` has kind (A, C, D), path and a note."""
+
+    container: str
+    image: str
+    written: list[Written]
+    bands: list[Band]
+
+    @classmethod
+    def of(cls, engine: Engine, container: str) -> CopyOnWrite:
+        """The container of this name. NotFoundError if there is none."""
+        found = engine.container_inspect(container)
+        written = []
+        for change in engine.changes(container):  # type: ignore[attr-defined]
+            note = ""
+            if change["Layer"]:
+                note = word("hides" if change["Kind"] == "D" else "copied up", n=change["Layer"]) if not change["Folder"] or change["Kind"] == "D" else ""
+            elif change["Kind"] == "A" and not change["Folder"]:
+                note = human_size(change["Size"])
+            written.append(Written(change["Kind"], change["Path"], note))
+        return cls(found["Name"][1:], found["Config"]["Image"], written, bands_of(engine.history(found["Image"])))
+
+    def __repr__(self) -> str:
+        lines = [f"{word('container')} {self.container}", f"{word('writable')}:"]
+        lines += [f"  {line.kind} {line.path}" + (f"  ({line.note})" if line.note else "") for line in self.written] or [f"  {word('unchanged')}"]
+        lines.append(f"{word('read-only')} ({self.image}):")
+        lines += [f"  {band.number}  {human_size(band.size)}  {cut(band.text, 60)}" for band in self.bands if band.number]
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        return as_image(cow_svg(self.container, self.image, self.written, self.bands), repr(self))
+
+
+@dataclass
+class Built:
+    """A finished build: the image's ID, its names, its steps, its layers."""
+
+    id: str
+    names: list[str]
+    steps: list[Json]
+    stack: LayerStack
+
+    def __repr__(self) -> str:
+        return repr(self.stack)
+
+    def _repr_html_(self) -> str:
+        return self.stack._repr_html_()
+
+
+@dataclass
+class Ran:
+    """A command that was run: its exit code and, for run and create, the container's ID."""
+
+    exit_code: int
+    id: str = ""
+
+    def __repr__(self) -> str:
+        return f"exit code {self.exit_code}" if self.exit_code else ""
+
+    def _repr_html_(self) -> str:
+        return f"<code>{escape(repr(self))}</code>" if self.exit_code else ""
+
+
+@dataclass
+class Committed:
+    """A new image made from a container."""
+
+    id: str
+    name: str
+    stack: LayerStack
+
+    def __repr__(self) -> str:
+        return f"{self.id}\n{self.stack!r}"
+
+    def _repr_html_(self) -> str:
+        return f"<code>{escape(self.id)}</code><br/>{self.stack._repr_html_()}"

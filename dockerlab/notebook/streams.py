@@ -1,0 +1,65 @@
+"""A container's output in a cell: through pipes, as it comes, to the cell's standard output.
+
+Standard error goes there too: nbgrader gives no points to a cell that wrote to standard error, and a build's progress is no error.
+"""
+
+from __future__ import annotations
+
+import codecs
+import os
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from dockerlab.verbs.dispatch import Terminal
+
+
+class _Pump:
+    """One pipe whose bytes become text of the cell; characters cut by a read are put together again."""
+
+    def __init__(self) -> None:
+        self.reader, self.writer = os.pipe()
+        self._thread = threading.Thread(target=self._read, daemon=True)
+        self._thread.start()
+
+    def _read(self) -> None:
+        decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
+        while data := os.read(self.reader, 65536):
+            show(decoder.decode(data))
+        show(decoder.decode(b"", True))
+        os.close(self.reader)
+
+    def close(self) -> None:
+        os.close(self.writer)
+        self._thread.join(timeout=5)
+
+
+def show(text: str) -> None:
+    """Text into the cell, at once; a terminal's CR LF becomes LF."""
+    if text:
+        sys.stdout.write(text.replace("\r\n", "\n"))
+        sys.stdout.flush()
+
+
+@contextmanager
+def cell_terminal(cwd: str = "") -> Iterator[Terminal]:
+    """A terminal whose output is the running cell; it has no standard input."""
+    pump = _Pump()
+
+    def write(data: bytes) -> None:
+        show(data.decode("utf-8", "replace"))
+
+    try:
+        yield Terminal(
+            write, write, stdin=None, stdout=pump.writer, stderr=pump.writer, cwd=cwd or os.getcwd(), environment=dict(os.environ), program="notebook"
+        )
+    finally:
+        pump.close()
+
+
+@contextmanager
+def captured() -> Iterator[tuple[Terminal, list[bytes]]]:
+    """A terminal that keeps what is written to it."""
+    kept: list[bytes] = []
+    yield Terminal(kept.append, kept.append, stdin=None, stdout=None, stderr=None, cwd=os.getcwd(), environment=dict(os.environ), program="notebook"), kept

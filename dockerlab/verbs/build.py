@@ -1,0 +1,207 @@
+"""`docker build`: flags in, progress as BuildKit's plain lines to standard error, the image's ID where it was asked for."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from typing import Any
+
+from dockerlab.build import BuildEvent, Built, CheckWarning, Notice, StepDone, StepOutput, StepStarted
+from dockerlab.engine import BuildOptions, Engine
+from dockerlab.errors import BuildError, DockerfileError, DockerlabError, UsageError
+from dockerlab.verbs.dispatch import Terminal
+from dockerlab.verbs.flags import Parsed
+from dockerlab.verbs.images import stdin_of
+
+
+def options_of(parsed: Parsed, terminal: Terminal, *, text: str | None = None, exclude: tuple[str, ...] = ()) -> BuildOptions:
+    """What the flags ask for. UsageError for a context that is not there."""
+    path = parsed.words[0] if parsed.words else "."
+    context: Any = None
+    dockerfile = parsed.text("file")
+    if dockerfile == "-":
+        text, dockerfile = stdin_of(terminal).read().decode("utf-8", "surrogateescape"), ""
+    if path == "-":
+        context = stdin_of(terminal)
+    else:
+        context = os.path.join(terminal.cwd, path)
+        if not os.path.isdir(context):
+            raise UsageError(f'ERROR: failed to build: unable to prepare context: path "{path}" not found', hint="PATH is the folder that COPY takes from, often .", exit_code=1)
+        if dockerfile and not os.path.isabs(dockerfile):
+            dockerfile = os.path.join(terminal.cwd, dockerfile)
+        if dockerfile and text is None and not os.path.exists(dockerfile) and not os.path.isdir(os.path.dirname(dockerfile)):
+            raise UsageError(f"ERROR: failed to build: resolve : lstat {os.path.dirname(dockerfile)}: no such file or directory", exit_code=1)
+    return BuildOptions(
+        context=context,
+        dockerfile=dockerfile,
+        dockerfile_text=text,
+        tags=tuple(parsed.all("tag")),
+        build_args={name: (value if equals else None) for name, equals, value in (one.partition("=") for one in parsed.all("build-arg"))},
+        labels={name: value for name, _, value in (one.partition("=") for one in parsed.all("label"))},
+        target=parsed.text("target"),
+        no_cache=parsed.on("no-cache"),
+        no_cache_filter=tuple(name for one in parsed.all("no-cache-filter") for name in one.split(",")),
+        network=parsed.text("network", "default"),
+        platform=",".join(parsed.all("platform")),
+        secrets=_secrets(parsed, terminal),
+        add_hosts=tuple(parsed.all("add-host")),
+        exclude=exclude,
+        environment=terminal.environment,
+    )
+
+
+def _secrets(parsed: Parsed, terminal: Terminal) -> dict[str, bytes]:
+    out: dict[str, bytes] = {}
+    for text in parsed.all("secret"):
+        fields = {name: value for name, _, value in (part.partition("=") for part in text.split(","))}
+        name = fields.get("id", "")
+        path, variable = fields.get("src") or fields.get("source"), fields.get("env")
+        if path:
+            try:
+                with open(os.path.join(terminal.cwd, path), "rb") as file:
+                    out[name] = file.read()
+            except OSError as error:
+                raise UsageError(f"ERROR: failed to build: failed to stat {path}: {os.strerror(error.errno or 0).lower()}", exit_code=1) from None
+        else:
+            value = terminal.environment.get(variable or name)
+            if value is None:
+                raise UsageError(f"ERROR: failed to build: secret {name} has no src= and no env=", exit_code=1)
+            out[name] = value.encode()
+    return out
+
+
+class Progress:
+    """BuildKit's plain progress: `#5 [2/3] RUN make`, its output, `#5 DONE 0.1s` or `#5 CACHED`."""
+
+    def __init__(self, terminal: Terminal, *, quiet: bool = False, explain: bool = False) -> None:
+        self._write = terminal.write_error
+        self._quiet, self._explain = quiet, explain
+        self._rest: dict[tuple[int, str], bytes] = {}
+        self._clock: dict[int, float] = {}
+
+    def _line(self, text: str) -> None:
+        if not self._quiet:
+            self._write((text + "\n").encode("utf-8", "surrogateescape"))
+
+    def show(self, event: BuildEvent) -> None:
+        """One event."""
+        if isinstance(event, StepStarted):
+            import time
+
+            self._clock[event.number] = time.monotonic()
+            self._line(f"#{event.number} {event.name}")
+        elif isinstance(event, StepOutput):
+            self._output(event)
+        elif isinstance(event, StepDone):
+            self._flush(event.number)
+            why = f" ({event.reason})" if self._explain else ""
+            self._line(f"#{event.number} CACHED{why}\n" if event.cached else f"#{event.number} DONE {event.seconds:.1f}s{why}\n")
+        elif isinstance(event, Notice):
+            self._line(event.text)
+
+    def _output(self, event: StepOutput) -> None:
+        import time
+
+        key = (event.number, event.stream)
+        *lines, self._rest[key] = (self._rest.get(key, b"") + event.data).split(b"\n")
+        for line in lines:
+            self._line(f"#{event.number} {time.monotonic() - self._clock[event.number]:.3f} {line.decode('utf-8', 'replace')}")
+
+    def _flush(self, number: int) -> None:
+        for (at, stream), rest in list(self._rest.items()):
+            if at == number and rest:
+                self._output(StepOutput(number, stream, b"\n"))
+
+    def warnings(self, found: tuple[CheckWarning, ...]) -> None:
+        """BuildKit's last lines: what the build checks found."""
+        if found:
+            plural = "" if len(found) == 1 else "s"
+            self._line(f"\n {len(found)} warning{plural} found (use docker --debug to expand):")
+            for warning in found:
+                self._line(f" - {warning.rule}: {warning.detail} (line {warning.line})")
+
+
+class RawJson:
+    """`--progress rawjson`: one vertex a line, with BuildKit's keys."""
+
+    def __init__(self, terminal: Terminal) -> None:
+        self._write = terminal.write_error
+
+    def show(self, event: BuildEvent) -> None:
+        """One event."""
+        from dockerlab.engine.timestamps import rfc3339
+        from dockerlab.oci.digest import digest_of
+
+        if isinstance(event, StepDone):
+            vertex = {"digest": digest_of(event.name.encode() + str(event.number).encode()), "name": event.name, "started": rfc3339(), "completed": rfc3339()}
+            if event.cached:
+                vertex["cached"] = True  # type: ignore[assignment]
+            self._write(json.dumps({"vertexes": [vertex]}).encode() + b"\n")
+
+    def warnings(self, found: tuple[CheckWarning, ...]) -> None:
+        """Not part of this form."""
+
+
+def build(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
+    """`docker build [OPTIONS] PATH`."""
+    call = parsed.text("call", "build")
+    if parsed.on("check"):
+        call = "check"
+    options = options_of(parsed, terminal)
+    quiet = parsed.on("quiet") or parsed.text("progress") == "quiet"
+    progress: Any = RawJson(terminal) if parsed.text("progress") == "rawjson" else Progress(terminal, quiet=quiet, explain=parsed.on("explain"))
+    try:
+        if call.split(",")[0] == "check":
+            from dockerlab.verbs.check import check
+
+            return check(options, engine, terminal, "json" if "format=json" in call else "")
+        built = finished(engine.build(options), progress)
+    except (BuildError, DockerfileError) as error:
+        raise DockerlabError(f"ERROR: failed to build: failed to solve: {error.message}", hint=error.hint, excerpt=error.excerpt) from None
+    progress.warnings(built.warnings)
+    _outputs(parsed, engine, terminal, built, options)
+    if path := parsed.text("iidfile"):
+        with open(os.path.join(terminal.cwd, path), "w", encoding="ascii") as file:
+            file.write(built.image.id)
+    if quiet:
+        terminal.line(built.image.id if not parsed.all("output") else "")
+    terminal.results.append(built)
+    return 0
+
+
+def finished(events: Iterator[BuildEvent], progress: Any) -> Built:
+    """Show every event; the last one. An interrupt ends the step that runs, and is raised again."""
+    try:
+        for event in events:
+            progress.show(event)
+            if isinstance(event, Built):
+                return event
+    finally:
+        close = getattr(events, "close", None)
+        if close is not None:
+            close()
+    raise BuildError("the build ended without an image")
+
+
+def _outputs(parsed: Parsed, engine: Engine, terminal: Terminal, built: Built, options: BuildOptions) -> None:
+    for text in parsed.all("output"):
+        fields = {name: value for name, _, value in (part.partition("=") for part in text.split(","))}
+        kind, target = fields.get("type"), fields.get("dest", "")
+        if kind is None and "=" not in text:
+            kind, target = ("tar", "-") if text == "-" else ("local", text)
+        target = target if target in ("", "-") else os.path.join(terminal.cwd, target)
+        if kind == "local":
+            engine.export_image(built.image.id, target)  # type: ignore[attr-defined]
+        elif kind in ("docker", "tar"):
+            from dockerlab.verbs.images import writer
+
+            stream = writer(terminal) if target in ("", "-") else open(target, "wb")
+            with stream:
+                if kind == "docker":
+                    engine.save([options.tags[0] if options.tags else built.image.id], stream)
+                else:
+                    engine.export_image_tar(built.image.id, stream)  # type: ignore[attr-defined]
+        elif kind not in ("image", None):
+            raise UsageError(f"ERROR: failed to build: unknown exporter {kind!r}", hint="local, tar or docker", exit_code=1)
+

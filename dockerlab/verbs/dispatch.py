@@ -1,0 +1,207 @@
+"""From words to a verb: `image ls` is `images`, an unknown word gets a suggestion, a mistake one message and docker's exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from dockerlab.errors import DockerlabError, UsageError
+from dockerlab.verbs.flags import check_count, parse, shown_name, table, usage_line
+
+if TYPE_CHECKING:
+    from dockerlab.engine import Engine
+
+_ALIASES = {
+    "container ls": "ps", "container ps": "ps", "container list": "ps", "image ls": "images", "image list": "images", "image rm": "rmi",
+    "image remove": "rmi", "image build": "build", "builder build": "build", "buildx build": "build", "image history": "history",
+    "image import": "import", "image load": "load", "image save": "save", "image tag": "tag", "system info": "info", "container remove": "rm",
+    "volume list": "volume ls", "network list": "network ls", "volume remove": "volume rm",
+}  # fmt: skip
+VERBS: dict[str, str] = {
+    "build": "build", "commit": "containers", "container inspect": "inspect", "container prune": "containers", "cp": "copy", "create": "running",
+    "diff": "containers", "exec": "running", "export": "copy", "history": "images", "image inspect": "inspect", "image prune": "images",
+    "images": "images", "import": "images", "info": "system", "inspect": "inspect", "kill": "containers", "load": "images", "logs": "containers",
+    "pause": "containers", "port": "containers", "ps": "containers", "rename": "containers", "restart": "containers", "rm": "containers",
+    "rmi": "images", "run": "running", "save": "images", "start": "running", "stop": "containers", "tag": "images", "unpause": "containers",
+    "version": "system", "volume ls": "system", "volume rm": "system", "volume inspect": "system", "network ls": "system",
+    "builder prune": "system", "wait": "containers", "top": "containers", "context show": "system",
+}  # fmt: skip
+"""Each verb that works here, and the module that holds it."""
+OURS: dict[str, dict[str, Any]] = {
+    verb: {"json": {"type": "bool"}} for verb in ("history", "images", "ps", "inspect", "image inspect", "container inspect", "diff", "info", "version", "volume ls")
+}
+"""Flags that docker has not: --json is a short form of --format json."""
+OURS["build"] = {"explain": {"type": "bool"}}
+
+
+@dataclass
+class Terminal:
+    """Where a verb reads and writes. `stdin`, `stdout`, `stderr` are descriptors that a container's process may be attached to."""
+
+    write: Callable[[bytes], None]
+    write_error: Callable[[bytes], None]
+    stdin: int | None = 0
+    stdout: int | None = 1
+    stderr: int | None = 2
+    is_terminal: bool = False
+    cwd: str = ""
+    environment: dict[str, str] = field(default_factory=dict)
+    program: str = "docker"
+    results: list[Any] = field(default_factory=list)
+    """What a verb has to give besides text: the notebook shows and returns the last."""
+
+    def say(self, text: str) -> None:
+        """A text to standard output, as it is."""
+        self.write(text.encode("utf-8", "surrogateescape"))
+
+    def line(self, text: str) -> None:
+        """A line to standard output."""
+        self.say(text + "\n")
+
+    def complain(self, text: str) -> None:
+        """A line to standard error."""
+        self.write_error((text + "\n").encode("utf-8", "surrogateescape"))
+
+
+def find_verb(words: list[str]) -> tuple[str, list[str]]:
+    """(the verb, the words after it). UsageError for a word that is no verb, or that docker has and we have not."""
+    if not words:
+        return "", []
+    if words[0] in ("--version", "-v"):
+        return "version short", words[1:]
+    if words[0].startswith("-") and words[0] not in ("--help", "-h"):
+        parse("", words[:1])
+    if words[0] in ("help", "--help", "-h"):
+        return "help", words[1:]
+    known = table()
+    first = words[0]
+    group = known.get(first, {}).get("verbs") or first == "buildx"
+    if group:
+        if len(words) == 1 or words[1] in ("--help", "-h"):
+            return "help", [first]
+        second = words[1]
+        verb = _ALIASES.get(f"{first} {second}", f"{first} {second}")
+        if verb.startswith("container ") and verb not in VERBS:
+            verb = verb.removeprefix("container ")
+        rest = words[2:]
+        if verb in VERBS:
+            return verb, rest
+        if f"{first} {second}" in known:
+            raise UsageError(f"dockerlab has no `docker {first} {second}`", hint="it belongs to Docker's own daemon; nothing of the course needs it", exit_code=1)
+        raise _unknown(f"docker {first} {second}", second, list(known.get(first, {}).get("verbs") or ["build"]))
+    if first in VERBS:
+        return first, words[1:]
+    if first in known:
+        hints = {
+            "pull": "base images come from the catalogue by themselves: FROM nginx, or dockerlab run nginx; others can be brought in with dockerlab load",
+            "push": "dockerlab save NAME -o FILE writes an archive that docker load reads",
+        }
+        raise UsageError(f"dockerlab has no `docker {first}`", hint=hints.get(first, "nothing of the course needs it"), exit_code=1)
+    raise _unknown(f"docker {first}", first, [verb for verb in VERBS if " " not in verb])
+
+
+def _unknown(shown: str, word: str, known: list[str]) -> UsageError:
+    from difflib import get_close_matches
+
+    close = get_close_matches(word, known, 1)
+    hint = f"did you mean `{shown.removesuffix(word)}{close[0]}`?" if close else ""
+    return UsageError(f"docker: unknown command: {shown}\n\nRun 'docker --help' for more information", hint=hint, exit_code=1)
+
+
+def function_of(verb: str) -> Callable[..., int]:
+    """The function that does a verb; its module is loaded now."""
+    module = import_module(f"dockerlab.verbs.{VERBS[verb]}")
+    name = verb.replace(" ", "_") + ("_" if verb in ("import", "exec") else "")
+    function: Callable[..., int] = getattr(module, name)
+    return function
+
+
+def run(words: list[str], engine: Callable[[], Engine], terminal: Terminal) -> int:
+    """Do what the words say; the exit code. Every DockerlabError ends up as one message on standard error."""
+    try:
+        return execute(words, engine, terminal)
+    except DockerlabError as error:
+        terminal.complain(message_of(error))
+        return error.exit_code
+
+
+def execute(words: list[str], engine: Callable[[], Engine], terminal: Terminal) -> int:
+    """As `run`, but errors are raised (for the notebook, which shows them its own way)."""
+    verb, rest = find_verb(words)
+    if verb == "":
+        terminal.say(help_text(""))
+        return 0
+    if verb == "help":
+        terminal.say(help_text(" ".join(rest)))
+        return 0
+    if verb == "version short":
+        from dockerlab import __version__
+
+        terminal.line(f"Docker version {__version__}, build dockerlab")
+        return 0
+    parsed = parse(verb, rest, OURS.get(verb))
+    if parsed.on("help"):
+        terminal.say(help_text(verb))
+        return 0
+    check_count(parsed)
+    if parsed.on("json"):
+        parsed.flags["format"] = "json"
+    return function_of(verb)(parsed, engine(), terminal)
+
+
+def message_of(error: DockerlabError) -> str:
+    """The one message of an error, for a terminal."""
+    text = str(error)
+    if isinstance(error, UsageError) or error.excerpt:
+        return text
+    return text if text.startswith(("docker:", "Error", "ERROR", "error")) else f"Error: {text}"
+
+
+def help_text(verb: str) -> str:
+    """Usage, flags, verbs: what can be written after this."""
+    verb = _ALIASES.get(verb, verb)
+    known = table()
+    if verb not in known:
+        raise _unknown(f"docker {verb}", verb, list(known))
+    lines = [usage_line(verb), ""]
+    if verb == "":
+        lines += ["Commands:", *(f"  {name}" for name in sorted(VERBS) if " " not in name), "", "Run 'docker COMMAND --help' for more information on a command."]
+    elif known[verb].get("verbs"):
+        lines += ["Commands:", *(f"  {name}" for name in known[verb]["verbs"] if f"{verb} {name}" in VERBS or _ALIASES.get(f"{verb} {name}") in VERBS or name in VERBS)]
+    flags = {**(known[verb].get("flags") or {}), **OURS.get(verb, {})}
+    if flags and verb:
+        lines.append("Options:")
+        for name, spec in flags.items():
+            short = f"-{spec['short']}, " if spec.get("short") else "    "
+            kind = "" if spec["type"] == "bool" else " " + spec["type"]
+            lines.append(f"  {short}--{name}{kind}")
+    return "\n".join(lines) + "\n"
+
+
+def standard_terminal() -> Terminal:
+    """The process's own streams."""
+
+    def to(fd: int) -> Callable[[bytes], None]:
+        def write(data: bytes) -> None:
+            view = memoryview(data)
+            while view:
+                view = view[os.write(fd, view) :]
+
+        return write
+
+    return Terminal(to(1), to(2), is_terminal=os.isatty(1) if _open(1) else False, cwd=os.getcwd(), environment=dict(os.environ), program=os.path.basename(sys.argv[0]))
+
+
+def _open(fd: int) -> bool:
+    try:
+        os.fstat(fd)
+    except OSError:
+        return False
+    return True
+
+
+__all__ = ["OURS", "VERBS", "Terminal", "execute", "find_verb", "function_of", "help_text", "message_of", "run", "shown_name", "standard_terminal"]

@@ -1,0 +1,46 @@
+"""`--filter`: several values of one key are joined by or, different keys by and."""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Iterable, Mapping
+
+from dockerlab.errors import DockerlabError, UsageError
+
+
+def read_filters(texts: Iterable[str], known: Iterable[str]) -> dict[str, list[str]]:
+    """key → values. DockerlabError in docker's words for a key that this list has not."""
+    out: dict[str, list[str]] = {}
+    for text in texts:
+        key, equals, value = text.partition("=")
+        if not equals:
+            raise UsageError(f'invalid argument "{text}" for "-f, --filter" flag: invalid filter \'{text}\': bad format of filter (expected name=value)', exit_code=125)
+        if key not in known:
+            raise DockerlabError(f"invalid filter '{key}'", hint="known filters: " + ", ".join(sorted(known)))
+        out.setdefault(key, []).append(value)
+    return out
+
+
+def label_matches(labels: Mapping[str, str], wanted: str) -> bool:
+    """`key` or `key=value`."""
+    key, equals, value = wanted.partition("=")
+    return key in labels and (not equals or labels[key] == value)
+
+
+def boolean(key: str, text: str) -> bool:
+    """true, 1, false, 0. DockerlabError in docker's words for anything else."""
+    if text in ("true", "1", "True", "TRUE", "t"):
+        return True
+    if text in ("false", "0", "False", "FALSE", "f"):
+        return False
+    raise DockerlabError(f"invalid filter '{key}=[{text}]'")
+
+
+def reference_matches(pattern: str, repository: str, tag: str) -> bool:
+    """A shell pattern against `repository` or `repository:tag`; `*` stops at a slash."""
+
+    def one(text: str, shape: str) -> bool:
+        parts, shapes = text.split("/"), shape.split("/")
+        return len(parts) == len(shapes) and all(fnmatch.fnmatchcase(part, piece) for part, piece in zip(parts, shapes, strict=True))
+
+    return one(f"{repository}:{tag}", pattern) or one(repository, pattern)

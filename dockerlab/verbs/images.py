@@ -1,0 +1,287 @@
+"""Verbs about images: images, history, tag, rmi, save, load, import, image prune."""
+
+from __future__ import annotations
+
+import os
+from typing import IO, Any, BinaryIO, cast
+
+from dockerlab.engine import Engine
+from dockerlab.errors import DockerlabError, NotFoundError, UsageError
+from dockerlab.oci import Reference, short_id
+from dockerlab.verbs.dispatch import Terminal
+from dockerlab.verbs.filters import boolean, label_matches, read_filters, reference_matches
+from dockerlab.verbs.flags import Parsed
+from dockerlab.verbs.listing import render
+from dockerlab.verbs.units import ago, cut, human_size, shown_time
+
+Json = dict[str, Any]
+IMAGE_HEADS = {
+    "Repository": "REPOSITORY", "Tag": "TAG", "Digest": "DIGEST", "ID": "IMAGE ID", "CreatedSince": "CREATED", "CreatedAt": "CREATED AT", "Size": "SIZE",
+}  # fmt: skip
+_FILTERS = ("dangling", "label", "before", "since", "reference", "until")
+
+
+def images(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
+    """`docker images [REPOSITORY[:TAG]]`."""
+    long = parsed.on("no-trunc")
+    chosen = _filtered(engine, parsed)
+    rows = [_row(item, name, long) for item in chosen for name in (item["_names"] or [""])]
+    terminal.results.append(chosen)
+    if parsed.on("quiet"):
+        terminal.say("".join(row["ID"] + "\n" for row in rows))
+        return 0
+    columns = {name: IMAGE_HEADS[name] for name in ("Repository", "Tag", "ID", "CreatedSince", "Size")}
+    if parsed.on("digests"):
+        columns = {name: IMAGE_HEADS[name] for name in ("Repository", "Tag", "Digest", "ID", "CreatedSince", "Size")}
+    terminal.say(render(rows, parsed.text("format"), columns, IMAGE_HEADS, "*formatter.imageContext"))
+    return 0
+
+
+def _filtered(engine: Engine, parsed: Parsed) -> list[Json]:
+    filters = read_filters(parsed.all("filter"), _FILTERS)
+    items = engine.images(all=parsed.on("all"))
+    parents = {item["ParentId"] for item in items}
+    pattern = parsed.words[0] if parsed.words else ""
+    for key in ("before", "since"):
+        for name in filters.get(key, ()):
+            edge = engine.image_inspect(name)["Id"]
+            at = next(n for n, item in enumerate(items) if item["Id"] == edge)
+            items = items[at + 1 :] if key == "before" else items[:at]
+    out = []
+    for item in items:
+        item["_names"] = list(item["RepoTags"])
+        if not item["_names"] and item["Id"] in parents and not parsed.on("all"):
+            continue
+        if "dangling" in filters and boolean("dangling", filters["dangling"][0]) == bool(item["_names"]):
+            continue
+        if not all(label_matches(item["Labels"], wanted) for wanted in filters.get("label", ())):
+            continue
+        patterns = ([pattern] if pattern else []) + filters.get("reference", [])
+        if patterns:
+            wanted_all = [pattern] if pattern else []
+            names = [name for name in item["_names"] if all(_matches(name, one) for one in wanted_all)]
+            if references := filters.get("reference"):
+                names = [name for name in names if any(_matches(name, one) for one in references)]
+            if not names:
+                continue
+            item["_names"] = names
+        out.append(item)
+    return out
+
+
+def _matches(name: str, pattern: str) -> bool:
+    reference = Reference.parse(name)
+    return reference_matches(pattern, reference.repository, reference.tag)
+
+
+def _row(item: Json, name: str, long: bool) -> Json:
+    reference = Reference.parse(name) if name else None
+    return {
+        "Repository": reference.repository if reference else "<none>",
+        "Tag": reference.tag if reference else "<none>",
+        "Digest": "<none>",
+        "ID": item["Id"] if long else short_id(item["Id"]),
+        "CreatedSince": ago(item["Created"]),
+        "CreatedAt": shown_time(item["Created"]),
+        "Size": human_size(item["Size"]),
+        "VirtualSize": human_size(item["Size"]),
+        "Containers": str(item["Containers"]),
+        "SharedSize": "N/A",
+        "UniqueSize": "N/A",
+    }
+
+
+HISTORY_HEADS = {"ID": "IMAGE", "CreatedSince": "CREATED", "CreatedAt": "CREATED AT", "CreatedBy": "CREATED BY", "Size": "SIZE", "Comment": "COMMENT"}
+
+
+def history(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
+    """`docker history IMAGE`; `--json` gives a list with created_by, size (bytes) and empty_layer, newest first."""
+    lines = engine.history(parsed.words[0])
+    terminal.results.append(lines)
+    if parsed.on("json"):
+        import json
+
+        terminal.line(json.dumps([history_json(line) for line in lines], indent=2, ensure_ascii=False))
+        return 0
+    long, plain = parsed.on("no-trunc"), parsed.flags.get("human") is False
+    rows = [_history_row(line, long, plain) for line in lines]
+    if parsed.on("quiet"):
+        terminal.say("".join(row["ID"] + "\n" for row in rows))
+        return 0
+    columns = {name: HISTORY_HEADS[name] for name in ("ID", "CreatedSince", "CreatedBy", "Size", "Comment")}
+    if plain:
+        columns = {"ID": "IMAGE", "CreatedAt": "CREATED AT", "CreatedBy": "CREATED BY", "Size": "SIZE", "Comment": "COMMENT"}
+    terminal.say(render(rows, parsed.text("format"), columns, HISTORY_HEADS, "*formatter.historyContext"))
+    return 0
+
+
+def history_json(line: Json) -> Json:
+    """One line of a history with the names of the image specification."""
+    return {
+        "id": line["Id"],
+        "created": line["Created"],
+        "created_by": line["CreatedBy"],
+        "size": line["Size"],
+        "comment": line["Comment"],
+        "empty_layer": line["EmptyLayer"],
+        "tags": line["Tags"],
+    }
+
+
+def _history_row(line: Json, long: bool, plain: bool) -> Json:
+    import time
+
+    created_by = str(line["CreatedBy"]).replace("\t", " ")
+    identifier = line["Id"]
+    return {
+        "ID": identifier if long or identifier == "<missing>" else short_id(identifier),
+        "CreatedSince": ago(line["Created"]),
+        "CreatedAt": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(line["Created"])),
+        "CreatedBy": created_by if long else cut(created_by, 45),
+        "Size": str(line["Size"]) if plain else human_size(line["Size"]),
+        "Comment": line["Comment"],
+    }
+
+
+def tag(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
+    """`docker tag SOURCE TARGET`."""
+    engine.tag(*parsed.words)
+    return 0
+
+
+def rmi(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
+    """`docker rmi IMAGE…`: goes on after a mistake; -f makes an unknown name no failure."""
+    code = 0
+    for name in parsed.words:
+        try:
+            done = engine.image_remove(name, force=parsed.on("force"))
+        except DockerlabError as error:
+            terminal.complain(f"Error: {error}")
+            if not (parsed.on("force") and isinstance(error, NotFoundError)):
+                code = 1
+            continue
+        for item in done:
+            for key, value in item.items():
+                terminal.line(f"{key}: {value}")
+    return code
+
+
+def image_prune(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
+    """`docker image prune [-a] [-f]`."""
+    what = "all images without at least one container associated to them" if parsed.on("all") else "all dangling images"
+    if not parsed.on("force") and not confirmed(terminal, f"WARNING! This will remove {what}."):
+        return 0
+    done = engine.image_prune(all=parsed.on("all"))
+    if done:
+        terminal.line("Deleted Images:")
+        for item in done:
+            for key, value in item.items():
+                terminal.line(f"{key.lower()}: {value}")
+        terminal.line("")
+    terminal.line("Total reclaimed space: 0B")  # layers stay while the build cache knows them, as in docker
+    return 0
+
+
+def confirmed(terminal: Terminal, warning: str) -> bool:
+    """Docker's question; anything but y means no, and so does a closed standard input."""
+    terminal.line(warning)
+    terminal.say("Are you sure you want to continue? [y/N] ")
+    if terminal.stdin is None:
+        terminal.line("")
+        return False
+    answer = os.read(terminal.stdin, 100).decode(errors="replace").strip().lower()
+    if not answer:
+        terminal.line("")
+    return answer in ("y", "yes")
+
+
+def save(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
+    """`docker save [-o FILE] IMAGE…`."""
+    if path := parsed.text("output"):
+        folder = os.path.dirname(os.path.abspath(os.path.join(terminal.cwd, path)))
+        if not os.path.isdir(folder):
+            raise DockerlabError(f"failed to save image: invalid output path: stat {os.path.dirname(path)}: no such file or directory")
+        for name in parsed.words:
+            engine.image_inspect(name)
+        with open(os.path.join(terminal.cwd, path), "wb") as out:
+            engine.save(parsed.words, out)
+        return 0
+    if terminal.is_terminal:
+        raise UsageError("cowardly refusing to save to a terminal. Use the -o flag or redirect", exit_code=1)
+    engine.save(parsed.words, writer(terminal))
+    return 0
+
+
+def writer(terminal: Terminal) -> IO[bytes]:
+    """Standard output as a binary file."""
+    return cast(IO[bytes], _Writer(terminal))
+
+
+class _Writer:
+    def __init__(self, terminal: Terminal) -> None:
+        self._terminal = terminal
+
+    def __enter__(self) -> _Writer:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def write(self, data: bytes) -> int:
+        self._terminal.write(bytes(data))
+        return len(data)
+
+    def flush(self) -> None:
+        pass
+
+    def tell(self) -> int:
+        return 0
+
+
+def stdin_of(terminal: Terminal) -> BinaryIO:
+    """Standard input as a binary file."""
+    if terminal.stdin is None:
+        raise DockerlabError("there is no standard input here", hint="name a file")
+    return open(terminal.stdin, "rb", closefd=False)
+
+
+def load(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
+    """`docker load [-i FILE]`."""
+    path = parsed.text("input")
+    if path:
+        try:
+            source: BinaryIO = open(os.path.join(terminal.cwd, path), "rb")
+        except OSError as error:
+            raise DockerlabError(f"open {path}: {os.strerror(error.errno or 0).lower()}") from None
+    else:
+        if terminal.stdin is not None and os.isatty(terminal.stdin):
+            raise UsageError("requested load from stdin, but stdin is empty", exit_code=1)
+        source = stdin_of(terminal)
+    with source:
+        for name in engine.load(source):
+            terminal.line(f"Loaded image ID: {name}" if name.startswith("sha256:") else f"Loaded image: {name}")
+    return 0
+
+
+def import_(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
+    """`docker import FILE|- [REPOSITORY[:TAG]]`."""
+    path, reference = parsed.words[0], parsed.words[1] if len(parsed.words) > 1 else ""
+    if reference:
+        Reference.parse(reference)
+    if path == "-":
+        source: BinaryIO = stdin_of(terminal)
+    else:
+        try:
+            source = open(os.path.join(terminal.cwd, path), "rb")
+        except OSError as error:
+            raise DockerlabError(f"open {path}: {os.strerror(error.errno or 0).lower()}") from None
+    with source:
+        try:
+            identifier = engine.import_(source, reference, changes=parsed.all("change"), message=parsed.text("message"))
+        except DockerlabError as error:
+            if "damaged" in error.message or "cut short" in error.message:
+                raise DockerlabError(f"unexpected EOF: {path} is no tar of a file system", hint=error.hint) from None
+            raise
+    terminal.line(identifier)
+    return 0
+

@@ -1,0 +1,94 @@
+"""`docker inspect` and its kin: JSON, or a template over it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from dockerlab.engine import Engine
+from dockerlab.errors import DockerlabError, NotFoundError, UsageError
+from dockerlab.verbs.dispatch import Terminal
+from dockerlab.verbs.flags import Parsed
+from dockerlab.verbs.template import Template, TemplateRunError, TemplateSyntaxError
+
+Json = dict[str, Any]
+
+
+def inspect(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
+    """`docker inspect [-f FORMAT] [--type TYPE] NAME…`: containers first, then images."""
+    kind = parsed.text("type")
+    if kind not in ("", "container", "image", "volume", "network"):
+        raise UsageError(f'"{kind}" is not a valid value for --type', exit_code=1)
+
+    def find(name: str) -> Json:
+        if kind in ("", "container"):
+            try:
+                return _container(engine, name, parsed.on("size"))
+            except NotFoundError:
+                if kind:
+                    raise
+        try:
+            return engine.image_inspect(name)
+        except DockerlabError as error:
+            if kind:
+                raise
+            raise NotFoundError(f"no such object: {name}", hint=error.hint if isinstance(error, NotFoundError) else "") from None
+
+    return show(parsed, terminal, find)
+
+
+def container_inspect(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
+    """`docker container inspect`."""
+    return show(parsed, terminal, lambda name: _container(engine, name, parsed.on("size")))
+
+
+def image_inspect(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
+    """`docker image inspect`."""
+    return show(parsed, terminal, engine.image_inspect)
+
+
+def _container(engine: Engine, name: str, with_size: bool) -> Json:
+    found = engine.container_inspect(name)
+    if with_size:
+        from dockerlab.verbs.containers import sizes
+
+        found["SizeRw"], found["SizeRootFs"] = sizes(found, engine)
+    return found
+
+
+def show(parsed: Parsed, terminal: Terminal, find: Callable[[str], Json]) -> int:
+    """What was found, as JSON or as the template says; 1 if something was not found, 64 for a template that can't be read."""
+    form = parsed.text("format")
+    found: list[Json] = []
+    errors: list[DockerlabError] = []
+    for name in parsed.words:
+        try:
+            found.append(find(name))
+        except DockerlabError as error:
+            errors.append(error)
+    terminal.results.append(found)
+    code = 0
+    if form in ("", "json"):
+        text = json.dumps(found, indent=4, ensure_ascii=False) if not form else json.dumps(found, separators=(",", ":"), ensure_ascii=False)
+        terminal.line(text)
+    else:
+        code = _formatted(form, found, terminal)
+    for error in errors:
+        terminal.complain(f"Error: {error}")
+    return 1 if errors else code
+
+
+def _formatted(form: str, found: list[Json], terminal: Terminal) -> int:
+    try:
+        template = Template(form.replace("\\t", "\t").replace("\\n", "\n"))
+    except TemplateSyntaxError as error:
+        raise UsageError(f"template parsing error: {error.message}", exit_code=64) from None
+    for item in found:
+        try:
+            terminal.line(template.execute(item).replace("<nil>", "<no value>") if "{{json" not in form else template.execute(item))
+        except TemplateRunError as error:
+            terminal.line("")
+            terminal.complain(f"template parsing error: {error.message}")
+            return 1
+    return 0

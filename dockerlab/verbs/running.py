@@ -1,0 +1,308 @@
+"""Verbs that start processes: run, create, start, exec."""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import Any
+
+from dockerlab.engine import ContainerSpec, Engine, PortBinding, Streams
+from dockerlab.errors import ContainerStartError, DockerlabError, NotFoundError, UsageError
+from dockerlab.verbs.dispatch import Terminal
+from dockerlab.verbs.flags import Parsed
+
+_RUNC = "failed to create task for container: failed to create shim task: OCI runtime create failed: runc create failed: "
+
+
+def spec_of(parsed: Parsed, terminal: Terminal, *, attached: bool) -> ContainerSpec:
+    """What the flags of `run` and `create` ask for. UsageError for what contradicts itself or can't be had here."""
+    if parsed.on("rm") and parsed.text("restart") not in ("", "no"):
+        raise UsageError("docker: conflicting options: cannot specify both --restart and --rm")
+    for name in ("gpus", "privileged", "device", "link", "volumes-from"):
+        if parsed.flags.get(name):
+            raise UsageError(f"docker: --{name} can't be had without Docker's daemon", hint="leave it away")
+    host: dict[str, Any] = {}
+    if parsed.text("restart"):
+        policy, _, count = parsed.text("restart").partition(":")
+        host["RestartPolicy"] = {"Name": policy, "MaximumRetryCount": int(count or 0)}
+    if parsed.all("add-host"):
+        host["ExtraHosts"] = parsed.all("add-host")
+    if parsed.text("memory"):
+        host["Memory"] = size_bytes(parsed.text("memory"))
+    if parsed.text("cpus"):
+        host["NanoCpus"] = int(float(parsed.text("cpus")) * 1_000_000_000)
+    if parsed.all("cap-drop"):
+        host["CapDrop"] = ["CAP_" + name.upper().removeprefix("CAP_") if name.upper() != "ALL" else "ALL" for name in parsed.all("cap-drop")]
+    if parsed.all("cap-add"):
+        host["CapAdd"] = ["CAP_" + name.upper().removeprefix("CAP_") for name in parsed.all("cap-add")]
+    binds = tuple(parsed.all("volume")) + tuple(_mount_flag(text) for text in parsed.all("mount"))
+    entrypoint = None
+    if "entrypoint" in parsed.flags:
+        entrypoint = (parsed.text("entrypoint"),) if parsed.text("entrypoint") else ()
+    network = (parsed.all("network") or parsed.all("net") or ["bridge"])[-1]
+    if network not in ("bridge", "default", "host", "none"):
+        raise UsageError(f"docker: network {network} not found", hint="here are bridge (the default), host and none")
+    return ContainerSpec(
+        image=parsed.words[0],
+        command=tuple(parsed.words[1:]),
+        name=parsed.text("name"),
+        entrypoint=entrypoint,
+        env=environment(parsed, terminal),
+        labels=dict((label.partition("=")[0], label.partition("=")[2]) for label in parsed.all("label")),
+        workdir=parsed.flags.get("workdir"),
+        user=parsed.flags.get("user"),
+        hostname=parsed.text("hostname"),
+        tty=parsed.on("tty"),
+        open_stdin=parsed.on("interactive"),
+        attached=attached,
+        auto_remove=parsed.on("rm"),
+        binds=binds,
+        tmpfs=tuple(parsed.all("tmpfs")),
+        ports=tuple(port for text in parsed.all("publish") for port in port_bindings(text)),
+        expose=tuple(parsed.all("expose")),
+        publish_all=parsed.on("publish-all"),
+        network=network,
+        read_only=parsed.on("read-only"),
+        stop_signal=parsed.flags.get("stop-signal"),
+        stop_timeout=parsed.number("stop-timeout"),
+        init=parsed.on("init"),
+        pull=parsed.text("pull", "missing"),
+        extra_host_config=host,
+    )
+
+
+def size_bytes(text: str) -> int:
+    """`64m` → 67108864."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([bkmgt]?)b?", text.lower())
+    if not match:
+        raise UsageError(f'invalid argument "{text}" for "-m, --memory" flag: invalid size: \'{text}\'')
+    return int(float(match.group(1)) * 1024 ** "bkmgt".index(match.group(2) or "b"))
+
+
+def environment(parsed: Parsed, terminal: Terminal) -> tuple[str, ...]:
+    """`--env-file` and `-e`, the latter last and winning; `-e NAME` takes the caller's value."""
+    out: dict[str, str] = {}
+    for path in parsed.all("env-file"):
+        try:
+            lines = open(os.path.join(terminal.cwd, path), encoding="utf-8").read().splitlines()
+        except OSError as error:
+            raise UsageError(f"docker: open {path}: {os.strerror(error.errno or 0).lower()}") from None
+        for line in lines:
+            if line.strip() and not line.lstrip().startswith("#"):
+                _one_variable(line.lstrip(), out, terminal, f"env file {path}")
+    for text in parsed.all("env"):
+        _one_variable(text, out, terminal, "-e")
+    return tuple(f"{key}={value}" for key, value in out.items())
+
+
+def _one_variable(text: str, out: dict[str, str], terminal: Terminal, where: str) -> None:
+    key, equals, value = text.partition("=")
+    if not key or " " in key.strip():
+        raise UsageError(f"docker: invalid environment variable: {text}", hint=f"write NAME=value ({where})")
+    if equals:
+        out[key] = value
+    elif key in terminal.environment:
+        out[key] = terminal.environment[key]
+
+
+def port_bindings(text: str) -> list[PortBinding]:
+    """`8080:80`, `127.0.0.1:8080:80/tcp`, `80`, `8000-8002:80-82`."""
+    body, _, protocol = text.partition("/")
+    parts = re.match(r"(?:(?P<ip>\[[^\]]*\]|[\d.]*):)?(?:(?P<host>[\d-]*):)?(?P<container>[\d-]+)\Z", body)
+    if not parts or (protocol and protocol not in ("tcp", "udp", "sctp")):
+        raise UsageError(f"docker: invalid publish opts format (should be name=value but got '{text}')" if "=" in text else f"docker: invalid containerPort: {body.split(':')[-1]}",
+                         hint="write HOST-PORT:CONTAINER-PORT, for example -p 8080:80")
+    ip, host = parts.group("ip") or "", parts.group("host") or ""
+    if ip and "." not in ip and "[" not in ip:
+        ip, host = "", ip
+    inside, outside = _range(parts.group("container")), _range(host) if host else []
+    if outside and len(outside) != len(inside):
+        raise UsageError(f"docker: invalid ranges specified for container and host Ports: {parts.group('container')} and {host}")
+    return [PortBinding(port, protocol or "tcp", ip.strip("[]"), outside[n] if outside else 0) for n, port in enumerate(inside)]
+
+
+def _range(text: str) -> list[int]:
+    first, _, last = text.partition("-")
+    numbers = range(int(first), int(last or first) + 1)
+    if not numbers or numbers[0] < 1 or numbers[-1] > 65535:
+        raise UsageError(f"docker: invalid containerPort: {text}", hint="ports go from 1 to 65535")
+    return list(numbers)
+
+
+def _mount_flag(text: str) -> str:
+    """`--mount type=volume,src=v,dst=/v,readonly` as the `-v` that says the same."""
+    fields = dict((part.partition("=")[0], part.partition("=")[2]) for part in text.split(","))
+    kind = fields.get("type", "volume")
+    source = fields.get("src") or fields.get("source") or ""
+    target = fields.get("dst") or fields.get("destination") or fields.get("target") or ""
+    if kind not in ("volume", "bind") or not target:
+        raise UsageError(f'docker: invalid argument "{text}" for "--mount" flag', hint="write type=bind,src=/host/folder,dst=/path or type=volume,src=NAME,dst=/path")
+    if kind == "bind" and not os.path.exists(source):
+        raise UsageError(f"docker: invalid mount config for type \"bind\": bind source path does not exist: {source}")
+    readonly = any(name in fields and fields[name] in ("", "1", "true") for name in ("readonly", "ro"))
+    return f"{source}:{target}" + (":ro" if readonly else "") if source else target
+
+
+def create(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
+    """`docker create [OPTIONS] IMAGE [COMMAND]…`."""
+    identifier = engine.create(spec_of(parsed, terminal, attached=True))
+    _cidfile(parsed, identifier, terminal)
+    terminal.results.append(identifier)
+    terminal.line(identifier)
+    return 0
+
+
+def _cidfile(parsed: Parsed, identifier: str, terminal: Terminal) -> None:
+    if path := parsed.text("cidfile"):
+        with open(os.path.join(terminal.cwd, path), "x", encoding="ascii") as file:
+            file.write(identifier)
+
+
+def run(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
+    """`docker run [OPTIONS] IMAGE [COMMAND]…`: the exit code of the command, 125 to 127 if it could not start."""
+    detached = parsed.on("detach")
+    if parsed.on("tty") and not detached and parsed.on("interactive") and terminal.stdin is not None and terminal.program != "notebook" and not os.isatty(terminal.stdin):
+        raise UsageError("the input device is not a TTY", exit_code=1)
+    try:
+        spec = spec_of(parsed, terminal, attached=not detached)
+        if path := parsed.text("cidfile"):
+            whole = os.path.join(terminal.cwd, path)
+            if os.path.exists(whole):
+                raise UsageError(f"container ID file found, make sure the other container isn't running or delete {path}")
+            if not os.path.isdir(os.path.dirname(whole) or "."):
+                raise UsageError(f"failed to create the container ID file: open {path}: no such file or directory", exit_code=127)
+        identifier = engine.create(spec)
+    except DockerlabError as error:
+        raise _as_run_error(error) from None
+    _cidfile(parsed, identifier, terminal)
+    if detached:
+        return _detached(parsed, engine, terminal, identifier, spec)
+    terminal.results.append(identifier)
+    return _attached(engine, terminal, identifier, spec)
+
+
+def _as_run_error(error: DockerlabError) -> DockerlabError:
+    """The error with the code that `docker run` ends with: 125 for everything before the command itself."""
+    if error.exit_code in (125, 126, 127):
+        return error
+    error.exit_code = 125
+    return error
+
+
+def _start_failed(error: ContainerStartError) -> ContainerStartError:
+    prefix = "" if error.message.startswith(("failed to", "Bind", "driver failed", "OCI")) or "passwd file" in error.message else _RUNC
+    return ContainerStartError(f"docker: {prefix}{error.message}", hint=error.hint, exit_code=error.exit_code)
+
+
+def _detached(parsed: Parsed, engine: Engine, terminal: Terminal, identifier: str, spec: ContainerSpec) -> int:
+    terminal.line(identifier)
+    terminal.results.append(identifier)
+    try:
+        engine.start(identifier)
+    except ContainerStartError as error:
+        if spec.auto_remove:
+            engine.remove(identifier, force=True, volumes=True)
+        raise _start_failed(error) from None
+    return 0
+
+
+def _attached(engine: Engine, terminal: Terminal, identifier: str, spec: ContainerSpec) -> int:
+    streams = Streams(terminal.stdin if spec.open_stdin else None, terminal.stdout, terminal.stdout if spec.tty else terminal.stderr)
+    try:
+        code = attached_start(engine, terminal, identifier, streams, spec.tty)
+    except ContainerStartError as error:
+        if spec.auto_remove:
+            engine.remove(identifier, force=True, volumes=True)
+        raise _start_failed(error) from None
+    if spec.auto_remove:
+        engine.remove(identifier, force=True, volumes=True)
+    return code
+
+
+def attached_start(engine: Engine, terminal: Terminal, identifier: str, streams: Streams, tty: bool) -> int:
+    """Start with our own streams and wait; Ctrl-C goes to the container as SIGINT, and ends it where that does not help."""
+    from contextlib import ExitStack
+
+    with ExitStack() as stack:
+        control = engine.start_attached(identifier, streams)  # type: ignore[attr-defined]
+        if control is None:
+            return engine.wait(identifier)
+        stack.enter_context(control)
+        if tty and terminal.stdin is not None and os.isatty(terminal.stdin):
+            from dockerlab.runtime.terminal import raw_terminal
+
+            stack.enter_context(raw_terminal(terminal.stdin, control))
+        while True:
+            try:
+                return int(control.wait())
+            except KeyboardInterrupt:
+                if not _pass_on_interrupt(engine, identifier):
+                    raise
+
+
+def _pass_on_interrupt(engine: Engine, identifier: str) -> bool:
+    """Process 1 ignores SIGINT unless it handles it; a user who presses Ctrl-C wants it gone either way. Whether it was still there."""
+    import time
+
+    try:
+        engine.kill(identifier, "INT")
+        end = time.monotonic() + 0.5
+        while time.monotonic() < end:
+            if not engine.container_inspect(identifier)["State"]["Running"]:
+                return True
+            time.sleep(0.02)
+        engine.kill(identifier, "KILL")
+    except DockerlabError:
+        return True
+    return True
+
+
+def start(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
+    """`docker start [-a] [-i] CONTAINER…`."""
+    attach = parsed.on("attach") or parsed.on("interactive")
+    if attach:
+        if len(parsed.words) > 1:
+            raise UsageError("you cannot start and attach multiple containers at once", exit_code=1)
+        config = engine.container_inspect(parsed.words[0])["Config"]
+        streams = Streams(terminal.stdin if parsed.on("interactive") else None, terminal.stdout, terminal.stderr)
+        try:
+            return attached_start(engine, terminal, parsed.words[0], streams, bool(config["Tty"]))
+        except ContainerStartError as error:
+            raise ContainerStartError(error.message, hint=error.hint, exit_code=1) from None
+    failed = []
+    for name in parsed.words:
+        try:
+            engine.start(name)
+        except DockerlabError as error:
+            terminal.complain(f"Error: {error}")
+            failed.append(name)
+            continue
+        terminal.line(name)
+    if failed:
+        terminal.complain("Error: failed to start containers: " + ", ".join(failed))
+    return 1 if failed else 0
+
+
+def exec_(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
+    """`docker exec [OPTIONS] CONTAINER COMMAND…`: the command's exit code."""
+    detached, tty = parsed.on("detach"), parsed.on("tty")
+    streams = Streams(terminal.stdin if parsed.on("interactive") else None, terminal.stdout, terminal.stdout if tty else terminal.stderr)
+    try:
+        return engine.exec(
+            parsed.words[0],
+            tuple(parsed.words[1:]),
+            Streams() if detached else streams,
+            env=environment(parsed, terminal),
+            workdir=parsed.flags.get("workdir"),
+            user=parsed.flags.get("user"),
+            tty=tty,
+            detach=detached,
+        )
+    except ContainerStartError as error:
+        if detached or not error.message.startswith("OCI runtime"):
+            raise ContainerStartError(error.message, hint=error.hint, exit_code=1 if detached else error.exit_code) from None
+        terminal.line(error.message)  # docker writes this one to standard output
+        return error.exit_code
+    except NotFoundError as error:
+        error.exit_code = 1
+        raise

@@ -1,0 +1,129 @@
+"""Verbs about the engine itself: info, version, volume ls, network ls, builder prune, context show."""
+
+from __future__ import annotations
+
+import json
+import platform
+from typing import Any
+
+from dockerlab.engine import Engine
+from dockerlab.errors import DockerlabError, NotFoundError
+from dockerlab.verbs.dispatch import Terminal
+from dockerlab.verbs.flags import Parsed
+from dockerlab.verbs.images import confirmed
+from dockerlab.verbs.inspect import show
+from dockerlab.verbs.listing import render
+from dockerlab.verbs.template import Template, TemplateRunError, TemplateSyntaxError
+from dockerlab.verbs.units import human_size
+
+Json = dict[str, Any]
+
+
+def _formatted(form: str, data: Json, go_type: str, name: str) -> str:
+    try:
+        return Template(form, go_type).execute(data)
+    except TemplateSyntaxError as error:
+        raise DockerlabError(error.message, exit_code=64) from None
+    except TemplateRunError as error:
+        raise DockerlabError(error.message.replace('template: :1:2: executing ""', f'template: {name}:1:2: executing "{name}"'), exit_code=1) from None
+
+
+def info(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
+    """`docker info`."""
+    found = engine.info()
+    terminal.results.append(found)
+    form = parsed.text("format")
+    if form == "json":
+        terminal.line(json.dumps(found, ensure_ascii=False))
+    elif form:
+        terminal.line(_formatted(form, found, "system.dockerInfo", ""))
+    else:
+        terminal.say("".join(f" {key}: {value}\n" for key, value in found.items() if not isinstance(value, dict)))
+    return 0
+
+
+def version(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
+    """`docker version`."""
+    from dockerlab import __version__
+
+    machine = {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
+    common = {"ApiVersion": "1.51", "Arch": machine, "BuildTime": "", "GitCommit": "", "GoVersion": "", "Os": "linux", "Version": __version__}
+    server = {**common, "MinAPIVersion": "1.24", "KernelVersion": platform.release(), "Platform": {"Name": "dockerlab, embedded engine"}}
+    server["Components"] = [{"Name": "Engine", "Version": __version__, "Details": {"ApiVersion": "1.51", "Arch": machine, "Os": "linux", "KernelVersion": platform.release()}}]
+    found = {"Client": {**common, "Context": "default", "DefaultAPIVersion": "1.51"}, "Server": {**server, "APIVersion": "1.51"}}
+    found["Client"]["APIVersion"] = "1.51"
+    form = parsed.text("format")
+    if form == "json":
+        terminal.line(json.dumps(found))
+    elif form:
+        terminal.line(_formatted(form, found, "system.versionInfo", "version"))
+    else:
+        terminal.say(f"Client: dockerlab {__version__}\nServer: dockerlab {__version__}, embedded engine (no daemon), speaks as Docker 28.5\n")
+    return 0
+
+
+def volume_ls(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
+    """`docker volume ls`."""
+    rows = [{"Driver": item["Driver"], "Name": item["Name"], "Mountpoint": item["Mountpoint"], "Scope": "local", "Labels": ""} for item in engine.volumes()]
+    if parsed.on("quiet"):
+        terminal.say("".join(f"{row['Name']}\n" for row in rows))
+        return 0
+    heads = {"Driver": "DRIVER", "Name": "VOLUME NAME", "Scope": "SCOPE", "Mountpoint": "MOUNTPOINT", "Labels": "LABELS"}
+    terminal.say(render(rows, parsed.text("format"), {"Driver": "DRIVER", "Name": "VOLUME NAME"}, heads, "*formatter.volumeContext"))
+    return 0
+
+
+def _volume(engine: Engine, name: str) -> Json:
+    for item in engine.volumes():
+        if item["Name"] == name:
+            return item
+    raise NotFoundError(f"get {name}: no such volume")
+
+
+def volume_inspect(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
+    """`docker volume inspect`."""
+    return show(parsed, terminal, lambda name: _volume(engine, name))
+
+
+def volume_rm(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
+    """`docker volume rm [-f] VOLUME…`."""
+    code = 0
+    for name in parsed.words:
+        try:
+            _volume(engine, name)
+            users = [item["Id"] for item in engine.containers(all=True) if any(mount.get("Name") == name for mount in item["Mounts"])]
+            if users:
+                raise DockerlabError(f"remove {name}: volume is in use - [{', '.join(users)}]", hint="remove these containers first")
+            engine.volume_remove(name)  # type: ignore[attr-defined]
+        except DockerlabError as error:
+            if not (parsed.on("force") and isinstance(error, NotFoundError)):
+                terminal.complain(f"Error: {error}")
+                code = 1
+                continue
+        terminal.line(name)
+    return code
+
+
+def network_ls(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
+    """`docker network ls`: what --network may name."""
+    rows = [{"ID": "-" * 12, "Name": name, "Driver": driver, "Scope": "local"} for name, driver in (("bridge", "bridge"), ("host", "host"), ("none", "null"))]
+    if parsed.on("quiet"):
+        terminal.say("".join(f"{row['ID']}\n" for row in rows))
+        return 0
+    heads = {"ID": "NETWORK ID", "Name": "NAME", "Driver": "DRIVER", "Scope": "SCOPE"}
+    terminal.say(render(rows, parsed.text("format"), heads, heads, "*formatter.networkContext"))
+    return 0
+
+
+def builder_prune(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
+    """`docker builder prune [-a] [-f]`."""
+    if not parsed.on("force") and not confirmed(terminal, "WARNING! This will remove all dangling build cache."):
+        return 0
+    terminal.line(f"Total:\t{human_size(engine.prune_build_cache())}")
+    return 0
+
+
+def context_show(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
+    """`docker context show`."""
+    terminal.line("default")
+    return 0
