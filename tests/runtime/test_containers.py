@@ -306,5 +306,13 @@ def test_top(box):
 
 
 def test_processes_show_their_users_inside(box):
-    box.start("sh", "-c", "sleep 4335 & wait", uid=1000)
+    container = box.start("sh", "-c", "sleep 4335 & wait", uid=1000)
+    until(lambda: any(row.command == "sleep 4335" for row in container.top()))
     assert box.exec("ps -o user,args | grep -c '^app .*sleep 4335$'")[1] == "1\n"
+    assert (
+        box.exec("grep -E '^(Uid|Gid|CapEff)' /proc/1/status")[1]
+        == "Uid:\t1000\t1000\t1000\t1000\nGid:" + "\t1000" * 4 + "\nCapEff:\t" + "0" * 16 + "\n"
+    )
+    assert "Operation not permitted" in box.exec("kill 1", uid=1001)[1]
+    assert "Permission denied" in box.exec("cat /proc/1/environ", uid=1001)[1]
+    assert box.exec("cat /proc/self/environ | wc -c; kill -0 1 && echo may", uid=1000)[1].endswith("may\n")

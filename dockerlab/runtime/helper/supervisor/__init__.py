@@ -2,7 +2,7 @@
 
 A seccomp filter (`filter`) asks it about some sixty system calls. Each is answered by a value, by an errno, or by "go on" (None), which lets
 the kernel do what was asked. `caller` reads the process that asks; `credentials` knows who it is; `owners` knows whose a file is;
-`permissions` compares the two; `files` and `names` are the calls themselves.
+`permissions` compares the two; `files`, `names` and `processes` are the calls themselves.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from dockerlab.runtime.helper.supervisor.filter import NUMBERS
 from dockerlab.runtime.helper.supervisor.names import ANSWERED, NameCalls
 from dockerlab.runtime.helper.supervisor.owners import Owners
 from dockerlab.runtime.helper.supervisor.permissions import Permissions
+from dockerlab.runtime.helper.supervisor.processes import ProcessCalls
 
 TYPE_CHECKING = False  # `typing` would cost the helper 5 ms; type checkers know this name
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 RECV, SEND = 0xC0502100, 0xC0182101  # SECCOMP_IOCTL_NOTIF_RECV, _SEND
-SET_FLAGS, SYNC_WAKE_UP = 0x40082104, 1  # wake the other side on this CPU: it has nothing to do until we answer
 FLAG_CONTINUE = 1
 EIO = 5
 _NOTHING = bytes(80)
@@ -42,17 +42,19 @@ class Supervisor:
         self._credentials = Credentials()
         self._chrooted = False
         permissions = Permissions(self._owners)
-        calls = (CredentialCalls(self._owners), FileCalls(self._owners, permissions), NameCalls(self._owners, permissions), self)
+        calls = (
+            CredentialCalls(self._owners),
+            FileCalls(self._owners, permissions),
+            NameCalls(self._owners, permissions),
+            ProcessCalls(),
+            self,
+        )
         self._handlers: dict[int, Callable[[Caller, list[int]], int | None]] = {
             number: getattr(owner, f"_do_{name}") for name, number in NUMBERS.items() for owner in calls if hasattr(owner, f"_do_{name}")
         }
 
     def add(self, listener: int) -> None:
         """Serve one more listener, until the last process under its filter has ended."""
-        try:
-            pass
-        except OSError:
-            pass  # before Linux 6.6
         self._loop.watch(listener, lambda events: self._ready(listener, events))
 
     def finish(self) -> None:

@@ -57,6 +57,11 @@ class Credentials:
         self._table = [root]
         self._index = {root.key: 0}
 
+    @property
+    def only_root(self) -> bool:
+        """Whether nobody in the container has ever been anybody else."""
+        return len(self._table) == 1
+
     def of(self, pid: int) -> Credential:
         """Those of a process, by this machine's number for it."""
         soft = resource.prlimit(pid, RLIMIT_LOCKS)[0]

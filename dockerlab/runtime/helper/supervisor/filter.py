@@ -20,6 +20,7 @@ _NUMBERS: dict[str, tuple[int | None, int | None]] = {  # name: (x86-64, aarch64
     "renameat2": (316, 276), "link": (86, None), "linkat": (265, 37), "chmod": (90, None), "fchmod": (91, 52), "fchmodat": (268, 53),
     "fchmodat2": (452, 452), "access": (21, None), "faccessat": (269, 48), "faccessat2": (439, 439), "truncate": (76, 45),
     "chdir": (80, 49), "utime": (132, None), "utimes": (235, None), "futimesat": (261, None), "utimensat": (280, 88), "chroot": (161, 51),
+    "kill": (62, 129), "tkill": (200, 130), "tgkill": (234, 131),
 }  # fmt: skip
 NUMBERS: dict[str, int] = {}
 for _name, _pair in _NUMBERS.items():

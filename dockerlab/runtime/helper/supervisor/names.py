@@ -9,6 +9,7 @@ from dockerlab.runtime.helper.supervisor.caller import Caller
 from dockerlab.runtime.helper.supervisor.credentials import CONTINUE, EACCES, EPERM, refuse
 from dockerlab.runtime.helper.supervisor.owners import ROOT, Owners
 from dockerlab.runtime.helper.supervisor.permissions import EXECUTE, READ, WRITE, Permissions, parent
+from dockerlab.runtime.helper.supervisor.processes import check_proc, status_of
 
 ADDFD = 0x40182103  # SECCOMP_IOCTL_NOTIF_ADDFD
 ADDFD_SEND = 2  # the new descriptor is the call's answer (Linux 5.14)
@@ -16,6 +17,16 @@ O_TMPFILE = 0o20000000
 ANSWERED = -(1 << 40)  # the descriptor handed over was the answer
 AT_SYMLINK_NOFOLLOW, AT_EACCESS = 0x100, 0x200
 UTIME_NOW = (1 << 30) - 1
+
+
+def _hand_over(caller: Caller, fd: int, flags: int) -> int:
+    """Make our descriptor the caller's answer."""
+    fields = (ADDFD_SEND, fd, 0, flags & os.O_CLOEXEC)
+    try:
+        fcntl.ioctl(caller.listener, ADDFD, caller.ident.to_bytes(8, "little") + b"".join(x.to_bytes(4, "little") for x in fields))
+    finally:
+        os.close(fd)
+    return ANSWERED
 
 
 class NameCalls:
@@ -29,11 +40,16 @@ class NameCalls:
     def _open(self, caller: Caller, address: int, folder: int, flags: int, mode: int) -> int | None:
         credential = caller.credential
         creating = flags & (os.O_CREAT | O_TMPFILE)
-        if not credential.fsuid and not creating:
+        if not credential.fsuid and not creating and caller.table.only_root:
             return CONTINUE
         path = caller.path(address, folder)
+        if path.endswith(b"/status") and (fd := status_of(caller, path)) >= 0:
+            return _hand_over(caller, fd, flags)
+        if not credential.fsuid and not creating:
+            return CONTINUE
         if credential.fsuid:
             self._permissions.check_search(credential, path)
+            check_proc(caller, path)
             want = (READ, WRITE, READ | WRITE, 0)[flags & 3] | (WRITE if flags & os.O_TRUNC else 0)
             if flags & os.O_PATH:
                 return CONTINUE
@@ -56,11 +72,10 @@ class NameCalls:
             os.umask(before)
         try:
             self._owners.set(b"self/fd/%d" % fd, owner)
-            fields = (ADDFD_SEND, fd, 0, flags & os.O_CLOEXEC)
-            fcntl.ioctl(caller.listener, ADDFD, caller.ident.to_bytes(8, "little") + b"".join(x.to_bytes(4, "little") for x in fields))
-        finally:
+        except OSError:
             os.close(fd)
-        return ANSWERED
+            raise
+        return _hand_over(caller, fd, flags)
 
     def _do_open(self, caller: Caller, a: list[int]) -> int | None:
         return self._open(caller, a[0], -100, a[1] & 0xFFFFFFFF, a[2])
