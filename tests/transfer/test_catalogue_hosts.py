@@ -90,6 +90,7 @@ def test_nothing_of_the_host_is_used(ordinary, image):
     assert all(path.name.startswith("deb.debian.org_") for path in sources)
 
 
+@pytest.mark.slow
 def test_as_an_ordinary_user(ordinary, image):
     """The tests of the images once more, by somebody who is not root; the images must be the same to the last bit."""
     user, folder = ordinary
