@@ -100,8 +100,8 @@ class ContainerDirectory:
         """The state now. A container whose keeper was killed has exited with 137."""
         alive = self.alive
         record, end = self._record("state.json"), self._record("exit.json")
-        if not record and not end:
-            return ContainerState("created")
+        if not record:  # never ran: perhaps it could not be started, and `error` says why
+            return ContainerState("created", int(end.get("code", 0)), error=str(end.get("error", "")))  # type: ignore[call-overload]
         ports: list[tuple[str, int, int]] = [tuple(port) for port in record.get("ports", [])]  # type: ignore[attr-defined]
         began, terminal = str(record.get("started_at", "")), bool(record.get("terminal"))
         if alive and not end:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import stat
@@ -248,6 +249,41 @@ def test_a_step_dies_with_the_process_that_asked_for_it(box, tmp_path):
     process.kill()
     process.wait()
     _until(lambda: _named("sleep\0" + "4322") == 0)
+
+
+def test_closing_the_stream_of_a_step_kills_it(box, runtime):
+    steps = runtime.stream(box.spec("sh", "-c", "echo up; sleep 4323"))
+    assert next(steps) == ("stdout", b"up\n")
+    steps.close()
+    assert _named("sleep\0" + "4323") == 0
+
+
+def test_a_killed_helper_is_replaced(box, capabilities):
+    with Runtime(capabilities) as runtime:
+        assert runtime.run(box.spec("true"), on_output=print) == 0
+        helper = [int(path.parts[2]) for path in Path("/proc").glob("[0-9]*/cmdline") if _is_helper(path)]
+        for pid in helper:
+            os.kill(pid, signal.SIGKILL)
+        _until(lambda: not any(_is_helper(Path(f"/proc/{pid}/cmdline")) for pid in helper))
+        assert runtime.run(box.spec("true"), on_output=print) == 0
+
+
+def _is_helper(path: Path) -> bool:
+    """A helper that this process has started."""
+    try:
+        parent = int(path.with_name("stat").read_text().rsplit(") ", 1)[1].split()[1])
+        return parent == os.getpid() and "helper_main" in path.read_text()
+    except OSError:
+        return False
+
+
+def test_no_helper_is_left_behind(box, capabilities):
+    runtime = Runtime(capabilities)
+    runtime.run(box.spec("true"), on_output=print)
+    before = sum(map(_is_helper, Path("/proc").glob("[0-9]*/cmdline")))
+    del runtime
+    gc.collect()
+    assert sum(map(_is_helper, Path("/proc").glob("[0-9]*/cmdline"))) == before - 1
 
 
 def test_isolation_none_says_why(monkeypatch, box, capabilities, tmp_path):

@@ -43,7 +43,7 @@ class Keeper:
         self.ports: list[network.Port] = []
         self.failure: wire.Message | None = None
         self.error = ""
-        self.started = False
+        self.started = self.locked = False
         self.supervisor: Supervisor | None = None
         self.connections: list[Socket] = []
 
@@ -64,8 +64,15 @@ class Keeper:
             self._end()
 
     def _fail(self, code: int, message: str, kind: str = "start", number: int = 0) -> None:
+        self._record_end(code, message)
         if self.control:
             wire.send(self.control, {"event": "failed", "code": code, "message": message, "kind": kind, "errno": number})
+
+    def _record_end(self, code: int, error: str, signal: int = 0) -> None:
+        """exit.json; without a state.json beside it the container never ran."""
+        if self.locked:
+            record = {"code": code, "finished_at": records.timestamp(), "error": error, "signal": signal, "oom": False}
+            records.write_record(self.folder, "exit.json", record)
 
     def _prepare(self) -> None:
         if self.is_container:
@@ -119,6 +126,7 @@ class Keeper:
             fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise StartError(125, "the container is running already") from None
+        self.locked = True
         for name in ("exit.json", "state.json", "control"):
             records.remove(self.folder, name)
         server = Socket(AF_UNIX, SOCK_SEQPACKET)
@@ -246,18 +254,8 @@ class Keeper:
             message = {"event": "failed", "code": 128, "message": "process 1 ended before the program started", "kind": "start"}
         else:
             message = {"event": "exited", "code": code, "error": self.error}
-            if self.is_container:
-                records.write_record(
-                    self.folder,
-                    "exit.json",
-                    {
-                        "code": code,
-                        "finished_at": records.timestamp(),
-                        "error": self.error,
-                        "signal": os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0,
-                        "oom": False,
-                    },
-                )
+        number = os.WTERMSIG(status) if self.started and os.WIFSIGNALED(status) else 0
+        self._record_end(int(str(message["code"])), str(message.get("message", self.error)), number)
         if self.is_container:
             records.remove(self.folder, "control")
             if self.streams:
@@ -285,6 +283,10 @@ def first_process(box: wire.Message, root: str, sync: Socket, stdio: list[int], 
 
 def become_process(process: wire.Message, identity: str, sync: Socket, stdio: list[int], *, create_cwd: bool, nproc: int = 0) -> None:
     """From a child inside the container's namespaces to its program: shared by process 1 and exec."""
+    if identity != "single":
+        # Until exec we are this machine's interpreter, and a hostile process in here could write to it through /proc/PID/exe. (The
+        # supervisor could not read a process like that: where there is one, so is no other user whose interpreter it might be.)
+        kernel.prctl(kernel.PR_SET_DUMPABLE, 0)
     init.take_stdio(stdio)
     if process["terminal"]:
         fcntl.ioctl(0, 0x540E, 0)  # TIOCSCTTY: the terminal of this session

@@ -18,7 +18,7 @@ CLONE_NEWUSER, CLONE_NEWPID, CLONE_NEWNET = 0x10000000, 0x20000000, 0x40000000
 MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REMOUNT = 1, 2, 4, 8, 32
 MS_BIND, MS_REC, MS_PRIVATE = 0x1000, 0x4000, 0x40000
 MNT_DETACH = 2
-PR_SET_PDEATHSIG, PR_CAPBSET_DROP, PR_SET_NO_NEW_PRIVS, PR_SET_CHILD_SUBREAPER = 1, 24, 38, 36
+PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_CAPBSET_DROP, PR_SET_NO_NEW_PRIVS, PR_SET_CHILD_SUBREAPER = 1, 4, 24, 38, 36
 SIGKILL, SIGTERM, SIGSTOP, SIGCONT = 9, 15, 19, 18
 AT_FDCWD, AT_EMPTY_PATH, AT_RECURSIVE = -100, 0x1000, 0x8000
 
@@ -138,6 +138,7 @@ def overlay(lowers: list[str], upper: str, work: str, target: str, *, userxattr:
 def _overlay_by_calls(lowers: list[str], upper: str, work: str, target: str, userxattr: bool) -> None:
     context = syscall("fsopen overlay", _FSOPEN, b"overlay", 1)
     try:
+        upper, work = upper.replace("\\", "\\\\"), work.replace("\\", "\\\\")  # the kernel unescapes these two, and no lowerdir+
         for key, values in (("lowerdir+", lowers), ("upperdir", [upper]), ("workdir", [work])):
             for value in values:
                 syscall(f"overlay {key}={value}", _FSCONFIG, context, 1, key.encode(), os.fsencode(value), 0)
