@@ -24,6 +24,7 @@ class HelperProcess:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._socket: Socket | None = None
+        self._process: subprocess.Popen[bytes] | None = None
         self._finalizer: weakref.finalize[..., HelperProcess] | None = None
 
     def request(self, verb: str, body: wire.Message, fds: Mapping[str, int]) -> Socket:
@@ -44,6 +45,8 @@ class HelperProcess:
         return ours
 
     def _start(self) -> Socket:
+        if self._process is not None and self._process.poll() is not None:
+            self._stop()  # killed from outside
         if self._socket is None:
             ours, theirs = wire.pair()
             with closing(theirs):
@@ -56,14 +59,14 @@ class HelperProcess:
                     cwd="/",
                     start_new_session=True,  # a terminal's or a notebook's interrupt is not for it
                 )
-            self._socket = ours
+            self._socket, self._process = ours, process
             self._finalizer = weakref.finalize(self, _end, ours, process)
         return self._socket
 
     def _stop(self) -> None:
         if self._finalizer is not None:
             self._finalizer()
-        self._socket = self._finalizer = None
+        self._socket = self._process = self._finalizer = None
 
     def close(self) -> None:
         """End the helper. Containers go on: they have keepers of their own."""

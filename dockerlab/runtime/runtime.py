@@ -8,7 +8,7 @@ import select
 from _socket import MSG_DONTWAIT, SHUT_WR
 from _socket import socket as Socket
 from collections.abc import Callable, Generator, Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -272,7 +272,7 @@ def _follow(channel: Socket, readers: Mapping[int, str]) -> Generator[tuple[str,
     for fd in (*readers, channel.fileno()):
         poll.register(fd, select.POLLIN)
     ended: wire.Message | None = None
-    open_pipes = len(readers)
+    open_pipes, started = len(readers), False
     while ended is None or open_pipes:
         for fd, _events in poll.poll():
             if fd in readers:
@@ -284,8 +284,11 @@ def _follow(channel: Socket, readers: Mapping[int, str]) -> Generator[tuple[str,
                     open_pipes -= 1
             else:
                 message, _ = wire.receive(channel)
+                if message is None and not started:
+                    raise ContainerStartError("the keeper of the step was killed before its program started")
+                started = True
                 if message is None or _check(message)["event"] == "exited":
-                    ended = message or {"code": 137}
+                    ended = message or {"code": 137}  # the keeper was killed, and everything with it
                     poll.unregister(fd)
     if ended.get("error"):
         yield "stderr", f"{ended['error']}\n".encode()
@@ -294,7 +297,8 @@ def _follow(channel: Socket, readers: Mapping[int, str]) -> Generator[tuple[str,
 
 def _kill(channel: Socket) -> None:
     """Hang up, which kills the step, and wait a moment for the keeper to say that all is gone."""
-    channel.shutdown(SHUT_WR)
+    with suppress(OSError):
+        channel.shutdown(SHUT_WR)
     poll = select.poll()
     poll.register(channel.fileno(), select.POLLIN)
     while poll.poll(INTERRUPT_GRACE * 1000):
