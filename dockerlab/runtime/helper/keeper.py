@@ -65,8 +65,15 @@ class Keeper:
 
     def _fail(self, code: int, message: str, kind: str = "start", number: int = 0) -> None:
         self._record_end(code, message)
+        self._release()
         if self.control:
             wire.send(self.control, {"event": "failed", "code": code, "message": message, "kind": kind, "errno": number})
+
+    def _release(self) -> None:
+        """Let go of the lock before the client hears of the end: it may start the container again at once."""
+        if self.locked:
+            os.close(self.lock)
+            self.locked = False
 
     def _record_end(self, code: int, error: str, signal: int = 0) -> None:
         """exit.json; without a state.json beside it the container never ran."""
@@ -260,6 +267,7 @@ class Keeper:
             records.remove(self.folder, "control")
             if self.streams:
                 self.streams.flush([self.lock])
+        self._release()
         if self.control:
             wire.send(self.control, message)
 

@@ -107,6 +107,8 @@ class Root:
             os.mkdir(etc)
             for name in ETC_FILES:
                 write(f"{etc}/{name}", b"")
+            if not any(os.path.lexists(f"{lower}/etc/mtab") for lower in lowers):
+                os.symlink("/proc/mounts", f"{etc}/mtab")
             if below:  # overlay shows a merged folder with its topmost layer's owner, mode and time
                 copy_attributes(below, etc, real=self._identity != "single")
         return layer
