@@ -9,8 +9,9 @@ from pathlib import Path
 from dockerlab.build import BuildContext, Builder, BuildEvent, BuildRequest, Built
 from dockerlab.build.context import unpack_context
 from dockerlab.dockerfile import parse
+from dockerlab.dockerfile.checks import BuildCheck
 from dockerlab.engine.protocol import BuildOptions
-from dockerlab.errors import BuildError, InvalidReferenceError, UsageError
+from dockerlab.errors import BuildError, DockerlabError, InvalidReferenceError, UsageError
 from dockerlab.oci import Reference
 from dockerlab.store import Store
 
@@ -92,3 +93,17 @@ def _alike(folder: str) -> list[str]:
     except OSError:
         return []
 
+
+
+def check(store: Store, builder: Builder, options: BuildOptions) -> tuple[str, str, list[BuildCheck], DockerlabError | None]:
+    """`build --check`: (the Dockerfile's text, its name, warnings, the error at which looking stopped)."""
+    from dockerlab.build.dry import examine
+    from dockerlab.errors import DockerfileError
+
+    with store.tmp() as scratch:
+        try:
+            request = _request(options, scratch)
+        except (DockerfileError, BuildError) as error:
+            return options.dockerfile_text or "", os.path.basename(options.dockerfile) or "Dockerfile", [], error
+        found = examine(request, builder.resolve, store)
+        return request.dockerfile.text, request.dockerfile.name, found.warnings, found.error

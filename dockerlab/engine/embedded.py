@@ -18,7 +18,7 @@ from dockerlab.engine.protocol import BuildOptions, ContainerSpec, Streams
 from dockerlab.engine.records import Record, Records
 from dockerlab.engine.timestamps import rfc3339
 from dockerlab.engine.volumes import Volumes
-from dockerlab.errors import ConflictError
+from dockerlab.errors import ConflictError, DockerlabError
 from dockerlab.layers import TreeView
 from dockerlab.oci import HistoryEntry, ImageConfig, Reference
 from dockerlab.runtime.capabilities import Capabilities
@@ -28,6 +28,7 @@ from dockerlab.store import Image, Store
 
 if TYPE_CHECKING:
     from dockerlab.build import Builder, BuildEvent
+    from dockerlab.dockerfile.checks import BuildCheck
     from dockerlab.transfer.catalogue import Catalogue
 
 Json = dict[str, Any]
@@ -93,6 +94,12 @@ class EmbeddedEngine:
         from dockerlab.engine.building import build
 
         return build(self.store, self.builder, options)
+
+    def check(self, options: BuildOptions) -> tuple[str, str, list[BuildCheck], DockerlabError | None]:
+        """`build --check`: (the Dockerfile's text, its name, warnings, the error at which looking stopped)."""
+        from dockerlab.engine.building import check
+
+        return check(self.store, self.builder, options)
 
     def images(self, *, all: bool = False) -> list[Json]:
         return self.images_.summaries()

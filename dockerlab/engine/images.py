@@ -43,7 +43,10 @@ class Images:
 
     def local(self, name: str) -> Image:
         """The image that a user means, in the store only."""
-        return self._store.images.find(name)
+        try:
+            return self._store.images.find(name)
+        except NotFoundError as error:
+            raise NotFoundError(error.message, hint=self._hint(Reference.parse(name))) from None
 
     # --- telling
 
@@ -81,7 +84,7 @@ class Images:
 
     def inspect(self, name: str) -> Json:
         """`GET /images/NAME/json`."""
-        image = self.find(name)
+        image = self.local(name)
         config = image.config
         trees = [str(self._store.layers.get(diff_id).tree) for diff_id in config.diff_ids]
         data: Json = {"LowerDir": ":".join(reversed(trees[:-1])), "UpperDir": trees[-1] if trees else ""}

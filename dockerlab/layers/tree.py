@@ -218,6 +218,10 @@ class Tree:
             if not name.startswith("user."):
                 os.setxattr(path, "user.dockerlab.xattr." + name, value, follow_symlinks=False)
 
+    def set_time(self, rel: str, mtime: float) -> None:
+        """The time that a folder will have once everything is written."""
+        self._times[self.path(rel)] = mtime
+
     def set_owner(self, rel: str, uid: int, gid: int) -> None:
         """Record the owner of an existing path."""
         self._own(self.path(rel), rel, uid, gid)
@@ -233,7 +237,8 @@ class Tree:
         if mode is not None:
             os.chmod(path, mode & 0o7777)
         if mtime is not None:
-            ns = int(mtime * 1_000_000_000) if isinstance(mtime, float) else mtime * 1_000_000_000
+            whole = int(mtime)
+            ns = whole * 1_000_000_000 + round((mtime - whole) * 1_000_000_000)
             os.utime(path, ns=(ns, ns), follow_symlinks=False)
 
     def close(self) -> None:

@@ -78,7 +78,7 @@ def describe(real: str, rel: str, st: os.stat_result, owner: tuple[int, int], ow
         mode,
         *owner,
         size=st.st_size if kind == "file" else 0,
-        mtime=int(st.st_mtime_ns // 1_000_000_000),
+        mtime=st.st_mtime_ns / 1_000_000_000,
         link=os.readlink(real) if kind == "symlink" else "",
         device=device,
         xattrs=xattrs,

@@ -109,7 +109,7 @@ def tree_entries(root: Path | str) -> Iterator[tuple[Entry, str]]:
             real, rel = os.path.join(folder, name), prefix + name
             st = os.lstat(real)
             if is_whiteout(st):
-                yield Entry(prefix + ".wh." + name, "file", 0o600, mtime=0), ""
+                yield Entry(prefix + ".wh." + name, "file", 0o600, mtime=int(st.st_mtime)), ""
                 continue
             mode = st.st_mode
             if stat.S_ISSOCK(mode):
@@ -123,7 +123,7 @@ def tree_entries(root: Path | str) -> Iterator[tuple[Entry, str]]:
             yield describe(real, rel, st, owners.get(real, st, links, rel), owners), real
             if stat.S_ISDIR(mode):
                 if is_opaque(real):
-                    yield Entry(rel + "/.wh..wh..opq", "file", 0o600, mtime=0), ""
+                    yield Entry(rel + "/.wh..wh..opq", "file", 0o755, mtime=0), ""
                 yield from below(real, rel + "/")
 
     yield from below(top, "")
