@@ -105,5 +105,5 @@ def check(store: Store, builder: Builder, options: BuildOptions) -> tuple[str, s
             request = _request(options, scratch)
         except (DockerfileError, BuildError) as error:
             return options.dockerfile_text or "", os.path.basename(options.dockerfile) or "Dockerfile", [], error
-        found = examine(request, builder.resolve, store)
+        found = examine(request, builder.resolve, only_check=True)
         return request.dockerfile.text, request.dockerfile.name, found.warnings, found.error

@@ -105,10 +105,12 @@ class LayerStack:
     size: int
 
     @classmethod
-    def of(cls, engine: Engine, name: str) -> LayerStack:
-        """The layers of the image of this name. NotFoundError if there is none."""
+    def of(cls, engine: Engine, name: str, shown: str = "") -> LayerStack:
+        """The layers of the image of this name (`shown` is how to call it). NotFoundError if there is none."""
         history = engine.history(name)
-        return cls(name, bands_of(history), int(engine.image_inspect(name)["Size"]))
+        found = engine.image_inspect(name)
+        label = shown or (name if not name.startswith("sha256:") else (found["RepoTags"] or [short_id(name)])[0])
+        return cls(label, bands_of(history), int(found["Size"]))
 
     def __len__(self) -> int:
         return sum(band.number > 0 for band in self.bands)
@@ -138,7 +140,10 @@ class CopyOnWrite:
         for change in engine.changes(container):  # type: ignore[attr-defined]
             note = ""
             if change["Layer"]:
-                note = word("hides" if change["Kind"] == "D" else "copied up", n=change["Layer"]) if not change["Folder"] or change["Kind"] == "D" else ""
+                if change["Kind"] == "D":
+                    note = word("hides", n=change["Layer"])
+                elif not change["Folder"]:
+                    note = word("copied up", n=change["Layer"]) + f" ({human_size(change['Size'])})"
             elif change["Kind"] == "A" and not change["Folder"]:
                 note = human_size(change["Size"])
             written.append(Written(change["Kind"], change["Path"], note))

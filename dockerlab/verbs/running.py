@@ -229,9 +229,9 @@ def attached_start(engine: Engine, terminal: Terminal, identifier: str, streams:
             return engine.wait(identifier)
         stack.enter_context(control)
         if tty and terminal.stdin is not None and os.isatty(terminal.stdin):
-            from dockerlab.runtime.terminal import raw_terminal
+            from dockerlab.runtime.terminal import attached_terminal
 
-            stack.enter_context(raw_terminal(terminal.stdin, control))
+            stack.enter_context(attached_terminal(control, terminal.stdin))
         while True:
             try:
                 return int(control.wait())

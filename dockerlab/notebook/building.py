@@ -1,0 +1,79 @@
+"""A build in a cell: the text is the Dockerfile, steps and logs appear as they happen, the result is a `Built` that shows its layers."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from dockerlab.engine import Engine
+from dockerlab.errors import BuildError, ConflictError, DockerfileError, DockerlabError
+from dockerlab.notebook import cells
+from dockerlab.notebook.results import Built, LayerStack
+from dockerlab.notebook.streams import cell_terminal, show
+from dockerlab.notebook.words import word
+from dockerlab.verbs.build import Progress, finished, options_of
+from dockerlab.verbs.flags import Parsed, parse, usage_error
+
+_EXTRA = {"force": {"type": "bool"}, "explain": {"type": "bool"}}
+
+
+def build_cell(line: str, text: str, shell: Any, engine: Engine) -> Built:
+    """`%%dockerfile [OPTIONS] [PATH]`. DockerlabError, with the place in the cell, if it can't be built."""
+    from dockerlab.notebook.magics import split
+
+    parsed = parse("build", split(line), _EXTRA)
+    if len(parsed.words) > 1:
+        raise usage_error("build", f"%%dockerfile takes one PATH, not {len(parsed.words)}: {' '.join(parsed.words)}", 1)
+    if cells.unanswered(text):
+        raise DockerlabError("not answered yet" if word("passed") == "passed" else "아직 답을 쓰지 않았습니다", hint="write a Dockerfile into this cell: it begins with FROM")
+    own_context = not parsed.words
+    folder = os.path.abspath(parsed.words[0] if parsed.words else ".")
+    exclude: tuple[str, ...] = ()
+    if own_context:
+        parsed.words = ["."]
+        exclude = cells.left_out(shell, folder)
+    name = parsed.text("file")
+    if name:
+        _write(name, text, parsed.on("force"))
+    return _build(parsed, text, engine, exclude)
+
+
+def _write(name: str, text: str, force: bool) -> None:
+    if os.path.exists(name) and not force:
+        with open(name, encoding="utf-8", errors="surrogateescape") as file:
+            old = file.read()
+        if old != text:
+            raise ConflictError(f"{name} exists with other text", excerpt=cells.first_difference(old, text, name), hint="--force writes the cell over it")
+        return
+    with open(name, "w", encoding="utf-8", errors="surrogateescape") as file:
+        file.write(text)
+
+
+def _build(parsed: Parsed, text: str, engine: Engine, exclude: tuple[str, ...]) -> Built:
+    with cell_terminal() as terminal:
+        options = options_of(parsed, terminal, text=text, exclude=exclude)
+        if exclude and not parsed.on("quiet"):
+            shown = [pattern for pattern in exclude if not pattern.startswith("**/")]
+            if present := [pattern for pattern in shown if os.path.exists(pattern.replace("\\", ""))]:
+                show(word("left out", what=", ".join(present)) + "\n")
+        progress = Progress(terminal, quiet=parsed.on("quiet"), explain=True)
+        steps: list[dict[str, Any]] = []
+        try:
+            built = finished(_noted(engine.build(options), steps), progress)
+        except (BuildError, DockerfileError) as error:
+            raise DockerlabError(f"failed to build: {error.message}", hint=error.hint, excerpt=error.excerpt.replace("Dockerfile:", "cell:", 1) if not parsed.text("file") else error.excerpt) from None
+        progress.warnings(built.warnings)
+    names = [str(name) for name in options.tags]
+    return Built(built.image.id, names, steps, LayerStack.of(engine, built.image.id, names[0] if names else ""))
+
+
+def _noted(events: Any, steps: list[dict[str, Any]]) -> Any:
+    from dockerlab.build import StepDone
+
+    try:
+        for event in events:
+            if isinstance(event, StepDone):
+                steps.append({"name": event.name, "cached": event.cached, "reason": event.reason, "seconds": event.seconds, "layer": event.layer, "size": event.size})
+            yield event
+    finally:
+        events.close()

@@ -1,0 +1,44 @@
+"""Which notebook runs, where its folder is, and what a cell's default build context leaves out."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+CHECKPOINTS = ".ipynb_checkpoints"
+
+
+def notebook_path(shell: Any) -> str:
+    """The running notebook's path, or "" where the kernel is not told (then every notebook of the folder is meant)."""
+    for value in (shell.user_ns.get("__vsc_ipynb_file__"), os.environ.get("JPY_SESSION_NAME")):
+        if value and str(value).endswith(".ipynb"):
+            name = os.path.basename(str(value))
+            return name if os.path.exists(name) else str(value)
+    return ""
+
+
+def left_out(shell: Any, folder: str) -> tuple[str, ...]:
+    """Patterns that keep the notebook out of its own build context: it changes at every save, and would break the cache of COPY."""
+    name = os.path.basename(notebook_path(shell))
+    if name and os.path.exists(os.path.join(folder, name)):
+        notebooks = [name]
+    else:
+        notebooks = sorted(entry for entry in os.listdir(folder) if entry.endswith(".ipynb"))
+    return (*(_literal(entry) for entry in notebooks), CHECKPOINTS, f"**/{CHECKPOINTS}")
+
+
+def _literal(name: str) -> str:
+    return "".join("\\" + letter if letter in "*?[]\\!#" else letter for letter in name)
+
+
+def unanswered(text: str) -> bool:
+    """Whether the cell still holds what a course tool left in place of an answer."""
+    lines = [line.strip() for line in text.splitlines() if line.strip() and not line.strip().startswith("#")]
+    return lines in (["raise NotImplementedError()"], ["..."], [])
+
+
+def first_difference(old: str, new: str, name: str) -> str:
+    """Where a file and a cell first differ, in three lines."""
+    before, after = old.splitlines(), new.splitlines()
+    at = next((n for n in range(max(len(before), len(after))) if before[n : n + 1] != after[n : n + 1]), 0)
+    return f"{name}:{at + 1}\n  file: {(before[at : at + 1] or ['(end of file)'])[0]}\n  cell: {(after[at : at + 1] or ['(end of cell)'])[0]}"

@@ -1,0 +1,191 @@
+"""The magics. Each returns an object with a rich display, so that `h = %history site:1` can be used in Python."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+from collections.abc import Callable
+from typing import Any
+
+from dockerlab.engine import Engine, open_engine
+from dockerlab.errors import DockerlabError, UsageError
+from dockerlab.notebook.results import Committed, CopyOnWrite, History, LayerStack, Listing, Ran
+from dockerlab.notebook.streams import captured, cell_terminal
+
+_RANGE = re.compile(r"~?\d*(/\d*)?(-(~?\d*(/\d*)?))?\Z")
+_LISTS = ("images", "ps", "volume ls", "network ls")
+
+
+def split(line: str) -> list[str]:
+    """The words of a magic's line, quotes as in a shell. UsageError for a quote that is not closed."""
+    try:
+        return shlex.split(line)
+    except ValueError as error:
+        raise UsageError(f"{error}: {line}", hint="close the quote") from None
+
+
+class Magics:
+    """What `%load_ext dockerlab` registers; the engine is opened on first use."""
+
+    def __init__(self, shell: Any, old_history: Callable[[str], Any] | None) -> None:
+        self.shell, self.old_history = shell, old_history
+        self._engine: Engine | None = None
+        self._home = ""
+
+    @property
+    def engine(self) -> Engine:
+        """The engine on the store that DOCKERLAB_HOME names now."""
+        home = os.environ.get("DOCKERLAB_HOME", "")
+        if self._engine is None or home != self._home:
+            self._engine, self._home = open_engine(), home
+        return self._engine
+
+    # --- building
+
+    def dockerfile(self, line: str, cell: str) -> Any:
+        """%%dockerfile -t NAME [-f FILE] [--build-arg K=V] [--target STAGE] [--no-cache] [PATH]: build the cell's text."""
+        from dockerlab.notebook.building import build_cell
+
+        return build_cell(line, cell, self.shell, self.engine)
+
+    # --- docker's verbs
+
+    def docker(self, line: str) -> Any:
+        """%docker VERB …: docker's verbs with docker's flags."""
+        from dockerlab.verbs.dispatch import execute, find_verb
+
+        words = split(line)
+        verb, _ = find_verb(words)
+        if verb in _LISTS and not any(word.startswith(("--format", "-q", "--quiet", "--help")) for word in words):
+            return self._listing(words)
+        if verb == "history" and not any(word.startswith(("--format", "-q", "--quiet", "--help")) for word in words):
+            return self._history(words[1:] if words[0] == "history" else words[2:])
+        if verb == "commit":
+            return self._commit(words[1:] if words[0] == "commit" else words[2:])
+        with cell_terminal() as terminal:
+            code = execute(words, lambda: self.engine, terminal)
+        if verb == "build" and terminal.results:
+            image = terminal.results[-1].image
+            return LayerStack.of(self.engine, image.id)
+        if verb in ("run", "create", "exec", "start"):
+            identifier = str(terminal.results[-1]) if terminal.results else ""
+            return Ran(code, identifier)
+        if code:
+            raise DockerlabError(f"docker {verb} ended with exit code {code}", exit_code=code)
+        return None
+
+    def _listing(self, words: list[str]) -> Listing:
+        from dockerlab.verbs.dispatch import execute
+
+        with captured() as (terminal, kept):
+            execute(words, lambda: self.engine, terminal)
+        text = b"".join(kept).decode("utf-8", "replace")
+        head, *rows = [re.split(r" {3,}", row) for row in text.splitlines()] or [[]]
+        rows = [[cell.strip() for cell in row] for row in _cells(text)]
+        return Listing(terminal.results[-1] if terminal.results else [], text, rows[0] if rows else head, rows[1:])
+
+    def commit(self, line: str) -> Committed:
+        """%commit -m MESSAGE CONTAINER IMAGE: the container's layer as a new image."""
+        return self._commit(split(line))
+
+    def _commit(self, words: list[str]) -> Committed:
+        from dockerlab.verbs.dispatch import execute
+
+        with captured() as (terminal, _):
+            execute(["commit", *words], lambda: self.engine, terminal)
+        identifier = str(terminal.results[-1])
+        name = words[-1] if len(words) > 1 else ""
+        return Committed(identifier, name, LayerStack.of(self.engine, identifier, name))
+
+    # --- looking
+
+    def history(self, line: str) -> Any:
+        """%history IMAGE: the image's history. Anything else is IPython's own %history."""
+        words = split(line) if line.strip() else []
+        if self._names_image(words):
+            return self._history(words)
+        if self.old_history is not None:
+            return self.old_history(line)
+        return None
+
+    def _names_image(self, words: list[str]) -> bool:
+        plain = [word for word in words if not word.startswith("-")]
+        if len(plain) != 1 or (len(words) > 1 and any(word in ("-g", "-n", "-o", "-p", "-t", "-f", "-l", "-u") for word in words)):
+            return False
+        if _RANGE.match(plain[0]):
+            return self._known(plain[0]) and not plain[0].isdigit()
+        return self._known(plain[0]) or (":" in plain[0] and len(words) == 1)
+
+    def _known(self, name: str) -> bool:
+        try:
+            self.engine.image_inspect(name)
+        except DockerlabError:
+            return False
+        return True
+
+    def _history(self, words: list[str]) -> History:
+        from dockerlab.verbs.images import history_json
+
+        names = [word for word in words if not word.startswith("-")]
+        if len(names) != 1:
+            raise UsageError("'docker history' requires 1 argument", hint="%history IMAGE")
+        return History(names[0], [history_json(one) for one in self.engine.history(names[0])])
+
+    def layers(self, line: str) -> LayerStack:
+        """%layers IMAGE: the image's layers as a picture."""
+        words = split(line)
+        if len(words) != 1:
+            raise UsageError("%layers takes one image", hint="%layers nginx")
+        return LayerStack.of(self.engine, words[0])
+
+    def cow(self, line: str) -> CopyOnWrite:
+        """%cow CONTAINER: its writable layer above the read-only ones."""
+        words = split(line)
+        if len(words) != 1:
+            raise UsageError("%cow takes one container", hint="%cow web")
+        return CopyOnWrite.of(self.engine, words[0])
+
+    def check(self, line: str) -> Any:
+        """%check EXERCISE: what was seen, what was expected, where to look. Raises if it is not passed yet."""
+        from dockerlab.course import CheckFailed, check
+        from dockerlab.notebook.words import language
+
+        words = split(line)
+        if len(words) != 1:
+            raise UsageError("%check takes one exercise", hint="%check layers-1")
+        verdict = check(words[0], self.engine, language())
+        if not verdict.passed:
+            from IPython.display import display
+
+            display(verdict)
+            raise CheckFailed(verdict)
+        return verdict
+
+
+def _cells(text: str) -> list[list[str]]:
+    lines = text.splitlines()
+    if not lines:
+        return []
+    starts = [match.start() for match in re.finditer(r"\S+(?: \S+)*", lines[0])]
+    ends = [*starts[1:], None]
+    return [[line[a:b].strip() for a, b in zip(starts, ends, strict=True)] for line in lines]
+
+
+def register(shell: Any) -> None:
+    """Register every magic in this shell; IPython's own %history stays behind ours."""
+    from IPython.core.magics import HistoryMagics
+
+    # not the registered function: IPython looks that up again by its name, and would find ours
+    magics = Magics(shell, HistoryMagics(shell).history)
+    shell.register_magic_function(magics.dockerfile, "cell", "dockerfile")
+    for name in ("docker", "commit", "history", "layers", "cow", "check"):
+        shell.register_magic_function(getattr(magics, name), "line", name)
+
+
+def unregister(shell: Any) -> None:
+    """Give IPython its own %history back."""
+    ours = shell.magics_manager.magics["line"].get("history")
+    magics = getattr(ours, "__self__", None)
+    if isinstance(magics, Magics) and magics.old_history is not None:
+        shell.register_magic_function(magics.old_history, "line", "history")
