@@ -106,7 +106,11 @@ def _casing(dockerfile: Dockerfile) -> Iterator[BuildCheck]:
     for one in dockerfile.instructions:
         wanted = one.written.lower() if lower > upper else one.written.upper()
         if one.written != wanted:
-            yield BuildCheck("ConsistentInstructionCasing", f"Command '{one.written}' should match the case of the command majority ({majority})", lines_of(one))
+            yield BuildCheck(
+                "ConsistentInstructionCasing",
+                f"Command '{one.written}' should match the case of the command majority ({majority})",
+                lines_of(one),
+            )
 
 
 def _from(stage: Stage, names: set[str]) -> Iterator[BuildCheck]:
@@ -117,7 +121,11 @@ def _from(stage: Stage, names: set[str]) -> Iterator[BuildCheck]:
     if stage.platform and "$" not in stage.platform:
         yield BuildCheck("FromPlatformFlagConstDisallowed", f'FROM --platform flag should not use constant value "{stage.platform}"', lines)
     if stage.platform in ("$TARGETPLATFORM", "${TARGETPLATFORM}"):
-        yield BuildCheck("RedundantTargetPlatform", f"Setting platform to predefined {stage.platform} in FROM is redundant as this is the default behavior", lines)
+        yield BuildCheck(
+            "RedundantTargetPlatform",
+            f"Setting platform to predefined {stage.platform} in FROM is redundant as this is the default behavior",
+            lines,
+        )
     if len(source.words) != 3:
         return
     keyword, name = source.words[1], source.words[2]
@@ -126,7 +134,7 @@ def _from(stage: Stage, names: set[str]) -> Iterator[BuildCheck]:
     if (keyword == keyword.upper()) != (source.written == source.written.upper()):
         yield BuildCheck("FromAsCasing", f"'{keyword}' and '{source.written}' keywords' casing do not match", lines)
     if stage.name in ("scratch", "context"):
-        yield BuildCheck("ReservedStageName", f"Stage name should not use the same name as reserved stage \"{stage.name}\"", lines)
+        yield BuildCheck("ReservedStageName", f'Stage name should not use the same name as reserved stage "{stage.name}"', lines)
     if stage.name in names:
         yield BuildCheck("DuplicateStageName", f'Duplicate stage name "{name}", stage names should be unique', lines)
     names.add(stage.name)
@@ -142,9 +150,17 @@ def _body(stage: Stage) -> Iterator[BuildCheck]:
         if keyword == "MAINTAINER":
             yield BuildCheck("MaintainerDeprecated", "Maintainer instruction is deprecated in favor of using label", lines_of(one))
         if keyword in ("CMD", "ENTRYPOINT") and not one.exec_form and not own_shell:
-            yield BuildCheck("JSONArgsRecommended", f"JSON arguments recommended for {keyword} to prevent unintended behavior related to OS signals", lines_of(one))
+            yield BuildCheck(
+                "JSONArgsRecommended",
+                f"JSON arguments recommended for {keyword} to prevent unintended behavior related to OS signals",
+                lines_of(one),
+            )
         if keyword in ("ENV", "LABEL") and len(one.words) == 3 and one.words[2] == "":
-            yield BuildCheck("LegacyKeyValueFormat", f'"{keyword} key=value" should be used instead of legacy "{keyword} key value" format', lines_of(one))
+            yield BuildCheck(
+                "LegacyKeyValueFormat",
+                f'"{keyword} key=value" should be used instead of legacy "{keyword} key value" format',
+                lines_of(one),
+            )
         if keyword in _ONCE:
             if keyword in last:
                 detail = f"Multiple {keyword} instructions should not be used in the same stage because only the last one will be used"
@@ -161,7 +177,11 @@ def _ports(one: Instruction) -> Iterator[BuildCheck]:
         if protocol != protocol.lower():
             yield BuildCheck("ExposeProtoCasing", f"Defined protocol '{word}' in EXPOSE instruction should be lowercase", lines_of(one))
         if ":" in body and "$" not in body:
-            yield BuildCheck("ExposeInvalidFormat", f"EXPOSE instruction should not define an IP address or host-port mapping, found '{word}'", lines_of(one))
+            yield BuildCheck(
+                "ExposeInvalidFormat",
+                f"EXPOSE instruction should not define an IP address or host-port mapping, found '{word}'",
+                lines_of(one),
+            )
 
 
 def _secrets(one: Instruction) -> Iterator[BuildCheck]:
@@ -173,4 +193,6 @@ def _secrets(one: Instruction) -> Iterator[BuildCheck]:
         return
     for name in names:
         if _SECRET.search(name) and not _PUBLIC.search(name):
-            yield BuildCheck("SecretsUsedInArgOrEnv", f'Do not use ARG or ENV instructions for sensitive data ({one.keyword} "{name}")', lines_of(one))
+            yield BuildCheck(
+                "SecretsUsedInArgOrEnv", f'Do not use ARG or ENV instructions for sensitive data ({one.keyword} "{name}")', lines_of(one)
+            )

@@ -84,9 +84,8 @@ def check(instruction: Instruction) -> None:
         raise ValueError(f"{keyword} requires at least one argument")
     if keyword in _EXACTLY_ONE and len(words) != 1:
         raise ValueError(f"{keyword} requires exactly one argument")
-    if keyword in ("COPY", "ADD") and len(words) < 2:
-        if len(words) == 1 or not words:
-            raise ValueError(f"{keyword} requires at least two arguments, but only one was provided. Destination could not be determined")
+    if keyword in ("COPY", "ADD") and len(words) < 2 and (len(words) == 1 or not words):
+        raise ValueError(f"{keyword} requires at least two arguments, but only one was provided. Destination could not be determined")
     if keyword in ("ENV", "LABEL", "ARG"):
         names = [key for key, _ in instruction.pairs] if keyword != "ARG" else [word.partition("=")[0] for word in words]
         if not all(names):
@@ -107,7 +106,7 @@ def _check_from(words: tuple[str, ...]) -> None:
     if len(words) not in (1, 3) or (len(words) == 3 and words[1].upper() != "AS"):
         raise ValueError("FROM requires either one or three arguments")
     if len(words) == 3 and not _STAGE_NAME.match(words[2].lower()):
-        raise ValueError(f"invalid name for build stage: \"{words[2]}\", name can't start with a number or contain symbols")
+        raise ValueError(f'invalid name for build stage: "{words[2]}", name can\'t start with a number or contain symbols')
 
 
 def _check_health(instruction: Instruction) -> None:
@@ -132,4 +131,4 @@ def _check_health(instruction: Instruction) -> None:
             continue
         nanoseconds = duration(value)
         if 0 < nanoseconds < 1_000_000:
-            raise ValueError(f"Interval \"{name}\" cannot be less than 1ms")
+            raise ValueError(f'Interval "{name}" cannot be less than 1ms')

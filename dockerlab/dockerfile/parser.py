@@ -142,9 +142,22 @@ def _stages(name: str, text: str, instructions: list[Instruction]) -> tuple[tupl
         elif instruction.keyword == "ARG":
             arguments.append(instruction)
         else:
-            raise _refuse(name, text, "no build stage in current context", instruction.first, instruction.written, "begin with FROM and the name of a base image")
+            raise _refuse(
+                name,
+                text,
+                "no build stage in current context",
+                instruction.first,
+                instruction.written,
+                "begin with FROM and the name of a base image",
+            )
     if not stages:
-        raise _refuse(name, text, "no build stage in current context", instructions[-1].first, hint="a Dockerfile needs FROM and the name of a base image")
+        raise _refuse(
+            name,
+            text,
+            "no build stage in current context",
+            instructions[-1].first,
+            hint="a Dockerfile needs FROM and the name of a base image",
+        )
     return tuple(arguments), tuple(
         Stage(n, source.words[0], source.words[2].lower() if len(source.words) == 3 else "", source.flag("platform"), tuple(body), source)
         for n, (source, body) in enumerate(stages)
@@ -154,7 +167,11 @@ def _stages(name: str, text: str, instructions: list[Instruction]) -> tuple[tupl
 def _check_trigger(name: str, text: str, instruction: Instruction) -> None:
     trigger = instruction.words[0].split()[0].upper() if instruction.words and instruction.words[0].split() else ""
     if trigger in ("ONBUILD", "FROM", "MAINTAINER"):
-        said = "Chaining ONBUILD via `ONBUILD ONBUILD` isn't allowed" if trigger == "ONBUILD" else f"{trigger} isn't allowed as an ONBUILD trigger"
+        said = (
+            "Chaining ONBUILD via `ONBUILD ONBUILD` isn't allowed"
+            if trigger == "ONBUILD"
+            else f"{trigger} isn't allowed as an ONBUILD trigger"
+        )
         raise _refuse(name, text, f"dockerfile parse error on line {instruction.first}: {said}", instruction.first, trigger)
 
 

@@ -6,9 +6,31 @@
     engine.create(ContainerSpec("busybox", ("echo", "hi"))) → ID → engine.start(ID, stdout=1) → engine.wait(ID) → 0
 """
 
-from dockerlab.engine.protocol import BuildOptions, ContainerSpec, Engine, PortBinding, Streams
+from __future__ import annotations
 
-__all__ = ["BuildOptions", "ContainerSpec", "Engine", "PortBinding", "Streams", "open_engine"]
+from typing import TYPE_CHECKING
+
+from dockerlab.lazy import exported
+
+if TYPE_CHECKING:
+    from dockerlab.engine.protocol import BuildOptions, ContainerSpec, Engine, PortBinding, Streams
+
+_HOMES = {
+    "BuildOptions": "protocol",
+    "ContainerSpec": "protocol",
+    "Engine": "protocol",
+    "PortBinding": "protocol",
+    "Streams": "protocol",
+}
+__all__ = [
+    "BuildOptions",
+    "ContainerSpec",
+    "Engine",
+    "PortBinding",
+    "Streams",
+    "open_engine",
+]
+__getattr__ = exported(__name__, _HOMES)
 
 
 def open_engine() -> Engine:

@@ -46,7 +46,9 @@ def _request(options: BuildOptions, scratch: Path) -> BuildRequest:
         else:
             context = BuildContext(scratch / "context", exclude=options.exclude)
             if text is None:
-                text, name = _dockerfile(str(scratch / "context"), os.path.join(scratch / "context", options.dockerfile or "Dockerfile"), options.dockerfile)
+                text, name = _dockerfile(
+                    str(scratch / "context"), os.path.join(scratch / "context", options.dockerfile or "Dockerfile"), options.dockerfile
+                )
     elif source is None:
         context = BuildContext(None)
     elif text is None:
@@ -92,7 +94,6 @@ def _alike(folder: str) -> list[str]:
         return sorted(name for name in os.listdir(folder) if "dockerfile" in name.lower() and not name.endswith(".dockerignore"))
     except OSError:
         return []
-
 
 
 def check(store: Store, builder: Builder, options: BuildOptions) -> tuple[str, str, list[BuildCheck], DockerlabError | None]:

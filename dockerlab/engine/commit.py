@@ -14,7 +14,21 @@ from dockerlab.oci import HistoryEntry, ImageConfig
 from dockerlab.store import Image, Layer, Store
 
 Json = dict[str, Any]
-_KEPT = ("User", "ExposedPorts", "Env", "Cmd", "Healthcheck", "ArgsEscaped", "Volumes", "WorkingDir", "Entrypoint", "OnBuild", "Labels", "StopSignal", "Shell")
+_KEPT = (
+    "User",
+    "ExposedPorts",
+    "Env",
+    "Cmd",
+    "Healthcheck",
+    "ArgsEscaped",
+    "Volumes",
+    "WorkingDir",
+    "Entrypoint",
+    "OnBuild",
+    "Labels",
+    "StopSignal",
+    "Shell",
+)
 
 
 def copy_change_set(upper: Path, target: Path) -> None:
@@ -80,5 +94,3 @@ def view_of(store: Store, record: Record, folder: Path) -> TreeView:
     trees = [store.layers.get(diff_id).tree for diff_id in record.layers]
     upper = folder / "diff"
     return TreeView([*trees, upper] if upper.exists() else trees)
-
-

@@ -14,14 +14,14 @@ from dockerlab.engine.inspect import container_json, state_json
 from dockerlab.engine.names import check_name, made_up_name
 from dockerlab.engine.protocol import ContainerSpec, Streams
 from dockerlab.engine.records import Record, Records
-from dockerlab.engine.volumes import Volumes
 from dockerlab.engine.timestamps import to_seconds
+from dockerlab.engine.volumes import Volumes
 from dockerlab.errors import ConflictError, ContainerStartError, DockerlabError, NotFoundError, UsageError
 from dockerlab.layers import TreeView, changes, find_user
+from dockerlab.oci import ImageConfig
 from dockerlab.runtime.container import ContainerDirectory, ProcessRow
 from dockerlab.runtime.runtime import Runtime, StartedContainer
 from dockerlab.runtime.spec import BoxSpec, Mount, Port, ProcessSpec
-from dockerlab.oci import ImageConfig
 from dockerlab.store import Image, Store
 from dockerlab.store.snapshots import rootfs_at
 
@@ -213,7 +213,9 @@ class Containers:
     def _needs_running(self, record: Record) -> None:
         status = self.process(record).state().status
         if status == "paused":
-            raise ConflictError(f"Container {record.name} is paused, unpause the container before exec", hint=f"dockerlab unpause {record.name}")
+            raise ConflictError(
+                f"Container {record.name} is paused, unpause the container before exec", hint=f"dockerlab unpause {record.name}"
+            )
         if status != "running":
             raise ConflictError(f"container {record.id} is not running", hint=f"dockerlab start {record.name}")
 

@@ -71,10 +71,13 @@ def landing(view: TreeView, container: str, path: str, source_is_dir: bool, base
     parent = view.lookup(os.path.dirname(absolute.rstrip("/")) or "/")
     if parent is None or not parent.is_dir:
         raise NotFoundError(
-            f"Could not find the file {os.path.dirname(absolute.rstrip('/'))} in container {container}", hint="docker cp makes no parent folders: mkdir -p first"
+            f"Could not find the file {os.path.dirname(absolute.rstrip('/'))} in container {container}",
+            hint="docker cp makes no parent folders: mkdir -p first",
         )
     if path.endswith("/") and not source_is_dir:
-        raise DockerlabError("no such directory", hint=f"{absolute} does not exist in {container}; leave the slash away to make a file of that name")
+        raise DockerlabError(
+            "no such directory", hint=f"{absolute} does not exist in {container}; leave the slash away to make a file of that name"
+        )
     return _join(parent.path, os.path.basename(absolute.rstrip("/")))
 
 
@@ -131,7 +134,7 @@ def unpack_in(target: Target, source: IO[bytes], path: str) -> None:
 def find_source(view: TreeView, container: str, path: str, follow: bool) -> Node:
     """What `docker cp CONTAINER:PATH` takes. NotFoundError in docker's words."""
     absolute = "/" + path.lstrip("/")
-    node = view.lookup(absolute, follow=follow or path.endswith("/") or path.endswith("/."))
+    node = view.lookup(absolute, follow=follow or path.endswith(("/", "/.")))
     if node is None:
         raise NotFoundError(f"Could not find the file {absolute} in container {container}")
     return node

@@ -137,10 +137,15 @@ def bind_parts(text: str) -> tuple[str, str, str]:
     if len(parts) == 1:
         return "", parts[0], ""
     if len(parts) > 3 or not parts[1]:
-        raise UsageError(f"invalid volume specification: '{text}'", hint="write HOST-FOLDER:/path, VOLUME-NAME:/path or /path, with :ro at the end for read-only")
+        raise UsageError(
+            f"invalid volume specification: '{text}'",
+            hint="write HOST-FOLDER:/path, VOLUME-NAME:/path or /path, with :ro at the end for read-only",
+        )
     source, target, options = parts[0], parts[1], parts[2] if len(parts) == 3 else ""
     if not target.startswith("/"):
-        raise UsageError(f"invalid volume specification: '{text}': invalid mount config for type \"volume\": invalid mount path: '{target}' mount path must be absolute")
+        raise UsageError(
+            f"invalid volume specification: '{text}': invalid mount config for type \"volume\": invalid mount path: '{target}' mount path must be absolute"
+        )
     if os.path.normpath(target) == "/":
         raise UsageError(f"invalid volume specification: '{text}': invalid mount config: destination can't be '/'")
     for option in filter(None, options.split(",")):

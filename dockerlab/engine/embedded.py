@@ -6,29 +6,26 @@ Everything is opened on first use: `docker images` must not wait for the runtime
 from __future__ import annotations
 
 import os
-import platform
 from collections.abc import Iterable, Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from dockerlab.engine.containers import Containers
 from dockerlab.engine.images import Images
-from dockerlab.engine.protocol import BuildOptions, ContainerSpec, Streams
 from dockerlab.engine.records import Record, Records
-from dockerlab.engine.timestamps import rfc3339
-from dockerlab.engine.volumes import Volumes
 from dockerlab.errors import ConflictError, DockerlabError
-from dockerlab.layers import TreeView
-from dockerlab.oci import HistoryEntry, ImageConfig, Reference
-from dockerlab.runtime.capabilities import Capabilities
-from dockerlab.runtime.container import ProcessRow
-from dockerlab.runtime.runtime import Control, Runtime
 from dockerlab.store import Image, Store
 
 if TYPE_CHECKING:
     from dockerlab.build import Builder, BuildEvent
     from dockerlab.dockerfile.checks import BuildCheck
+    from dockerlab.engine.containers import Containers
+    from dockerlab.engine.protocol import BuildOptions, ContainerSpec, Streams
+    from dockerlab.engine.volumes import Volumes
+    from dockerlab.layers import TreeView
+    from dockerlab.oci import Reference
+    from dockerlab.runtime.container import ProcessRow
+    from dockerlab.runtime.runtime import Control, Runtime
     from dockerlab.transfer.catalogue import Catalogue
 
 Json = dict[str, Any]
@@ -40,13 +37,15 @@ class EmbeddedEngine:
     def __init__(self, store: Store | None = None) -> None:
         self.store = store or Store.open()
         self.records = Records(self.store)
-        self.volumes_ = Volumes(self.store)
         self.images_ = Images(self.store, self.records, self._from_catalogue, lambda record: self.containers_.running(record))
         self.notices: list[str] = []
 
     @cached_property
     def runtime(self) -> Runtime:
         """Starts processes; probed and started on first use."""
+        from dockerlab.runtime.capabilities import Capabilities
+        from dockerlab.runtime.runtime import Runtime
+
         return Runtime(Capabilities.load(self.store.home / "capabilities.json"))
 
     @cached_property
@@ -57,8 +56,17 @@ class EmbeddedEngine:
         return Catalogue(self.store)
 
     @cached_property
+    def volumes_(self) -> Volumes:
+        """The volumes of the store."""
+        from dockerlab.engine.volumes import Volumes
+
+        return Volumes(self.store)
+
+    @cached_property
     def containers_(self) -> Containers:
         """The containers of the store."""
+        from dockerlab.engine.containers import Containers
+
         return Containers(self.store, self.records, self.images_, self.volumes_, lambda: self.runtime)
 
     @cached_property
@@ -130,8 +138,12 @@ class EmbeddedEngine:
         return self.images_.load(source)
 
     def import_(self, source: IO[bytes], reference: str = "", *, changes: Iterable[str] = (), message: str = "") -> str:
+        import platform
+
         from dockerlab.engine.commit import apply_changes
+        from dockerlab.engine.timestamps import rfc3339
         from dockerlab.layers import Tree, read_tar
+        from dockerlab.oci import HistoryEntry, ImageConfig, Reference
         from dockerlab.transfer.docker_archive import uncompressed
 
         name = Reference.parse(reference) if reference else None
@@ -149,6 +161,8 @@ class EmbeddedEngine:
         return image.id
 
     def _image_view(self, name: str) -> TreeView:
+        from dockerlab.layers import TreeView
+
         image = self.images_.local(name)
         return TreeView([layer.tree for layer in self.store.layers_of(image.config)])
 
@@ -242,6 +256,8 @@ class EmbeddedEngine:
         return self.containers_.exec(record, command, streams, env=env, workdir=workdir, user=user, tty=tty, detach=detach)
 
     def commit(self, container: str, reference: str = "", *, message: str = "", author: str = "", changes: Iterable[str] = ()) -> str:
+        from dockerlab.oci import Reference
+
         name = Reference.parse(reference) if reference else None
         with self.store.using():
             identifier = self.containers_.commit(self.records.find(container), message=message, author=author, changes_=tuple(changes))
@@ -314,6 +330,8 @@ class EmbeddedEngine:
         self.volumes_.remove(name)
 
     def info(self) -> Json:
+        import platform
+
         states = [self.containers_.state(record) for record in self.records.all()]
         count = {status: sum(state["Status"] == status for state in states) for status in ("running", "paused")}
         return {

@@ -17,7 +17,9 @@ Json = dict[str, Any]
 class Images:
     """The images of a store as an engine shows them; `resolve` finds what the store has not (the catalogue)."""
 
-    def __init__(self, store: Store, records: Records, resolve: Callable[[Reference], Image | None], running: Callable[[Record], bool]) -> None:
+    def __init__(
+        self, store: Store, records: Records, resolve: Callable[[Reference], Image | None], running: Callable[[Record], bool]
+    ) -> None:
         self._store, self._records, self._resolve, self._running = store, records, resolve, running
 
     def find(self, name: str) -> Image:
@@ -61,7 +63,7 @@ class Images:
     def summaries(self) -> list[Json]:
         """One object an image, as `GET /images/json`: newest first."""
         names = self._store.images.all_names()
-        out = []
+        out: list[Json] = []
         for image in self._store.images.all():
             own = names.get(image.id, [])
             out.append(
@@ -223,7 +225,11 @@ class Images:
                 older = self._store.images.get(parent)
             except NotFoundError:
                 return out
-            if not self._store.images.names(parent) and not self._children(older) and not any(r.image == parent for r in self._records.all()):
+            if (
+                not self._store.images.names(parent)
+                and not self._children(older)
+                and not any(r.image == parent for r in self._records.all())
+            ):
                 out += self._delete(older)
         return out
 
@@ -251,7 +257,9 @@ class Images:
         for name in names:
             image = self.local(name)
             if not image.config.diff_ids:
-                raise DockerlabError(f"{name} has no layer, so it can't be saved", hint="an image FROM scratch needs at least one COPY or ADD")
+                raise DockerlabError(
+                    f"{name} has no layer, so it can't be saved", hint="an image FROM scratch needs at least one COPY or ADD"
+                )
             wanted.append((image, self._as_name(name, image)))
         write_archive(self._store, wanted, out)
 

@@ -39,7 +39,9 @@ _SETTINGS: Json = {
 }  # fmt: skip
 
 
-def state_json(status: str, *, pid: int = 0, exit_code: int = 0, error: str = "", started: str = "", finished: str = "", oom: bool = False) -> Json:
+def state_json(
+    status: str, *, pid: int = 0, exit_code: int = 0, error: str = "", started: str = "", finished: str = "", oom: bool = False
+) -> Json:
     """Docker's State object."""
     return {
         "Status": status,

@@ -112,7 +112,9 @@ class Records:
         from difflib import get_close_matches
 
         close = get_close_matches(name, os.listdir(self._store.container_names), 1)
-        raise NotFoundError(f"No such container: {text}", hint=f"did you mean {close[0]}?" if close else "dockerlab ps -a lists all containers")
+        raise NotFoundError(
+            f"No such container: {text}", hint=f"did you mean {close[0]}?" if close else "dockerlab ps -a lists all containers"
+        )
 
     def note_failure(self, record: Record, code: int, message: str) -> None:
         """Remember why its process could not start; `docker inspect` shows it."""

@@ -22,7 +22,7 @@ def to_seconds(text: str) -> float:
     match = _TIME.match(text or "")
     if not match or text.startswith("0001"):
         return 0.0
-    seconds = float(calendar.timegm(tuple(int(match.group(n)) for n in range(1, 7)) + (0, 0, 0)))
+    seconds = float(calendar.timegm((*tuple(int(match.group(n)) for n in range(1, 7)), 0, 0, 0)))
     seconds += float(match.group(7) or 0)
     zone = match.group(8) or "Z"
     if zone != "Z":

@@ -63,15 +63,19 @@ class Volumes:
             source, target, options = bind_parts(text)
             target = os.path.normpath(target)
             writable = "ro" not in options.split(",")
-            if source.startswith("/") or source.startswith("."):
+            if source.startswith(("/", ".")):
                 host = os.path.abspath(source)
                 if not os.path.exists(host):
                     os.makedirs(host)
-                out.append({"Type": "bind", "Source": host, "Destination": target, "Mode": options, "RW": writable, "Propagation": "rprivate"})
+                out.append(
+                    {"Type": "bind", "Source": host, "Destination": target, "Mode": options, "RW": writable, "Propagation": "rprivate"}
+                )
                 continue
             if source and not _NAME.match(source):
-                raise UsageError(f'create {source}: "{source}" includes invalid characters for a local volume name, only "[a-zA-Z0-9][a-zA-Z0-9_.-]" are allowed. '
-                                 "If you intended to pass a host directory, use absolute path")
+                raise UsageError(
+                    f'create {source}: "{source}" includes invalid characters for a local volume name, only "[a-zA-Z0-9][a-zA-Z0-9_.-]" are allowed. '
+                    "If you intended to pass a host directory, use absolute path"
+                )
             out.append(self._volume(source or secrets.token_hex(32), target, options or "z", writable, view, anonymous=not source))
         taken = {mount["Destination"] for mount in out}
         for target in sorted(record.config.get("Volumes") or {}):
@@ -81,7 +85,16 @@ class Volumes:
 
     def _volume(self, name: str, target: str, mode: str, writable: bool, view: TreeView, *, anonymous: bool) -> Json:
         data = self.ensure(name, view, target, anonymous=anonymous)
-        return {"Type": "volume", "Name": name, "Source": str(data), "Destination": target, "Driver": "local", "Mode": mode, "RW": writable, "Propagation": ""}
+        return {
+            "Type": "volume",
+            "Name": name,
+            "Source": str(data),
+            "Destination": target,
+            "Driver": "local",
+            "Mode": mode,
+            "RW": writable,
+            "Propagation": "",
+        }
 
     def all(self) -> list[Json]:
         """`docker volume ls`, sorted by name."""
@@ -92,7 +105,15 @@ class Volumes:
             except (OSError, ValueError):
                 continue
             out.append(
-                {"CreatedAt": about["CreatedAt"], "Driver": "local", "Labels": None, "Mountpoint": str(folder / "_data"), "Name": folder.name, "Options": None, "Scope": "local"}
+                {
+                    "CreatedAt": about["CreatedAt"],
+                    "Driver": "local",
+                    "Labels": None,
+                    "Mountpoint": str(folder / "_data"),
+                    "Name": folder.name,
+                    "Options": None,
+                    "Scope": "local",
+                }
             )
         return out
 

@@ -9,15 +9,40 @@ tar, `read_tar` a tar into it; `TreeView` looks at several, one above the other,
 Whiteouts, opaque marks and owner records live in this room and nowhere else.
 """
 
-from dockerlab.layers.changes import changes
-from dockerlab.layers.entry import Change, Entry, LayerSummary
-from dockerlab.layers.owners import Owners
-from dockerlab.layers.reader import read_tar
-from dockerlab.layers.tree import Tree, remove_tree
-from dockerlab.layers.users import User, find_group, find_user
-from dockerlab.layers.view import Node, TreeView
-from dockerlab.layers.writer import tree_entries, write_entries, write_layer
+from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from dockerlab.lazy import exported
+
+if TYPE_CHECKING:
+    from dockerlab.layers.changed import changes
+    from dockerlab.layers.entry import Change, Entry, LayerSummary
+    from dockerlab.layers.owners import Owners
+    from dockerlab.layers.reader import read_tar
+    from dockerlab.layers.tree import Tree, remove_tree
+    from dockerlab.layers.users import User, find_group, find_user
+    from dockerlab.layers.view import Node, TreeView
+    from dockerlab.layers.writer import tree_entries, write_entries, write_layer
+
+_HOMES = {
+    "Change": "entry",
+    "Entry": "entry",
+    "LayerSummary": "entry",
+    "Node": "view",
+    "Owners": "owners",
+    "Tree": "tree",
+    "TreeView": "view",
+    "User": "users",
+    "changes": "changed",
+    "find_group": "users",
+    "find_user": "users",
+    "read_tar": "reader",
+    "remove_tree": "tree",
+    "tree_entries": "writer",
+    "write_entries": "writer",
+    "write_layer": "writer",
+}
 __all__ = [
     "Change",
     "Entry",
@@ -36,3 +61,4 @@ __all__ = [
     "write_entries",
     "write_layer",
 ]
+__getattr__ = exported(__name__, _HOMES)

@@ -6,11 +6,13 @@ a tar says of itself is believed only as far as it was read.
 
 from __future__ import annotations
 
-import tarfile
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from dockerlab.errors import StoreError
 from dockerlab.layers.tree import Tree
+
+if TYPE_CHECKING:
+    import tarfile
 
 _WHITEOUT, _OPAQUE = ".wh.", ".wh..wh..opq"
 
@@ -37,6 +39,8 @@ def read_tar(source: IO[bytes] | Any, tree: Tree, *, as_layer: bool = True, owne
     `as_layer`: `.wh.` names are whiteouts. `owner` overrides the recorded owners. `prefix` is a folder of the tree to unpack into.
     Raises StoreError for a damaged archive or a path that leads out.
     """
+    import tarfile
+
     count = 0
     try:
         with tarfile.open(fileobj=source, mode="r|*", errorlevel=2) as tar:

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import errno
 import os
-import shutil
 import stat
 from pathlib import Path
 from typing import IO
 
 from dockerlab.errors import StoreError
-from dockerlab.layers.owners import DEVICE, OPAQUE, Links, Owners, read_links, write_links
+from dockerlab.layers.owners import DEVICE, OPAQUE, OWNER, Links, Owners, read_links, write_links
 
 _BLOCK = 1 << 20
 
@@ -191,6 +190,7 @@ class Tree:
         else:
             os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
             os.setxattr(path, DEVICE, b"%o:%d:%d" % (bits, *device))
+            os.setxattr(path, OWNER, b"%d:%d" % (uid, gid))  # the supervisor looks for a device only behind an owner's record
         self._finish(path, rel, mode, uid, gid, mtime)
 
     def fifo(self, rel: str, mode: int = 0o644, uid: int = 0, gid: int = 0, mtime: float | None = None) -> None:
@@ -281,6 +281,7 @@ def _pump(source: IO[bytes], target: int, size: int | None) -> int:
 
 def remove_tree(path: Path | str) -> None:
     """Remove a folder of ours whatever the modes in it; what is not there is no error."""
+    import shutil
 
     def unlock(function: object, name: str, _: object) -> None:
         parent = os.path.dirname(name)

@@ -45,7 +45,8 @@ def find_user(view: TreeView, text: str) -> User:
         uid, gid, home, login = number, 0, "/", ""
     elif entry is None:
         raise NotFoundError(
-            f"unable to find user {name}: no matching entries in passwd file", hint="create it first, for example RUN useradd or adduser, or use a number"
+            f"unable to find user {name}: no matching entries in passwd file",
+            hint="create it first, for example RUN useradd or adduser, or use a number",
         )
     else:
         uid, gid, home, login = 0, 0, "/", ""
@@ -55,7 +56,9 @@ def find_user(view: TreeView, text: str) -> User:
     if group:
         return User(uid, find_group(view, group), (), home, login)
     extra = [
-        int(fields[2]) for fields in _lines(view, "/etc/group") if login and len(fields) >= 4 and fields[2].isdigit() and login in fields[3].split(",")
+        int(fields[2])
+        for fields in _lines(view, "/etc/group")
+        if login and len(fields) >= 4 and fields[2].isdigit() and login in fields[3].split(",")
     ]
     return User(uid, gid, tuple(extra), home, login)
 

@@ -25,7 +25,10 @@ def build_cell(line: str, text: str, shell: Any, engine: Engine) -> Built:
     if len(parsed.words) > 1:
         raise usage_error("build", f"%%dockerfile takes one PATH, not {len(parsed.words)}: {' '.join(parsed.words)}", 1)
     if cells.unanswered(text):
-        raise DockerlabError("not answered yet" if word("passed") == "passed" else "아직 답을 쓰지 않았습니다", hint="write a Dockerfile into this cell: it begins with FROM")
+        raise DockerlabError(
+            "not answered yet" if word("passed") == "passed" else "아직 답을 쓰지 않았습니다",
+            hint="write a Dockerfile into this cell: it begins with FROM",
+        )
     own_context = not parsed.words
     folder = os.path.abspath(parsed.words[0] if parsed.words else ".")
     exclude: tuple[str, ...] = ()
@@ -43,7 +46,9 @@ def _write(name: str, text: str, force: bool) -> None:
         with open(name, encoding="utf-8", errors="surrogateescape") as file:
             old = file.read()
         if old != text:
-            raise ConflictError(f"{name} exists with other text", excerpt=cells.first_difference(old, text, name), hint="--force writes the cell over it")
+            raise ConflictError(
+                f"{name} exists with other text", excerpt=cells.first_difference(old, text, name), hint="--force writes the cell over it"
+            )
         return
     with open(name, "w", encoding="utf-8", errors="surrogateescape") as file:
         file.write(text)
@@ -61,7 +66,11 @@ def _build(parsed: Parsed, text: str, engine: Engine, exclude: tuple[str, ...]) 
         try:
             built = finished(_noted(engine.build(options), steps), progress)
         except (BuildError, DockerfileError) as error:
-            raise DockerlabError(f"failed to build: {error.message}", hint=error.hint, excerpt=error.excerpt.replace("Dockerfile:", "cell:", 1) if not parsed.text("file") else error.excerpt) from None
+            raise DockerlabError(
+                f"failed to build: {error.message}",
+                hint=error.hint,
+                excerpt=error.excerpt.replace("Dockerfile:", "cell:", 1) if not parsed.text("file") else error.excerpt,
+            ) from None
         progress.warnings(built.warnings)
     names = [str(name) for name in options.tags]
     return Built(built.image.id, names, steps, LayerStack.of(engine, built.image.id, names[0] if names else ""))
@@ -73,7 +82,16 @@ def _noted(events: Any, steps: list[dict[str, Any]]) -> Any:
     try:
         for event in events:
             if isinstance(event, StepDone):
-                steps.append({"name": event.name, "cached": event.cached, "reason": event.reason, "seconds": event.seconds, "layer": event.layer, "size": event.size})
+                steps.append(
+                    {
+                        "name": event.name,
+                        "cached": event.cached,
+                        "reason": event.reason,
+                        "seconds": event.seconds,
+                        "layer": event.layer,
+                        "size": event.size,
+                    }
+                )
             yield event
     finally:
         events.close()

@@ -41,4 +41,6 @@ def first_difference(old: str, new: str, name: str) -> str:
     """Where a file and a cell first differ, in three lines."""
     before, after = old.splitlines(), new.splitlines()
     at = next((n for n in range(max(len(before), len(after))) if before[n : n + 1] != after[n : n + 1]), 0)
-    return f"{name}:{at + 1}\n  file: {(before[at : at + 1] or ['(end of file)'])[0]}\n  cell: {(after[at : at + 1] or ['(end of cell)'])[0]}"
+    return (
+        f"{name}:{at + 1}\n  file: {(before[at : at + 1] or ['(end of file)'])[0]}\n  cell: {(after[at : at + 1] or ['(end of cell)'])[0]}"
+    )

@@ -32,7 +32,9 @@ class Band:
     own: bool = True
 
 
-def _text(x: float, y: float, text: str, *, size: int = 13, colour: str = _INK, font: str = _FONT, anchor: str = "start", weight: str = "normal") -> str:
+def _text(
+    x: float, y: float, text: str, *, size: int = 13, colour: str = _INK, font: str = _FONT, anchor: str = "start", weight: str = "normal"
+) -> str:
     return f"<text x='{x}' y='{y}' font-size='{size}' fill='{colour}' {font} text-anchor='{anchor}' font-weight='{weight}'>{escape(text)}</text>"
 
 
@@ -59,7 +61,11 @@ def _bands(bands: Sequence[Band], top: float) -> tuple[list[str], float]:
         width = max(2.0, _BAR * band.size / largest) if band.size else 0
         if width:
             out.append(f"<rect x='{_LEFT + _BOX + 12}' y='{y + 9}' width='{width:.1f}' height='14' rx='2' fill='#6aa3dc'/>")
-        out.append(_text(_LEFT + _BOX + 18 + width, y + 21, human_size(band.size) + (f" · {band.note}" if band.note else ""), size=12, colour=_SOFT))
+        out.append(
+            _text(
+                _LEFT + _BOX + 18 + width, y + 21, human_size(band.size) + (f" · {band.note}" if band.note else ""), size=12, colour=_SOFT
+            )
+        )
         y += 36
     return out, y
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from html import escape
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from dockerlab.engine import Engine
 from dockerlab.notebook.pictures import Band, Written, as_image, cow_svg, stack_svg
 from dockerlab.notebook.words import word
 from dockerlab.oci import short_id
 from dockerlab.verbs.listing import align
 from dockerlab.verbs.units import ago, cut, human_size
+
+if TYPE_CHECKING:
+    from dockerlab.engine import Engine
 
 Json = dict[str, Any]
 
@@ -116,7 +118,10 @@ class LayerStack:
         return sum(band.number > 0 for band in self.bands)
 
     def __repr__(self) -> str:
-        rows = [[str(band.number) if band.number else "-", human_size(band.size) if band.number else word("metadata"), cut(band.text, 70)] for band in self.bands]
+        rows = [
+            [str(band.number) if band.number else "-", human_size(band.size) if band.number else word("metadata"), cut(band.text, 70)]
+            for band in self.bands
+        ]
         return f"{word('image')} {self.image}: {len(self)} {word('layers')}, {human_size(self.size)}\n" + align(rows).rstrip("\n")
 
     def _repr_html_(self) -> str:
@@ -151,7 +156,9 @@ class CopyOnWrite:
 
     def __repr__(self) -> str:
         lines = [f"{word('container')} {self.container}", f"{word('writable')}:"]
-        lines += [f"  {line.kind} {line.path}" + (f"  ({line.note})" if line.note else "") for line in self.written] or [f"  {word('unchanged')}"]
+        lines += [f"  {line.kind} {line.path}" + (f"  ({line.note})" if line.note else "") for line in self.written] or [
+            f"  {word('unchanged')}"
+        ]
         lines.append(f"{word('read-only')} ({self.image}):")
         lines += [f"  {band.number}  {human_size(band.size)}  {cut(band.text, 60)}" for band in self.bands if band.number]
         return "\n".join(lines)

@@ -52,7 +52,14 @@ def cell_terminal(cwd: str = "") -> Iterator[Terminal]:
 
     try:
         yield Terminal(
-            write, write, stdin=None, stdout=pump.writer, stderr=pump.writer, cwd=cwd or os.getcwd(), environment=dict(os.environ), program="notebook"
+            write,
+            write,
+            stdin=None,
+            stdout=pump.writer,
+            stderr=pump.writer,
+            cwd=cwd or os.getcwd(),
+            environment=dict(os.environ),
+            program="notebook",
         )
     finally:
         pump.close()
@@ -62,4 +69,16 @@ def cell_terminal(cwd: str = "") -> Iterator[Terminal]:
 def captured() -> Iterator[tuple[Terminal, list[bytes]]]:
     """A terminal that keeps what is written to it."""
     kept: list[bytes] = []
-    yield Terminal(kept.append, kept.append, stdin=None, stdout=None, stderr=None, cwd=os.getcwd(), environment=dict(os.environ), program="notebook"), kept
+    yield (
+        Terminal(
+            kept.append,
+            kept.append,
+            stdin=None,
+            stdout=None,
+            stderr=None,
+            cwd=os.getcwd(),
+            environment=dict(os.environ),
+            program="notebook",
+        ),
+        kept,
+    )

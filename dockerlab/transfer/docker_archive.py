@@ -13,7 +13,7 @@ import lzma
 import os
 import tarfile
 from collections.abc import Iterable
-from typing import IO, Any
+from typing import IO, Any, cast
 
 from dockerlab.errors import InvalidReferenceError, StoreError
 from dockerlab.oci import ImageConfig, Reference
@@ -75,18 +75,22 @@ def write_archive(store: Store, images: Iterable[tuple[Image, Reference | None]]
         _add(tar, "manifest.json", json.dumps(list(entries.values())).encode())
         _add(tar, "repositories", json.dumps(repositories).encode())
         _add(tar, "oci-layout", b'{"imageLayoutVersion":"1.0.0"}')
-        _add(tar, "index.json", json.dumps({"schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", "manifests": manifests}).encode())
+        _add(
+            tar,
+            "index.json",
+            json.dumps({"schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", "manifests": manifests}).encode(),
+        )
 
 
 def uncompressed(source: IO[bytes]) -> IO[bytes]:
     """The stream behind gzip, xz or nothing, by its first bytes."""
-    buffered = source if hasattr(source, "peek") else io.BufferedReader(source)  # type: ignore[type-var]
-    head = buffered.peek(6)[:6]  # type: ignore[union-attr]
+    buffered: Any = source if hasattr(source, "peek") else io.BufferedReader(cast(io.RawIOBase, source))
+    head = buffered.peek(6)[:6]
     if head[:2] == b"\x1f\x8b":
-        return gzip.GzipFile(fileobj=buffered)  # type: ignore[return-value,arg-type]
+        return cast(IO[bytes], gzip.GzipFile(fileobj=buffered))
     if head[:6] == b"\xfd7zXZ\0":
-        return lzma.LZMAFile(buffered)  # type: ignore[return-value,arg-type]
-    return buffered  # type: ignore[return-value]
+        return cast(IO[bytes], lzma.LZMAFile(buffered))
+    return cast(IO[bytes], buffered)
 
 
 def read_archive(store: Store, source: IO[bytes]) -> list[str]:
@@ -104,7 +108,9 @@ def read_archive(store: Store, source: IO[bytes]) -> list[str]:
             with tarfile.open(whole, mode="r:") as tar:
                 return _read(store, tar, scratch)
         except tarfile.TarError as error:
-            raise StoreError("unexpected EOF: this is no image archive", hint="docker save writes one; for the tar of a file system use import") from error
+            raise StoreError(
+                "unexpected EOF: this is no image archive", hint="docker save writes one; for the tar of a file system use import"
+            ) from error
 
 
 def _read(store: Store, tar: tarfile.TarFile, scratch: Any) -> list[str]:
@@ -144,5 +150,7 @@ def _member(tar: tarfile.TarFile, name: str) -> IO[bytes]:
     except KeyError:
         file = None
     if file is None:
-        raise StoreError(f'the archive has no "{name}"', hint="it is no image archive, or cut short; for the tar of a file system use import")
+        raise StoreError(
+            f'the archive has no "{name}"', hint="it is no image archive, or cut short; for the tar of a file system use import"
+        )
     return file

@@ -5,6 +5,6 @@
 `flags` knows docker's verbs and flags, `template` Go's templates, `listing` docker's tables; each other module is a handful of verbs over an `Engine`.
 """
 
-from dockerlab.verbs.dispatch import Terminal, VERBS, find_verb, run
+from dockerlab.verbs.dispatch import VERBS, Terminal, find_verb, run
 
 __all__ = ["VERBS", "Terminal", "find_verb", "run"]

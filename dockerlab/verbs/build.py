@@ -27,11 +27,17 @@ def options_of(parsed: Parsed, terminal: Terminal, *, text: str | None = None, e
     else:
         context = os.path.join(terminal.cwd, path)
         if not os.path.isdir(context):
-            raise UsageError(f'ERROR: failed to build: unable to prepare context: path "{path}" not found', hint="PATH is the folder that COPY takes from, often .", exit_code=1)
+            raise UsageError(
+                f'ERROR: failed to build: unable to prepare context: path "{path}" not found',
+                hint="PATH is the folder that COPY takes from, often .",
+                exit_code=1,
+            )
         if dockerfile and not os.path.isabs(dockerfile):
             dockerfile = os.path.join(terminal.cwd, dockerfile)
         if dockerfile and text is None and not os.path.exists(dockerfile) and not os.path.isdir(os.path.dirname(dockerfile)):
-            raise UsageError(f"ERROR: failed to build: resolve : lstat {os.path.dirname(dockerfile)}: no such file or directory", exit_code=1)
+            raise UsageError(
+                f"ERROR: failed to build: resolve : lstat {os.path.dirname(dockerfile)}: no such file or directory", exit_code=1
+            )
     return BuildOptions(
         context=context,
         dockerfile=dockerfile,
@@ -62,7 +68,9 @@ def _secrets(parsed: Parsed, terminal: Terminal) -> dict[str, bytes]:
                 with open(os.path.join(terminal.cwd, path), "rb") as file:
                     out[name] = file.read()
             except OSError as error:
-                raise UsageError(f"ERROR: failed to build: failed to stat {path}: {os.strerror(error.errno or 0).lower()}", exit_code=1) from None
+                raise UsageError(
+                    f"ERROR: failed to build: failed to stat {path}: {os.strerror(error.errno or 0).lower()}", exit_code=1
+                ) from None
         else:
             value = terminal.environment.get(variable or name)
             if value is None:
@@ -134,7 +142,12 @@ class RawJson:
         from dockerlab.oci.digest import digest_of
 
         if isinstance(event, StepDone):
-            vertex = {"digest": digest_of(event.name.encode() + str(event.number).encode()), "name": event.name, "started": rfc3339(), "completed": rfc3339()}
+            vertex = {
+                "digest": digest_of(event.name.encode() + str(event.number).encode()),
+                "name": event.name,
+                "started": rfc3339(),
+                "completed": rfc3339(),
+            }
             if event.cached:
                 vertex["cached"] = True  # type: ignore[assignment]
             self._write(json.dumps({"vertexes": [vertex]}).encode() + b"\n")
@@ -150,7 +163,9 @@ def build(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
         call = "check"
     options = options_of(parsed, terminal)
     quiet = parsed.on("quiet") or parsed.text("progress") == "quiet"
-    progress: Any = RawJson(terminal) if parsed.text("progress") == "rawjson" else Progress(terminal, quiet=quiet, explain=parsed.on("explain"))
+    progress: Any = (
+        RawJson(terminal) if parsed.text("progress") == "rawjson" else Progress(terminal, quiet=quiet, explain=parsed.on("explain"))
+    )
     try:
         if call.split(",")[0] == "check":
             from dockerlab.verbs.check import check
@@ -204,4 +219,3 @@ def _outputs(parsed: Parsed, engine: Engine, terminal: Terminal, built: Built, o
                     engine.export_image_tar(built.image.id, stream)  # type: ignore[attr-defined]
         elif kind not in ("image", None):
             raise UsageError(f"ERROR: failed to build: unknown exporter {kind!r}", hint="local, tar or docker", exit_code=1)
-

@@ -39,9 +39,21 @@ def _json(text: str, name: str, found: list[BuildCheck], error: DockerlabError |
     import base64
 
     warnings = [
-        {"ruleName": one.rule, "description": one.description, "url": one.url, "detail": one.detail, "location": {"ranges": _ranges(one.lines)}} for one in found
+        {
+            "ruleName": one.rule,
+            "description": one.description,
+            "url": one.url,
+            "detail": one.detail,
+            "location": {"ranges": _ranges(one.lines)},
+        }
+        for one in found
     ]
-    out: dict[str, Any] = {"warnings": warnings, "sources": [{"filename": name, "language": "Dockerfile", "data": base64.b64encode(text.encode("utf-8", "surrogateescape")).decode()}]}
+    out: dict[str, Any] = {
+        "warnings": warnings,
+        "sources": [
+            {"filename": name, "language": "Dockerfile", "data": base64.b64encode(text.encode("utf-8", "surrogateescape")).decode()}
+        ],
+    }
     if error is not None:
         line = error.line if isinstance(error, (BuildError, DockerfileError)) else 0
         out["buildError"] = {"message": error.message, "location": {"ranges": _ranges((line,) if line else ())}}

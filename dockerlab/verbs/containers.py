@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 import time
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
-from dockerlab.engine import Engine
 from dockerlab.errors import DockerlabError, NotFoundError, UsageError
 from dockerlab.oci import short_id
 from dockerlab.verbs.dispatch import Terminal
@@ -16,13 +16,32 @@ from dockerlab.verbs.images import confirmed
 from dockerlab.verbs.listing import align, render
 from dockerlab.verbs.units import ago, cut, human_duration, human_size, shown_time
 
+if TYPE_CHECKING:
+    from dockerlab.engine import Engine
+
 Json = dict[str, Any]
 HEADS = {
     "ID": "CONTAINER ID", "Image": "IMAGE", "Command": "COMMAND", "CreatedAt": "CREATED AT", "RunningFor": "CREATED", "Status": "STATUS",
     "Ports": "PORTS", "Names": "NAMES", "State": "STATE", "Size": "SIZE", "Labels": "LABELS", "Mounts": "MOUNTS", "Networks": "NETWORKS",
     "LocalVolumes": "LOCAL VOLUMES", "Platform": "PLATFORM",
 }  # fmt: skip
-_FILTERS = ("name", "id", "label", "status", "exited", "ancestor", "before", "since", "volume", "network", "publish", "expose", "health", "is-task", "isolation")
+_FILTERS = (
+    "name",
+    "id",
+    "label",
+    "status",
+    "exited",
+    "ancestor",
+    "before",
+    "since",
+    "volume",
+    "network",
+    "publish",
+    "expose",
+    "health",
+    "is-task",
+    "isolation",
+)
 _STATES = ("created", "restarting", "running", "removing", "paused", "exited", "dead")
 
 
@@ -74,7 +93,7 @@ def _filtered(engine: Engine, parsed: Parsed) -> list[Json]:
 
 def _kept(item: Json, filters: dict[str, list[str]]) -> bool:
     state = item["State"]
-    tests = {
+    tests: dict[str, Callable[[str], bool]] = {
         "name": lambda value: re.search(value.removeprefix("/"), item["Name"][1:]) is not None,
         "id": lambda value: item["Id"].startswith(value),
         "status": lambda value: state["Status"] == value,
@@ -313,7 +332,10 @@ def port(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
         wanted = parsed.words[1] if "/" in parsed.words[1] else parsed.words[1] + "/tcp"
         bound = ports.get(wanted)
         if not bound:
-            raise DockerlabError(f"Error: No public port '{parsed.words[1]}' published for {parsed.words[0]}", hint="publish it when the container starts: run -p 8080:80")
+            raise DockerlabError(
+                f"Error: No public port '{parsed.words[1]}' published for {parsed.words[0]}",
+                hint="publish it when the container starts: run -p 8080:80",
+            )
         terminal.say("".join(f"{one['HostIp']}:{one['HostPort']}\n" for one in bound))
         return 0
     lines = [f"{name} -> {one['HostIp']}:{one['HostPort']}\n" for name, bound in sorted(ports.items()) for one in bound or []]

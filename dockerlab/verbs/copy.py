@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING
 
-from dockerlab.engine import Engine
 from dockerlab.errors import DockerlabError, UsageError
 from dockerlab.verbs.dispatch import Terminal
 from dockerlab.verbs.flags import Parsed
 from dockerlab.verbs.images import stdin_of, writer
+
+if TYPE_CHECKING:
+    from dockerlab.engine import Engine
 
 
 def split_path(text: str) -> tuple[str, str]:
@@ -23,7 +26,9 @@ def cp(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
     """`docker cp CONTAINER:SRC DEST`, `docker cp SRC CONTAINER:DEST`; - is a tar stream."""
     (from_container, source), (to_container, target) = (split_path(text) for text in parsed.words)
     if from_container and to_container:
-        raise UsageError("copying between containers is not supported", hint="copy to a folder first, then into the other container", exit_code=1)
+        raise UsageError(
+            "copying between containers is not supported", hint="copy to a folder first, then into the other container", exit_code=1
+        )
     if not from_container and not to_container:
         raise UsageError("must specify at least one container source", hint="write CONTAINER:/path on one side", exit_code=1)
     follow = parsed.on("follow-link")

@@ -32,7 +32,8 @@ VERBS: dict[str, str] = {
 }  # fmt: skip
 """Each verb that works here, and the module that holds it."""
 OURS: dict[str, dict[str, Any]] = {
-    verb: {"json": {"type": "bool"}} for verb in ("history", "images", "ps", "inspect", "image inspect", "container inspect", "diff", "info", "version", "volume ls")
+    verb: {"json": {"type": "bool"}}
+    for verb in ("history", "images", "ps", "inspect", "image inspect", "container inspect", "diff", "info", "version", "volume ls")
 }
 """Flags that docker has not: --json is a short form of --format json."""
 OURS["build"] = {"explain": {"type": "bool"}}
@@ -91,7 +92,11 @@ def find_verb(words: list[str]) -> tuple[str, list[str]]:
         if verb in VERBS:
             return verb, rest
         if f"{first} {second}" in known:
-            raise UsageError(f"dockerlab has no `docker {first} {second}`", hint="it belongs to Docker's own daemon; nothing of the course needs it", exit_code=1)
+            raise UsageError(
+                f"dockerlab has no `docker {first} {second}`",
+                hint="it belongs to Docker's own daemon; nothing of the course needs it",
+                exit_code=1,
+            )
         raise _unknown(f"docker {first} {second}", second, list(known.get(first, {}).get("verbs") or ["build"]))
     if first in VERBS:
         return first, words[1:]
@@ -169,9 +174,21 @@ def help_text(verb: str) -> str:
         raise _unknown(f"docker {verb}", verb, list(known))
     lines = [usage_line(verb), ""]
     if verb == "":
-        lines += ["Commands:", *(f"  {name}" for name in sorted(VERBS) if " " not in name), "", "Run 'docker COMMAND --help' for more information on a command."]
+        lines += [
+            "Commands:",
+            *(f"  {name}" for name in sorted(VERBS) if " " not in name),
+            "",
+            "Run 'docker COMMAND --help' for more information on a command.",
+        ]
     elif known[verb].get("verbs"):
-        lines += ["Commands:", *(f"  {name}" for name in known[verb]["verbs"] if f"{verb} {name}" in VERBS or _ALIASES.get(f"{verb} {name}") in VERBS or name in VERBS)]
+        lines += [
+            "Commands:",
+            *(
+                f"  {name}"
+                for name in known[verb]["verbs"]
+                if f"{verb} {name}" in VERBS or _ALIASES.get(f"{verb} {name}") in VERBS or name in VERBS
+            ),
+        ]
     flags = {**(known[verb].get("flags") or {}), **OURS.get(verb, {})}
     if flags and verb:
         lines.append("Options:")
@@ -193,7 +210,14 @@ def standard_terminal() -> Terminal:
 
         return write
 
-    return Terminal(to(1), to(2), is_terminal=os.isatty(1) if _open(1) else False, cwd=os.getcwd(), environment=dict(os.environ), program=os.path.basename(sys.argv[0]))
+    return Terminal(
+        to(1),
+        to(2),
+        is_terminal=os.isatty(1) if _open(1) else False,
+        cwd=os.getcwd(),
+        environment=dict(os.environ),
+        program=os.path.basename(sys.argv[0]),
+    )
 
 
 def _open(fd: int) -> bool:
@@ -204,4 +228,16 @@ def _open(fd: int) -> bool:
     return True
 
 
-__all__ = ["OURS", "VERBS", "Terminal", "execute", "find_verb", "function_of", "help_text", "message_of", "run", "shown_name", "standard_terminal"]
+__all__ = [
+    "OURS",
+    "VERBS",
+    "Terminal",
+    "execute",
+    "find_verb",
+    "function_of",
+    "help_text",
+    "message_of",
+    "run",
+    "shown_name",
+    "standard_terminal",
+]

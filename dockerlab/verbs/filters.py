@@ -14,7 +14,10 @@ def read_filters(texts: Iterable[str], known: Iterable[str]) -> dict[str, list[s
     for text in texts:
         key, equals, value = text.partition("=")
         if not equals:
-            raise UsageError(f'invalid argument "{text}" for "-f, --filter" flag: invalid filter \'{text}\': bad format of filter (expected name=value)', exit_code=125)
+            raise UsageError(
+                f'invalid argument "{text}" for "-f, --filter" flag: invalid filter \'{text}\': bad format of filter (expected name=value)',
+                exit_code=125,
+            )
         if key not in known:
             raise DockerlabError(f"invalid filter '{key}'", hint="known filters: " + ", ".join(sorted(known)))
         out.setdefault(key, []).append(value)

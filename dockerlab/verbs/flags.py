@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from dataclasses import dataclass, field
 from functools import cache
-from importlib import resources
 from typing import Any
 
 from dockerlab.errors import UsageError
@@ -20,7 +20,8 @@ _TRUE, _FALSE = {"1", "t", "T", "true", "TRUE", "True"}, {"0", "f", "F", "false"
 @cache
 def table() -> dict[str, Any]:
     """Verb → its usage and flags; "" is docker itself."""
-    return dict(json.loads(resources.files("dockerlab.verbs").joinpath("flags.json").read_text(encoding="utf-8")))
+    with open(os.path.join(os.path.dirname(__file__), "flags.json"), encoding="utf-8") as file:
+        return dict(json.load(file))
 
 
 @dataclass
@@ -77,12 +78,16 @@ class _Reader:
         label = f"-{self.flags[name]['short']}, --{name}" if self.flags[name].get("short") else f"--{name}"
         if kind == "bool":
             if value not in _TRUE | _FALSE:
-                raise usage_error(self.verb, f'invalid argument "{value}" for "{label}" flag: strconv.ParseBool: parsing "{value}": invalid syntax', 125)
+                raise usage_error(
+                    self.verb, f'invalid argument "{value}" for "{label}" flag: strconv.ParseBool: parsing "{value}": invalid syntax', 125
+                )
             self.out.flags[name] = value in _TRUE
         elif kind in _WHOLE:
             if not re.fullmatch(r"-?\d+", value) or (kind != "int" and value.startswith("-")):
                 what = "ParseInt" if kind == "int" else "ParseUint"
-                raise usage_error(self.verb, f'invalid argument "{value}" for "{label}" flag: strconv.{what}: parsing "{value}": invalid syntax', 125)
+                raise usage_error(
+                    self.verb, f'invalid argument "{value}" for "{label}" flag: strconv.{what}: parsing "{value}": invalid syntax', 125
+                )
             self.out.flags[name] = int(value)
         elif kind in _LISTS:
             self.out.flags.setdefault(name, []).append(value)
@@ -183,9 +188,10 @@ def check_count(parsed: Parsed) -> None:
     """UsageError (1) in docker's words if there are too few or too many words."""
     verb, have = parsed.verb, len(parsed.words)
     if verb in ("build", "image build", "builder build"):
-        least, most = 1, 1
+        limits: tuple[int, int | None] = (1, 1)
     else:
-        least, most = _limits(table()[verb]["usage"])
+        limits = _limits(table()[verb]["usage"])
+    least, most = limits
     if least <= have and (most is None or have <= most):
         return
     if most == 0:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-from typing import IO, Any, BinaryIO, cast
+from typing import IO, TYPE_CHECKING, Any, BinaryIO, cast
 
-from dockerlab.engine import Engine
 from dockerlab.errors import DockerlabError, NotFoundError, UsageError
 from dockerlab.oci import Reference, short_id
 from dockerlab.verbs.dispatch import Terminal
@@ -13,6 +12,9 @@ from dockerlab.verbs.filters import boolean, label_matches, read_filters, refere
 from dockerlab.verbs.flags import Parsed
 from dockerlab.verbs.listing import render
 from dockerlab.verbs.units import ago, cut, human_size, shown_time
+
+if TYPE_CHECKING:
+    from dockerlab.engine import Engine
 
 Json = dict[str, Any]
 IMAGE_HEADS = {
@@ -91,7 +93,14 @@ def _row(item: Json, name: str, long: bool) -> Json:
     }
 
 
-HISTORY_HEADS = {"ID": "IMAGE", "CreatedSince": "CREATED", "CreatedAt": "CREATED AT", "CreatedBy": "CREATED BY", "Size": "SIZE", "Comment": "COMMENT"}
+HISTORY_HEADS = {
+    "ID": "IMAGE",
+    "CreatedSince": "CREATED",
+    "CreatedAt": "CREATED AT",
+    "CreatedBy": "CREATED BY",
+    "Size": "SIZE",
+    "Comment": "COMMENT",
+}
 
 
 def history(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
@@ -284,4 +293,3 @@ def import_(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
             raise
     terminal.line(identifier)
     return 0
-

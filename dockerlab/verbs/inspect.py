@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from dockerlab.engine import Engine
 from dockerlab.errors import DockerlabError, NotFoundError, UsageError
 from dockerlab.verbs.dispatch import Terminal
 from dockerlab.verbs.flags import Parsed
 from dockerlab.verbs.template import Template, TemplateRunError, TemplateSyntaxError
+
+if TYPE_CHECKING:
+    from dockerlab.engine import Engine
 
 Json = dict[str, Any]
 
@@ -74,8 +76,8 @@ def show(parsed: Parsed, terminal: Terminal, find: Callable[[str], Json]) -> int
         terminal.line(text)
     else:
         code = _formatted(form, found, terminal)
-    for error in errors:
-        terminal.complain(f"Error: {error}")
+    for problem in errors:
+        terminal.complain(f"Error: {problem}")
     return 1 if errors else code
 
 

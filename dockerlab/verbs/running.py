@@ -32,7 +32,9 @@ def spec_of(parsed: Parsed, terminal: Terminal, *, attached: bool) -> ContainerS
     if parsed.text("cpus"):
         host["NanoCpus"] = int(float(parsed.text("cpus")) * 1_000_000_000)
     if parsed.all("cap-drop"):
-        host["CapDrop"] = ["CAP_" + name.upper().removeprefix("CAP_") if name.upper() != "ALL" else "ALL" for name in parsed.all("cap-drop")]
+        host["CapDrop"] = [
+            "CAP_" + name.upper().removeprefix("CAP_") if name.upper() != "ALL" else "ALL" for name in parsed.all("cap-drop")
+        ]
     if parsed.all("cap-add"):
         host["CapAdd"] = ["CAP_" + name.upper().removeprefix("CAP_") for name in parsed.all("cap-add")]
     binds = tuple(parsed.all("volume")) + tuple(_mount_flag(text) for text in parsed.all("mount"))
@@ -110,8 +112,12 @@ def port_bindings(text: str) -> list[PortBinding]:
     body, _, protocol = text.partition("/")
     parts = re.match(r"(?:(?P<ip>\[[^\]]*\]|[\d.]*):)?(?:(?P<host>[\d-]*):)?(?P<container>[\d-]+)\Z", body)
     if not parts or (protocol and protocol not in ("tcp", "udp", "sctp")):
-        raise UsageError(f"docker: invalid publish opts format (should be name=value but got '{text}')" if "=" in text else f"docker: invalid containerPort: {body.split(':')[-1]}",
-                         hint="write HOST-PORT:CONTAINER-PORT, for example -p 8080:80")
+        raise UsageError(
+            f"docker: invalid publish opts format (should be name=value but got '{text}')"
+            if "=" in text
+            else f"docker: invalid containerPort: {body.split(':')[-1]}",
+            hint="write HOST-PORT:CONTAINER-PORT, for example -p 8080:80",
+        )
     ip, host = parts.group("ip") or "", parts.group("host") or ""
     if ip and "." not in ip and "[" not in ip:
         ip, host = "", ip
@@ -136,9 +142,12 @@ def _mount_flag(text: str) -> str:
     source = fields.get("src") or fields.get("source") or ""
     target = fields.get("dst") or fields.get("destination") or fields.get("target") or ""
     if kind not in ("volume", "bind") or not target:
-        raise UsageError(f'docker: invalid argument "{text}" for "--mount" flag', hint="write type=bind,src=/host/folder,dst=/path or type=volume,src=NAME,dst=/path")
+        raise UsageError(
+            f'docker: invalid argument "{text}" for "--mount" flag',
+            hint="write type=bind,src=/host/folder,dst=/path or type=volume,src=NAME,dst=/path",
+        )
     if kind == "bind" and not os.path.exists(source):
-        raise UsageError(f"docker: invalid mount config for type \"bind\": bind source path does not exist: {source}")
+        raise UsageError(f'docker: invalid mount config for type "bind": bind source path does not exist: {source}')
     readonly = any(name in fields and fields[name] in ("", "1", "true") for name in ("readonly", "ro"))
     return f"{source}:{target}" + (":ro" if readonly else "") if source else target
 
@@ -161,7 +170,14 @@ def _cidfile(parsed: Parsed, identifier: str, terminal: Terminal) -> None:
 def run(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
     """`docker run [OPTIONS] IMAGE [COMMAND]…`: the exit code of the command, 125 to 127 if it could not start."""
     detached = parsed.on("detach")
-    if parsed.on("tty") and not detached and parsed.on("interactive") and terminal.stdin is not None and terminal.program != "notebook" and not os.isatty(terminal.stdin):
+    if (
+        parsed.on("tty")
+        and not detached
+        and parsed.on("interactive")
+        and terminal.stdin is not None
+        and terminal.program != "notebook"
+        and not os.isatty(terminal.stdin)
+    ):
         raise UsageError("the input device is not a TTY", exit_code=1)
     try:
         spec = spec_of(parsed, terminal, attached=not detached)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 import platform
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from dockerlab.engine import Engine
 from dockerlab.errors import DockerlabError, NotFoundError
 from dockerlab.verbs.dispatch import Terminal
 from dockerlab.verbs.flags import Parsed
@@ -15,6 +14,9 @@ from dockerlab.verbs.inspect import show
 from dockerlab.verbs.listing import render
 from dockerlab.verbs.template import Template, TemplateRunError, TemplateSyntaxError
 from dockerlab.verbs.units import human_size
+
+if TYPE_CHECKING:
+    from dockerlab.engine import Engine
 
 Json = dict[str, Any]
 
@@ -25,7 +27,9 @@ def _formatted(form: str, data: Json, go_type: str, name: str) -> str:
     except TemplateSyntaxError as error:
         raise DockerlabError(error.message, exit_code=64) from None
     except TemplateRunError as error:
-        raise DockerlabError(error.message.replace('template: :1:2: executing ""', f'template: {name}:1:2: executing "{name}"'), exit_code=1) from None
+        raise DockerlabError(
+            error.message.replace('template: :1:2: executing ""', f'template: {name}:1:2: executing "{name}"'), exit_code=1
+        ) from None
 
 
 def info(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
@@ -47,10 +51,29 @@ def version(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
     from dockerlab import __version__
 
     machine = {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
-    common = {"ApiVersion": "1.51", "Arch": machine, "BuildTime": "", "GitCommit": "", "GoVersion": "", "Os": "linux", "Version": __version__}
-    server = {**common, "MinAPIVersion": "1.24", "KernelVersion": platform.release(), "Platform": {"Name": "dockerlab, embedded engine"}}
-    server["Components"] = [{"Name": "Engine", "Version": __version__, "Details": {"ApiVersion": "1.51", "Arch": machine, "Os": "linux", "KernelVersion": platform.release()}}]
-    found = {"Client": {**common, "Context": "default", "DefaultAPIVersion": "1.51"}, "Server": {**server, "APIVersion": "1.51"}}
+    common = {
+        "ApiVersion": "1.51",
+        "Arch": machine,
+        "BuildTime": "",
+        "GitCommit": "",
+        "GoVersion": "",
+        "Os": "linux",
+        "Version": __version__,
+    }
+    server: Json = {
+        **common,
+        "MinAPIVersion": "1.24",
+        "KernelVersion": platform.release(),
+        "Platform": {"Name": "dockerlab, embedded engine"},
+    }
+    server["Components"] = [
+        {
+            "Name": "Engine",
+            "Version": __version__,
+            "Details": {"ApiVersion": "1.51", "Arch": machine, "Os": "linux", "KernelVersion": platform.release()},
+        }
+    ]
+    found: Json = {"Client": {**common, "Context": "default", "DefaultAPIVersion": "1.51"}, "Server": {**server, "APIVersion": "1.51"}}
     found["Client"]["APIVersion"] = "1.51"
     form = parsed.text("format")
     if form == "json":
@@ -58,13 +81,18 @@ def version(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
     elif form:
         terminal.line(_formatted(form, found, "system.versionInfo", "version"))
     else:
-        terminal.say(f"Client: dockerlab {__version__}\nServer: dockerlab {__version__}, embedded engine (no daemon), speaks as Docker 28.5\n")
+        terminal.say(
+            f"Client: dockerlab {__version__}\nServer: dockerlab {__version__}, embedded engine (no daemon), speaks as Docker 28.5\n"
+        )
     return 0
 
 
 def volume_ls(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
     """`docker volume ls`."""
-    rows = [{"Driver": item["Driver"], "Name": item["Name"], "Mountpoint": item["Mountpoint"], "Scope": "local", "Labels": ""} for item in engine.volumes()]
+    rows = [
+        {"Driver": item["Driver"], "Name": item["Name"], "Mountpoint": item["Mountpoint"], "Scope": "local", "Labels": ""}
+        for item in engine.volumes()
+    ]
     if parsed.on("quiet"):
         terminal.say("".join(f"{row['Name']}\n" for row in rows))
         return 0
@@ -106,7 +134,10 @@ def volume_rm(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
 
 def network_ls(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
     """`docker network ls`: what --network may name."""
-    rows = [{"ID": "-" * 12, "Name": name, "Driver": driver, "Scope": "local"} for name, driver in (("bridge", "bridge"), ("host", "host"), ("none", "null"))]
+    rows = [
+        {"ID": "-" * 12, "Name": name, "Driver": driver, "Scope": "local"}
+        for name, driver in (("bridge", "bridge"), ("host", "host"), ("none", "null"))
+    ]
     if parsed.on("quiet"):
         terminal.say("".join(f"{row['ID']}\n" for row in rows))
         return 0
