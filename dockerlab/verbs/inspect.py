@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from dockerlab.errors import DockerlabError, NotFoundError, UsageError
 from dockerlab.verbs.dispatch import Terminal
 from dockerlab.verbs.flags import Parsed
-from dockerlab.verbs.template import Template, TemplateRunError, TemplateSyntaxError
+from dockerlab.verbs.template import Template
+from dockerlab.verbs.template_functions import TemplateRunError, TemplateSyntaxError
 
 if TYPE_CHECKING:
     from dockerlab.engine import Engine

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dockerlab.errors import DockerlabError
-from dockerlab.verbs.template import Template, TemplateRunError, TemplateSyntaxError, to_json
+from dockerlab.verbs.template import Template
+from dockerlab.verbs.template_functions import TemplateRunError, TemplateSyntaxError, to_json
 
 Row = Mapping[str, Any]
 

@@ -12,7 +12,8 @@ from dockerlab.verbs.flags import Parsed
 from dockerlab.verbs.images import confirmed
 from dockerlab.verbs.inspect import show
 from dockerlab.verbs.listing import render
-from dockerlab.verbs.template import Template, TemplateRunError, TemplateSyntaxError
+from dockerlab.verbs.template import Template
+from dockerlab.verbs.template_functions import TemplateRunError, TemplateSyntaxError
 from dockerlab.verbs.units import human_size
 
 if TYPE_CHECKING:
