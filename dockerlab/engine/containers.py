@@ -38,6 +38,8 @@ class Containers:
 
     def create(self, spec: ContainerSpec) -> str:
         """`docker create`; nothing is left behind if it fails."""
+        if spec.name:
+            self.reap()
         with self._store.using():
             image = self._images.local(spec.image) if spec.pull == "never" else self._images.find(spec.image)
             name = check_name(spec.name) if spec.name else ""
@@ -106,6 +108,12 @@ class Containers:
     def view(self, record: Record) -> TreeView:
         """Its file system as it is now."""
         return committing.view_of(self._store, record, self._records.folder(record))
+
+    def reap(self) -> None:
+        """Remove what was started with --rm and has ended while nobody looked: there is no daemon to do it at once."""
+        for record in self._records.all():
+            if record.host["AutoRemove"] and self.process(record).state().status == "exited":
+                self.remove(record, volumes=True)
 
     # --- running
 

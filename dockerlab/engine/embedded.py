@@ -231,6 +231,7 @@ class EmbeddedEngine:
         self.containers_.rename(self.records.find(container), name)
 
     def containers(self, *, all: bool = False) -> list[Json]:
+        self.containers_.reap()
         found = [self.containers_.inspect(record) for record in self.records.all()]
         return [one for one in found if all or one["State"]["Running"]]
 
@@ -332,6 +333,7 @@ class EmbeddedEngine:
     def info(self) -> Json:
         import platform
 
+        self.containers_.reap()
         states = [self.containers_.state(record) for record in self.records.all()]
         count = {status: sum(state["Status"] == status for state in states) for status in ("running", "paused")}
         return {

@@ -1,0 +1,273 @@
+"""The builder: stage after stage, step after step, each taken from the cache or done, each told."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Generator, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from dockerlab.build.cachekeys import CacheKey
+from dockerlab.build.context import BuildContext, FileDigests
+from dockerlab.build.events import BuildEvent, Built, CheckWarning, StepDone, StepOutput, StepStarted
+from dockerlab.build.metadata import KEYWORDS, apply, workdir
+from dockerlab.build.running import Runner
+from dockerlab.build.stages import LAYERED, PROXIES, Plan, Planned
+from dockerlab.build.state import StageState
+from dockerlab.dockerfile import Dockerfile, Instruction, Stage, excerpt
+from dockerlab.errors import BuildError, DockerlabError
+from dockerlab.oci import Reference
+from dockerlab.store import Image, Layer, Store
+
+_TAIL = 20  # lines of a failed step's output that its error shows
+
+
+@dataclass(frozen=True)
+class BuildRequest:
+    """What is to be built. `environment` is the client's: where `--build-arg NAME` takes its value, and the proxies theirs."""
+
+    dockerfile: Dockerfile
+    context: BuildContext
+    build_args: Mapping[str, str | None] = field(default_factory=dict)
+    target: str = ""
+    no_cache: bool = False
+    no_cache_filter: tuple[str, ...] = ()
+    labels: Mapping[str, str] = field(default_factory=dict)
+    network: str = "default"
+    platform: str = ""
+    secrets: Mapping[str, bytes] = field(default_factory=dict)
+    add_hosts: tuple[str, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+    def argument(self, name: str) -> str | None:
+        """What --build-arg gave for a name; without a value it is the client's variable. The client passes SOURCE_DATE_EPOCH on by itself."""
+        if name not in self.build_args:
+            return self.environment.get(name) if name == "SOURCE_DATE_EPOCH" else None
+        value = self.build_args[name]
+        return self.environment.get(name) if value is None else value
+
+
+def epoch_of(request: BuildRequest) -> int | None:
+    """SOURCE_DATE_EPOCH as a number. BuildError in BuildKit's words for anything else."""
+    text = request.argument("SOURCE_DATE_EPOCH") or ""
+    if not text:
+        return None
+    if not text.lstrip("-").isdigit():
+        raise BuildError(f'invalid SOURCE_DATE_EPOCH: {text}: strconv.ParseInt: parsing "{text}": invalid syntax', hint="seconds since 1970, such as $(date +%s)")
+    return int(text)
+
+
+@dataclass
+class Step:
+    """What a layered instruction needs: its key, and how to do it."""
+
+    key: CacheKey
+    history: str
+    work: Callable[[], Iterator[BuildEvent | Layer]]
+
+
+class Builder:
+    """Builds on a store. `runner` starts processes (None where this machine can't), `resolve` finds the image that FROM names."""
+
+    def __init__(self, store: Store, runner: Callable[[], Runner], resolve: Callable[[Reference], Image]) -> None:
+        self.store, self.runner, self.resolve = store, runner, resolve
+        self.digests = FileDigests()
+
+    def build(self, request: BuildRequest) -> Iterator[BuildEvent]:
+        """Build; events as they happen, `Built` last. BuildError with the place in the Dockerfile if a step fails; what was done before it stays cached."""
+        with self.store.using():
+            yield from _Run(self, request).events()
+
+
+class _Run:
+    """One build under way."""
+
+    def __init__(self, builder: Builder, request: BuildRequest) -> None:
+        self.builder, self.request, self.store = builder, request, builder.store
+        self.states: dict[int, StageState] = {}
+        self.number = 0
+        self.ran: set[int] = set()
+        self.tail: list[bytes] = []
+        self.epoch = epoch_of(request)
+
+    def now(self) -> str:
+        """The time that history and image get."""
+        seconds = self.epoch if self.epoch is not None else None
+        ns = time.time_ns() if seconds is None else seconds * 1_000_000_000
+        whole, rest = divmod(ns, 1_000_000_000)
+        return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(whole)) + (f".{rest:09d}Z" if rest else "Z")
+
+    def events(self) -> Iterator[BuildEvent]:
+        request = self.request
+        try:
+            plan = Plan(request.dockerfile, request.target, request.argument, request.platform)
+            warnings = tuple(self._checks())
+            yield from warnings
+            for planned in plan.order:
+                yield from self._stage(plan, planned)
+        except BuildError as error:
+            raise self._with_place(error) from None
+        state = self.states[plan.target.index]
+        config = state.image_config(dict(request.labels), self.now())
+        yield Built(self.store.images.add(config), warnings, not self.ran)
+
+    def _checks(self) -> Iterator[CheckWarning]:
+        """What the dry run finds; the error at which it stopped, before anything was done."""
+        from dockerlab.build.dry import examine
+        from dockerlab.dockerfile.checks import skipped
+
+        found = examine(self.request, self.builder.resolve)
+        for one in found.warnings:
+            yield CheckWarning(one.rule, one.detail, one.lines[0] if one.lines else 0, one.url)
+        if found.error is not None:
+            raise found.error
+        if found.warnings and skipped(self.request.dockerfile)[1]:
+            names = ", ".join(dict.fromkeys(one.rule for one in found.warnings))
+            raise BuildError(f"lint violation found for rules: {names}", hint="`# check=error=true` makes warnings errors", line=found.warnings[0].lines[0])
+
+    def _with_place(self, error: BuildError) -> BuildError:
+        dockerfile = self.request.dockerfile
+        if error.excerpt or not error.line:
+            return error
+        instruction = next((one for one in dockerfile.instructions if one.first == error.line), None)
+        last = instruction.last if instruction is not None else error.line
+        shown = excerpt(dockerfile.name, dockerfile.text, error.line, last)
+        if self.tail and error.exit_code_of_step is not None:
+            lines = b"".join(self.tail).decode("utf-8", "replace").splitlines()[-_TAIL:]
+            shown = "\n".join(["------", f" > {error.step}:", *lines, "------", shown])
+        return BuildError(error.message, step=error.step, line=error.line, exit_code_of_step=error.exit_code_of_step, hint=error.hint, excerpt=shown)
+
+    # --- stages
+
+    def _stage(self, plan: Plan, planned: Planned) -> Iterator[BuildEvent]:
+        stage = planned.stage
+        count = 0
+        line = stage.source.first if stage.source else 0
+        if planned.parent is not None:
+            parent = self.states[planned.parent.index]
+            state = parent.child(stage.shown_name)
+            if planned.parent.index in self.ran:
+                self.ran.add(stage.index)
+        elif planned.base == "scratch":
+            state = StageState.scratch(stage.shown_name)
+        else:
+            count = 1
+            name = f"{planned.label(1, plan.alone)} FROM {Reference.parse(planned.base)}"
+            started = self._begin(name, line)
+            yield started
+            try:
+                image = self.builder.resolve(Reference.parse(planned.base))
+            except DockerlabError as error:
+                raise BuildError(f"{planned.base}: failed to resolve source metadata for {Reference.parse(planned.base)}: {error.message}", hint=error.hint, line=line, step=name) from None
+            state = StageState.of_image(stage.shown_name, image, self.store)
+            yield StepDone(started.number, name, True, "the base image is here", 0.0)
+        state.escape = self.request.dockerfile.escape
+        self.states[stage.index] = state
+        body = self._with_triggers(state, planned, stage)
+        for instruction in body:
+            if instruction.keyword in LAYERED:
+                count += 1
+            label = planned.label(count, plan.alone)
+            try:
+                yield from self._instruction(plan, stage, state, instruction, label)
+            except BuildError as error:
+                raise BuildError(
+                    error.message, step=error.step or f"{label} {instruction.shown}", line=error.line or instruction.first or line,
+                    exit_code_of_step=error.exit_code_of_step, hint=error.hint, excerpt=error.excerpt,
+                ) from None  # fmt: skip
+            except ValueError as error:
+                raise BuildError(str(error), step=f"{label} {instruction.shown}", line=instruction.first or line) from None
+
+    def _with_triggers(self, state: StageState, planned: Planned, stage: Stage) -> list[Instruction]:
+        from dockerlab.dockerfile.parser import parse_trigger
+
+        triggers = [parse_trigger(text) for text in state.config.pop("OnBuild", None) or []]
+        return [*triggers, *stage.instructions]
+
+    def _begin(self, name: str, line: int) -> StepStarted:
+        self.number += 1
+        self.tail = []
+        return StepStarted(self.number, name, line)
+
+    def _instruction(self, plan: Plan, stage: Stage, state: StageState, instruction: Instruction, label: str) -> Iterator[BuildEvent]:
+        if instruction.keyword == "ARG":
+            self._argument(plan, state, instruction)
+        elif instruction.keyword in KEYWORDS:
+            if text := apply(instruction, state):
+                state.record(text)
+        elif instruction.keyword == "WORKDIR" and workdir(instruction, state) == "/":
+            state.config["WorkingDir"] = "/"
+            state.record("WORKDIR /")
+        else:
+            yield from self._layered(plan, stage, state, instruction, label)
+
+    def _argument(self, plan: Plan, state: StageState, instruction: Instruction) -> None:
+        from dockerlab.build.stages import platform_arguments
+
+        shown = []
+        platforms = {**platform_arguments(self.request.platform), "TARGETSTAGE": plan.target.name or "default"}
+        for word in instruction.words:
+            name, equals, default = word.partition("=")
+            value = self.request.argument(name)
+            if value is None and equals:
+                value = state.expand().word(default)
+            if value is None and name in plan.declared:
+                value = plan.declared[name]
+            if value is None and name in platforms:
+                value = platforms[name]
+            state.arguments.pop(name, None)
+            state.arguments[name] = value
+            if value is not None:
+                state.scope[name] = value
+            shown.append(name if value is None else f"{name}={value}")
+        state.record("ARG " + " ".join(shown))
+
+    # --- steps
+
+    def _layered(self, plan: Plan, stage: Stage, state: StageState, instruction: Instruction, label: str) -> Iterator[BuildEvent]:
+        from dockerlab.build import steps
+
+        shown = state.expand().raw(instruction.shown)
+        started = self._begin(f"{label} {shown}", instruction.first)
+        clock = time.monotonic()
+        with self.store.tmp() as scratch:
+            step = steps.prepare(self, plan, stage, state, instruction, scratch)
+            fresh = self.request.no_cache or stage.name in self.request.no_cache_filter or stage.shown_name in self.request.no_cache_filter
+            found = None if fresh else self.store.cache.get(step.key.text)
+            yield started
+            cached = found is not None and self.store.layers.has(str(found["layer"]))
+            if found is not None and cached:
+                layer, created = self.store.layers.get(str(found["layer"])), str(found["created"])
+                reason = "nothing that it depends on has changed"
+            else:
+                reason = "--no-cache" if fresh else step.key.reason(self.store, stage.index in self.ran)
+                self.ran.add(stage.index)
+                layer = yield from self._work(step)
+                created = self.now()
+                self.store.cache.put(step.key.text, {"layer": layer.diff_id, "created": created})
+                step.key.remember(self.store)
+        state.key = step.key.text
+        state.record(step.history, created=created, layer=layer)
+        yield StepDone(started.number, started.name, cached, reason, time.monotonic() - clock, layer.diff_id, layer.size)
+
+    def _work(self, step: Step) -> Generator[BuildEvent, None, Layer]:
+        """Do the step: its output is yielded, and kept for the message if it fails; its layer returned."""
+        layer: Layer | None = None
+        for item in step.work():
+            if isinstance(item, Layer):
+                layer = item
+                continue
+            if isinstance(item, StepOutput):
+                self.tail.append(item.data)
+            yield item
+        assert layer is not None
+        return layer
+
+    def proxies(self) -> dict[str, str]:
+        """Proxy variables of the client, for RUN; never recorded."""
+        out = {name: self.request.environment[name] for name in PROXIES if self.request.environment.get(name)}
+        for name in PROXIES:
+            if (value := self.request.argument(name)) is not None:
+                out[name] = out[name.swapcase()] = value  # programs look at one or the other
+        return out
+
+

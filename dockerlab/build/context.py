@@ -1,0 +1,212 @@
+"""The build context: the folder that COPY and ADD take from, without what .dockerignore leaves out.
+
+Nothing is sent or copied in advance; like BuildKit's, our build looks only at what an instruction asks for. Links are followed inside the context.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+import tarfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any
+
+from dockerlab.dockerfile.ignore import IgnorePattern, IgnoreRules
+from dockerlab.errors import BuildError
+from dockerlab.layers.entry import KINDS, Entry
+
+_BLOCK = 1 << 20
+_HOPS = 40
+
+
+class ContextNode:
+    """A path of the context; `path` is canonical ("/a/b")."""
+
+    __slots__ = ("path", "real", "st")
+
+    def __init__(self, path: str, real: str, st: os.stat_result) -> None:
+        self.path, self.real, self.st = path, real, st
+
+    @property
+    def is_dir(self) -> bool:
+        """Whether it is a folder."""
+        return stat.S_ISDIR(self.st.st_mode)
+
+    @property
+    def is_link(self) -> bool:
+        """Whether it is a symbolic link."""
+        return stat.S_ISLNK(self.st.st_mode)
+
+    @property
+    def entry(self) -> Entry:
+        """As a tar header would say it; everything from a context belongs to root."""
+        kind = KINDS[stat.S_IFMT(self.st.st_mode)]
+        return Entry(
+            self.path[1:], kind, stat.S_IMODE(self.st.st_mode), 0, 0,
+            size=self.st.st_size if kind == "file" else 0,
+            mtime=self.st.st_mtime_ns / 1_000_000_000,
+            link=os.readlink(self.real) if kind == "symlink" else "",
+        )  # fmt: skip
+
+    def read(self) -> bytes:
+        """The bytes of a file."""
+        with open(self.real, "rb") as file:
+            return file.read()
+
+
+class BuildContext:
+    """A folder as a build sees it. `root` None is the empty context of `docker build -`."""
+
+    def __init__(self, root: Path | str | None, ignore_text: str = "", ignore_file: str = ".dockerignore", exclude: tuple[str, ...] = ()) -> None:
+        """BuildError if a pattern of .dockerignore can't be read."""
+        self.root = os.path.abspath(root) if root is not None else None
+        try:
+            self.rules = IgnoreRules.read(ignore_text, ignore_file, exclude)
+        except ValueError as error:
+            raise BuildError(f"failed to solve: {error} in {ignore_file}", hint="see the pattern rules of .dockerignore: * ? [a-z] ** and ! at the beginning") from None
+        self._shown: dict[str, bool] = {"": True}
+
+    @classmethod
+    def of_folder(cls, root: Path | str, dockerfile: str = "", exclude: tuple[str, ...] = ()) -> BuildContext:
+        """A folder with its ignore file: NAME.dockerignore beside the Dockerfile if there is one, else .dockerignore."""
+        own = f"{dockerfile}.dockerignore" if dockerfile else ""
+        for path, shown in ((own, os.path.basename(own)), (os.path.join(root, ".dockerignore"), ".dockerignore")):
+            if path:
+                try:
+                    text = Path(path).read_text(encoding="utf-8", errors="surrogateescape")
+                except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+                    continue
+                return cls(root, text, shown, exclude)
+        return cls(root, "", ".dockerignore", exclude)
+
+    # --- what is there
+
+    def ignored(self, rel: str) -> bool:
+        """Whether the path (relative, no leading slash) is left out; a folder that may hold something brought back is not."""
+        if rel not in self._shown:
+            hidden = self.rules.ignores(rel)
+            self._shown[rel] = not hidden
+        return not self._shown[rel]
+
+    def _stat(self, rel: str) -> ContextNode | None:
+        assert self.root is not None
+        real = os.path.join(self.root, rel) if rel else self.root
+        try:
+            st = os.lstat(real)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        if rel and self.ignored(rel) and not (stat.S_ISDIR(st.st_mode) and self.rules.may_hold(rel) and self._holds(rel)):
+            return None
+        return ContextNode("/" + rel, real, st)
+
+    def _holds(self, folder: str) -> bool:
+        assert self.root is not None
+        for name in os.listdir(os.path.join(self.root, folder)):
+            if self._stat(f"{folder}/{name}") is not None:
+                return True
+        return False
+
+    def lookup(self, path: str, *, follow: bool = True) -> ContextNode | None:
+        """What stands at this path, or None if nothing does or it is ignored; links never lead out of the context."""
+        if self.root is None:
+            return None
+        todo = [part for part in path.split("/") if part and part != "."]
+        done: list[str] = []
+        hops = 0
+        node = self._stat("")
+        while todo:
+            name = todo.pop(0)
+            if name == "..":
+                done = done[:-1]
+                node = self._stat("/".join(done))
+                continue
+            rel = "/".join([*done, name])
+            node = self._stat(rel)
+            if node is None:
+                return None
+            if node.is_link and (todo or follow):
+                hops += 1
+                if hops > _HOPS:
+                    return None
+                target = os.readlink(node.real)
+                if target.startswith("/"):
+                    done = []
+                todo = [part for part in target.split("/") if part and part != "."] + todo
+                node = self._stat("/".join(done))
+                continue
+            if todo and not node.is_dir:
+                return None
+            done.append(name)
+        return node
+
+    def listdir(self, path: str) -> list[str]:
+        """The names in a folder, sorted, without ignored ones."""
+        node = self.lookup(path)
+        if node is None or not node.is_dir:
+            return []
+        prefix = node.path[1:]
+        return [name for name in sorted(os.listdir(node.real)) if self._stat(f"{prefix}/{name}" if prefix else name) is not None]
+
+    def walk(self, path: str = "/") -> Iterator[ContextNode]:
+        """The node, then everything below it: parents first, names sorted, links not followed."""
+        node = self.lookup(path, follow=False)
+        if node is not None:
+            yield from self._below(node)
+
+    def _below(self, node: ContextNode) -> Iterator[ContextNode]:
+        yield node
+        if node.is_dir:
+            prefix = node.path[1:]
+            for name in sorted(os.listdir(node.real)):
+                child = self._stat(f"{prefix}/{name}" if prefix else name)
+                if child is not None:
+                    yield from self._below(child)
+
+    def culprit(self, path: str) -> IgnorePattern | None:
+        """The pattern that hides an existing path, or None."""
+        rel = os.path.normpath("/" + path)[1:]
+        if self.root is None or not rel or not os.path.lexists(os.path.join(self.root, rel)):
+            return None
+        parts = rel.split("/")
+        for n in range(1, len(parts) + 1):
+            if found := self.rules.culprit("/".join(parts[:n])):
+                return found
+        return None
+
+
+class FileDigests:
+    """Digests of files, remembered by what a change of content can't leave as it was: inode, size, both times."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, int, int, int, int], str] = {}
+
+    def of(self, real: str, st: os.stat_result) -> str:
+        """The digest of a file's bytes."""
+        key = (real, st.st_ino, st.st_size, st.st_mtime_ns, st.st_ctime_ns)
+        if key not in self._known:
+            digest = hashlib.sha256()
+            with open(real, "rb", buffering=0) as file:
+                while block := file.read(_BLOCK):
+                    digest.update(block)
+            self._known[key] = digest.hexdigest()
+        return self._known[key]
+
+
+def unpack_context(source: IO[bytes] | Any, folder: Path) -> tuple[str, str | None]:
+    """A context from a stream, unpacked into `folder`: a tar, or the text of a Dockerfile alone; ("tar" or "dockerfile", the text)."""
+    import io
+
+    from dockerlab.layers import Owners, Tree, read_tar
+
+    data = source.read()
+    try:
+        with tarfile.open(fileobj=io.BytesIO(data)):
+            pass
+    except tarfile.TarError:
+        return "dockerfile", data.decode("utf-8", "replace")
+    tree = Tree(folder, Owners(False))
+    read_tar(io.BytesIO(data), tree, as_layer=False, owner=(0, 0))
+    tree.close()
+    return "tar", None

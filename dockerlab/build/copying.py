@@ -1,0 +1,264 @@
+"""COPY, ADD and WORKDIR: written straight into the new layer's folder, with no mount and no process, so that they work in every isolation.
+
+The rules of where things land are BuildKit's: links in the destination are followed inside the image, a folder brings its contents, what has to be made
+is root's (or --chown's) with mode 0755, what is there keeps its mode.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+import stat
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from dockerlab.build.sources import Source, SourceNode, below
+from dockerlab.errors import BuildError
+from dockerlab.layers import Tree, TreeView, find_group, find_user
+
+_OCTAL = re.compile(r"[0-7]{1,5}\Z")
+_CLAUSE = re.compile(r"([ugoa]*)([-+=])([rwxXst]*)\Z")
+
+
+def chmod_of(text: str) -> Callable[[int, bool], int] | None:
+    """--chmod as a function of (mode, is a folder); None without one. ValueError in BuildKit's words."""
+    if not text:
+        return None
+    if _OCTAL.match(text):
+        if int(text, 8) > 0o7777:
+            raise ValueError(f"invalid chmod parameter: '{text}'. it should be octal string and between 0 and 07777")
+        return lambda mode, folder: int(text, 8)
+    clauses = [_CLAUSE.match(part) for part in text.split(",")]
+    if text[0].isdigit() or not all(clauses):
+        raise ValueError(f"invalid chmod parameter: '{text}'. it should be octal string and between 0 and 07777")
+
+    def apply(mode: int, folder: bool) -> int:
+        for clause in clauses:
+            assert clause is not None
+            who, sign, what = clause.group(1) or "a", clause.group(2), clause.group(3)
+            bits = 0
+            for letter in what:
+                if letter == "X":
+                    bits |= 1 if folder or mode & 0o111 else 0
+                else:
+                    bits |= {"r": 4, "w": 2, "x": 1}.get(letter, 0)
+            mask = 0
+            for name, shift in (("u", 6), ("g", 3), ("o", 0)):
+                if name in who or "a" in who:
+                    mask |= bits << shift
+                    if sign == "=":
+                        mode &= ~(7 << shift)
+            if "s" in what:
+                mask |= (0o4000 if "u" in who or "a" in who else 0) | (0o2000 if "g" in who or "a" in who else 0)
+            mask |= 0o1000 if "t" in what else 0
+            mode = mode & ~mask if sign == "-" else mode | mask
+        return mode
+
+    return apply
+
+
+def chown_of(text: str, view: TreeView) -> tuple[int, int] | None:
+    """--chown as numbers; names are the image's. NotFoundError in docker's words."""
+    if not text:
+        return None
+    user, _, group = text.partition(":")
+    uid, gid = 0, 0
+    if user.isdigit():
+        uid = gid = int(user)  # without a group the same number is the group's
+    elif user:
+        found = find_user(view, user)
+        uid, gid = found.uid, found.gid
+    if group:
+        gid = find_group(view, group)
+    return uid, gid
+
+
+@dataclass
+class Layout:
+    """The layer being written above what is there."""
+
+    tree: Tree
+    view: TreeView
+    now: int
+    owner: tuple[int, int] | None = None
+    chmod: Callable[[int, bool], int] | None = None
+    excluded: Callable[[str], bool] = lambda rel: False
+    _made: set[str] = field(default_factory=set)
+
+    # --- what stands where, with what was just written
+
+    def kind(self, path: str) -> str:
+        """ "dir", "file" (anything else) or "" (nothing) at a canonical path."""
+        import os
+
+        rel = path.strip("/")
+        if rel in self._made:
+            st = os.lstat(self.tree.path(rel))
+            return "dir" if stat.S_ISDIR(st.st_mode) else "file"
+        node = self.view.lookup(path, follow=False) if self.view.trees else None
+        if node is None:
+            return "dir" if not rel else ""
+        return "dir" if node.is_dir else "file"
+
+    def resolve(self, path: str) -> str:
+        """The canonical path; links of the image are followed, also the last."""
+        return self.view.resolve(path) if self.view.trees else posixpath.normpath(path)
+
+    def parents(self, path: str) -> None:
+        """The folders above `path`: those of the image are brought up as they are, others made (0755, --chown's)."""
+        parts = [part for part in path.strip("/").split("/") if part][:-1]
+        for n in range(1, len(parts) + 1):
+            self.folder("/" + "/".join(parts[:n]), 0o755, self.owner or (0, 0))
+
+    def folder(self, path: str, mode: int, owner: tuple[int, int], mtime: float | None = None) -> None:
+        """A folder at a canonical path; one that is there keeps its mode and owner."""
+        rel = path.strip("/")
+        if not rel:
+            return
+        if rel in self._made:
+            if mtime is not None:
+                self.tree.set_time(rel, mtime)
+            return
+        node = self.view.lookup(path, follow=False) if self.view.trees else None
+        if node is not None and not node.is_dir:
+            raise BuildError(f"mkdir {path}: not a directory", hint=f"{path} is a file in the image; choose another destination")
+        if node is not None:
+            entry = node.entry
+            self.tree.mkdir(rel, entry.mode, entry.uid, entry.gid, mtime if mtime is not None else self.now)
+        else:
+            self.tree.mkdir(rel, mode, *owner, mtime if mtime is not None else self.now)
+        self._made.add(rel)
+
+    def touched(self, path: str) -> None:
+        """Something was written at `path`: its folder's time is now."""
+        folder = posixpath.dirname(path).strip("/")
+        if folder in self._made:
+            self.tree.set_time(folder, self.now)
+
+    def _write(self, path: str, node: SourceNode) -> None:
+        """One node of a source (not its contents) to a canonical path."""
+        rel, entry = path.strip("/"), node.entry
+        owner = self.owner or (entry.uid, entry.gid)
+        if entry.kind == "dir":
+            mode = self.chmod(entry.mode, True) if self.chmod else entry.mode
+            if self.kind(path) == "file":
+                raise BuildError(f"cannot copy to non-directory: {path}", hint=f"{path} is a file in the image")
+            self.folder(path, mode, owner, entry.mtime)
+            return
+        self.parents(path)
+        if self.kind(path) == "dir":
+            raise BuildError(f"cannot overwrite directory {path} with non-directory {node.path}", hint="choose another destination, or remove the folder in an earlier RUN")
+        if entry.kind == "symlink":
+            self.tree.symlink(rel, entry.link, *owner, entry.mtime)
+        elif entry.kind == "file":
+            mode = self.chmod(entry.mode, False) if self.chmod else entry.mode
+            self.tree.write_from(rel, node.real, mode, *owner, entry.mtime)
+        elif entry.kind == "fifo":
+            self.tree.fifo(rel, entry.mode, *owner, entry.mtime)
+        elif entry.kind in ("char", "block"):
+            self.tree.device(rel, entry.kind, entry.mode, entry.device, *owner, entry.mtime)
+        self._made.add(rel)
+
+    # --- one source
+
+    def put(self, source: Source, destination: str) -> None:
+        """Copy one source to the destination as it was written (absolute; a slash at its end means a folder)."""
+        if source.node is None:
+            self._put_bytes(source, destination)
+            return
+        if source.parts:
+            self._put_with_parents(source, destination)
+            return
+        where = self.resolve(destination)
+        if source.node.is_dir:
+            self._put_contents(source, where)
+            return
+        if destination.endswith("/") or self.kind(where) == "dir":
+            if self.kind(where) == "":
+                self.folder_chain(where)
+            elif self.kind(where) == "file":
+                raise BuildError(f"mkdir {where}: not a directory", hint=f"{where} is a file in the image")
+            where = self.resolve(posixpath.join(where, source.name))
+        self._write(where, source.node)
+        self.touched(where)
+
+    def folder_chain(self, path: str) -> None:
+        """A folder with all above it."""
+        self.parents(path)
+        self.folder(path, 0o755, self.owner or (0, 0))
+
+    def _put_contents(self, source: Source, where: str) -> None:
+        assert source.node is not None and source.tree is not None
+        node = source.node
+        if self.kind(where) == "file":
+            raise BuildError(f"cannot copy to non-directory: {where}", hint=f"{where} is a file in the image; a folder can't take its place")
+        if where.strip("/"):
+            self.parents(where)
+            owner = self.owner or (0, 0)
+            mode = self.chmod(0o755, True) if self.chmod else 0o755
+            # the root of a context comes without a time of its own
+            self.folder(where, mode, owner, node.entry.mtime if node.path != "/" else self.now)
+        top = node.path.rstrip("/")
+        for child in below(source.tree, node):
+            rel = child.path[len(top) :].lstrip("/")
+            if rel and not self.excluded(rel):
+                self._write(posixpath.join(where, rel), child)
+
+    def _put_with_parents(self, source: Source, destination: str) -> None:
+        assert source.node is not None and source.tree is not None
+        base = self.resolve(destination)
+        self.folder_chain(base)
+        above = source.node.path.strip("/").split("/")[: -len(source.parts)]
+        for n in range(1, len(source.parts)):
+            node = source.tree.lookup("/" + "/".join([*above, *source.parts[:n]]))
+            if node is not None:
+                self._write(posixpath.join(base, *source.parts[:n]), node)
+        target = posixpath.join(base, *source.parts)
+        if not source.node.is_dir:
+            self._write(target, source.node)
+            return
+        top = source.node.path.rstrip("/")
+        for child in below(source.tree, source.node):
+            rel = child.path[len(top) :].lstrip("/")
+            if not rel or not self.excluded(rel):
+                self._write(posixpath.join(target, rel) if rel else target, child)
+
+    def _put_bytes(self, source: Source, destination: str) -> None:
+        where = self.resolve(destination)
+        if destination.endswith("/") or self.kind(where) == "dir":
+            self.folder_chain(where)
+            where = self.resolve(posixpath.join(where, source.name))
+        self.parents(where)
+        mode = self.chmod(source.mode, False) if self.chmod else source.mode
+        uid, gid = self.owner or (0, 0)
+        self.tree.write(where.strip("/"), source.data, mode, uid, gid, source.mtime if source.mtime is not None else self.now)
+        self._made.add(where.strip("/"))
+        self.touched(where)
+
+    def unpack(self, source: Source, destination: str) -> None:
+        """ADD of an archive: its contents into the destination."""
+        from dockerlab.build.archives import open_archive
+        from dockerlab.layers import read_tar
+
+        where = self.resolve(destination)
+        self.folder_chain(where)
+        assert source.node is not None or source.data
+        with open_archive(source) as stream:
+            read_tar(stream, self.tree, as_layer=False, owner=self.owner, prefix=where.strip("/"))
+
+
+def make_workdir(tree: Tree, view: TreeView, path: str, owner: tuple[int, int], now: int) -> None:
+    """WORKDIR: every missing folder of the path, the user's."""
+    layout = Layout(tree, view, now, owner)
+    parts = [part for part in posixpath.normpath(path).split("/") if part]
+    here = "/"
+    for part in parts:
+        here = layout.resolve(posixpath.join(here, part))
+        kind = layout.kind(here)
+        if kind == "file":
+            raise BuildError(f"mkdir {here}: not a directory", hint=f"{here} is a file in the image")
+        if kind == "":
+            layout.parents(here)
+            layout.folder(here, 0o755, owner)
+
+

@@ -1,0 +1,69 @@
+"""What a build tells while it works, in the order in which it happens."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from dockerlab.store import Image
+
+
+@dataclass(frozen=True)
+class BuildEvent:
+    """Anything that a build tells."""
+
+
+@dataclass(frozen=True)
+class Notice(BuildEvent):
+    """A sentence for the user: what was left out of the context, which image answered."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class CheckWarning(BuildEvent):
+    """A build check's warning, under BuildKit's name for the rule."""
+
+    rule: str
+    detail: str
+    line: int
+    url: str = ""
+
+
+@dataclass(frozen=True)
+class StepStarted(BuildEvent):
+    """A step begins; `name` is BuildKit's, such as `[build 2/3] RUN make`; `line` is where it stands in the Dockerfile."""
+
+    number: int
+    name: str
+    line: int = 0
+
+
+@dataclass(frozen=True)
+class StepOutput(BuildEvent):
+    """Bytes that a step's process wrote to "stdout" or "stderr"."""
+
+    number: int
+    stream: str
+    data: bytes
+
+
+@dataclass(frozen=True)
+class StepDone(BuildEvent):
+    """A step has ended well. `reason` says why it was, or was not, taken from the cache; `layer` is its layer's diff ID ("" for none), `size` its bytes."""
+
+    number: int
+    name: str
+    cached: bool
+    reason: str
+    seconds: float
+    layer: str = ""
+    size: int = 0
+
+
+@dataclass(frozen=True)
+class Built(BuildEvent):
+    """The image is in the store. `cached_only` says that no step had to run."""
+
+    image: Image
+    warnings: tuple[CheckWarning, ...] = field(default=())
+    cached_only: bool = False

@@ -1,0 +1,209 @@
+"""What a COPY or ADD takes: words become files of the context, of a stage or image, here-documents or downloads — found, named and hashed before anything is written."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import posixpath
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from dockerlab.build.context import BuildContext, ContextNode, FileDigests
+from dockerlab.errors import BuildError
+from dockerlab.layers import Node, TreeView
+
+SourceNode = ContextNode | Node
+
+
+class SourceTree(Protocol):
+    """Something to copy from: a context, or the file system of a stage."""
+
+    def lookup(self, path: str, *, follow: bool = True) -> SourceNode | None:
+        """What stands at a path."""
+
+    def listdir(self, path: str) -> list[str]:
+        """Names in a folder."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """One thing to copy: a node of a tree, or bytes with a name. `parts` is its path below the pivot of --parents, [] otherwise."""
+
+    name: str
+    node: SourceNode | None = None
+    data: bytes = b""
+    mode: int = 0o644
+    mtime: float | None = None
+    parts: tuple[str, ...] = ()
+    tree: SourceTree | None = None
+
+
+@dataclass
+class Sources:
+    """Everything that one instruction copies, and what it was made of: path → digest, for keys and for reasons."""
+
+    items: list[Source] = field(default_factory=list)
+    made_of: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def digest(self) -> str:
+        """What all of it is, in one digest."""
+        whole = hashlib.sha256()
+        for path, one in sorted(self.made_of.items()):
+            whole.update(f"{path}\0{one}\n".encode("utf-8", "surrogateescape"))
+        return whole.hexdigest()
+
+
+def below(tree: SourceTree, node: SourceNode) -> Iterator[SourceNode]:
+    """The node and everything under it, parents first, names sorted."""
+    yield node
+    if node.is_dir:
+        for name in tree.listdir(node.path):
+            child = tree.lookup(node.path.rstrip("/") + "/" + name, follow=False)
+            if child is not None:
+                yield from below(tree, child)
+
+
+
+
+def has_wildcard(word: str) -> bool:
+    """Whether the word is a pattern (Go's filepath.Match)."""
+    return bool(re.search(r"(?<!\\)[*?\[]", word))
+
+
+def pattern_of(word: str) -> re.Pattern[str]:
+    """One path component of a Go pattern: `*` and `?` stop at a slash, `[a-z]`, `[^a]`, `\\*`. ValueError for a bad one."""
+    out, at = "", 0
+    while at < len(word):
+        letter = word[at]
+        if letter == "*":
+            out += "[^/]*"
+        elif letter == "?":
+            out += "[^/]"
+        elif letter == "[":
+            end = word.find("]", at + 2)
+            if end < 0:
+                raise ValueError(f"syntax error in pattern: {word}")
+            body = word[at + 1 : end].replace("\\", "\\\\")
+            out += "[" + ("^" + body[1:] if body.startswith("^") else body) + "]"
+            at = end
+        elif letter == "\\" and at + 1 < len(word):
+            at += 1
+            out += re.escape(word[at])
+        else:
+            out += re.escape(letter)
+        at += 1
+    return re.compile(out + r"\Z", re.DOTALL)
+
+
+def _matches(tree: SourceTree, word: str) -> list[str]:
+    """The paths that a pattern matches, sorted."""
+    found = [""]
+    for part in [part for part in word.split("/") if part and part != "."]:
+        deeper = []
+        for folder in found:
+            if has_wildcard(part):
+                shape = pattern_of(part)
+                deeper += [f"{folder}/{name}" for name in tree.listdir(folder or "/") if shape.match(name)]
+            else:
+                plain = re.sub(r"\\(.)", r"\1", part)
+                if tree.lookup(f"{folder}/{plain}", follow=False) is not None:
+                    deeper.append(f"{folder}/{plain}")
+        found = deeper
+    return found
+
+
+def find(tree: SourceTree, words: list[str], missing: Callable[[str], BuildError], *, parents: bool = False) -> list[Source]:
+    """The sources that the words name. `missing` makes the error for a word that names nothing; a pattern may match nothing."""
+    out: list[Source] = []
+    for word in words:
+        pivot, rest = ("", word)
+        if parents and "/./" in word:
+            pivot, rest = word.split("/./", 1)
+        clean = posixpath.normpath("/" + word.replace("/./", "/"))
+        if has_wildcard(word):
+            paths = _matches(tree, word.replace("/./", "/"))
+        else:
+            paths = [re.sub(r"\\(.)", r"\1", clean)]
+        for path in paths:
+            node = tree.lookup(path)
+            if node is None:
+                if has_wildcard(word):
+                    node = tree.lookup(path, follow=False)
+                if node is None:
+                    raise missing(path)
+            parts: tuple[str, ...] = ()
+            if parents:
+                kept = path[len(posixpath.normpath("/" + pivot)) :] if pivot else path
+                parts = tuple(part for part in kept.split("/") if part)
+            out.append(Source(posixpath.basename(path), node, parts=parts, tree=tree))
+    return out
+
+
+def describe(source: Source, tree: SourceTree, digests: FileDigests, owners: bool, excluded: Callable[[str], bool]) -> dict[str, str]:
+    """path → what it is (kind, mode, content; owners too where they are copied), for everything that a source brings."""
+    assert source.node is not None
+    out: dict[str, str] = {}
+    top = source.node.path.rstrip("/")
+    for node in below(tree, source.node):
+        rel = node.path[len(top) :].lstrip("/")
+        if rel and excluded(rel):
+            continue
+        out[f"{source.name}/{rel}".strip("/") or node.path] = one_node(node, digests, owners)
+    return out
+
+
+def one_node(node: SourceNode, digests: FileDigests, owners: bool) -> str:
+    """What one node is, in a short text."""
+    st = node.st
+    mode = f"{st.st_mode & 0o7777:o}"
+    owner = ""
+    if owners:
+        entry = node.entry
+        owner = f" {entry.uid}:{entry.gid} {int(entry.mtime)}"
+    if node.is_link:
+        return f"link {os.readlink(node.real)}{owner}"
+    if node.is_dir:
+        return f"dir {mode}{owner}"
+    if node.entry.kind != "file":
+        return f"{node.entry.kind} {mode}{owner}"
+    return f"file {mode} {digests.of(node.real, st)}{owner}"
+
+
+def context_missing(context: BuildContext, keyword: str) -> Callable[[str], BuildError]:
+    """The error for a word that names nothing in the context: which pattern ignored it, or what is called alike."""
+
+    def missing(path: str) -> BuildError:
+        message = f'failed to compute cache key: failed to calculate checksum of ref: "{path}": not found'
+        if context.root is None:
+            return BuildError(message, hint="this build has no context: name a folder instead of -")
+        pattern = context.culprit(path)
+        if pattern is not None:
+            where = f"line {pattern.line} of {pattern.file}" if pattern.line else "the notebook (it leaves itself out)"
+            return BuildError(message, hint=f'{path[1:]} is there, but the pattern "{pattern.text}" in {where} leaves it out of the build context')
+        from difflib import get_close_matches
+
+        folder = posixpath.dirname(path)
+        close = get_close_matches(posixpath.basename(path), context.listdir(folder), 1, 0.5)
+        if close:
+            return BuildError(message, hint=f"did you mean {posixpath.join(folder, close[0])[1:]}?")
+        return BuildError(message, hint=f"{keyword} takes paths from the build context, here {context.root}; {path[1:]} is not in it")
+
+    return missing
+
+
+def stage_missing(where: str, view: TreeView) -> Callable[[str], BuildError]:
+    """The error for a word that names nothing in another stage or image."""
+
+    def missing(path: str) -> BuildError:
+        from difflib import get_close_matches
+
+        folder = posixpath.dirname(path)
+        node = view.lookup(folder) if view.trees else None
+        close = get_close_matches(posixpath.basename(path), view.listdir(folder), 1, 0.5) if node is not None and node.is_dir else []
+        hint = f"did you mean {posixpath.join(folder, close[0])}?" if close else f"look into {where} with dockerlab run"
+        return BuildError(f'failed to compute cache key: failed to calculate checksum of ref: "{path}": not found in {where}', hint=hint)
+
+    return missing

@@ -1,0 +1,175 @@
+"""Which stages a build needs, in which order; what their steps are called."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from dockerlab.build.state import MACHINE
+from dockerlab.dockerfile import Dockerfile, Instruction, Scope, Stage
+from dockerlab.errors import BuildError, InvalidReferenceError
+from dockerlab.oci import Reference
+
+LAYERED = ("ADD", "COPY", "RUN", "WORKDIR")
+"""The instructions that are steps of a build; all others only change the configuration."""
+PROXIES = ("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "FTP_PROXY", "ftp_proxy", "NO_PROXY", "no_proxy", "ALL_PROXY", "all_proxy")
+
+
+def platform_arguments(target: str = "") -> dict[str, str]:
+    """The build arguments that every build has, if a stage declares them."""
+    parts = (target or f"linux/{MACHINE}").split("/")
+    variant = parts[2] if len(parts) > 2 else ""
+    host = f"linux/{MACHINE}"
+    return {
+        "TARGETPLATFORM": "/".join(parts),
+        "TARGETOS": parts[0],
+        "TARGETARCH": parts[1] if len(parts) > 1 else "",
+        "TARGETVARIANT": variant,
+        "BUILDPLATFORM": host,
+        "BUILDOS": "linux",
+        "BUILDARCH": MACHINE,
+        "BUILDVARIANT": "",
+    }
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A stage that will be built: `base` is its image's name with variables expanded, or the stage that it is built on."""
+
+    stage: Stage
+    base: str
+    parent: Stage | None
+    total: int
+
+    def label(self, number: int, alone: bool) -> str:
+        """`[2/3]`, or `[build 2/3]` where there are several stages."""
+        return f"[{number}/{self.total}]" if alone else f"[{self.stage.shown_name} {number}/{self.total}]"
+
+
+class Plan:
+    """Everything that is known of a build before its first step."""
+
+    def __init__(self, dockerfile: Dockerfile, target: str, values: Callable[[str], str | None], platform: str = "") -> None:
+        """`values` tells what --build-arg gave for a name. BuildError for a FROM or target that makes no sense."""
+        self.dockerfile = dockerfile
+        self._values = values
+        self.global_scope = self._globals(platform)
+        self.bases = {stage.index: self._base(stage) for stage in dockerfile.stages}
+        self.target = self._target(target)
+        self.order = self._ordered()
+        self.alone = len(dockerfile.stages) == 1
+
+    def _globals(self, platform: str) -> dict[str, str]:
+        scope = dict(platform_arguments(platform))
+        self.declared: dict[str, str | None] = {}
+        for instruction in self.dockerfile.arguments:
+            for word in instruction.words:
+                name, equals, default = word.partition("=")
+                given = self._values(name)
+                value = given if given is not None else (Scope(scope, self.dockerfile.escape).word(default) if equals else scope.get(name))
+                self.declared[name] = value
+                if value is not None:
+                    scope[name] = value
+        return scope
+
+    def _base(self, stage: Stage) -> str:
+        scope = Scope(self.global_scope, self.dockerfile.escape)
+        try:
+            name = scope.word(stage.base)
+        except ValueError as error:
+            raise BuildError(str(error), line=_line(stage)) from None
+        if not name:
+            raise BuildError(f"base name ({stage.base}) should not be blank", line=_line(stage), hint="the variable has no value: declare it before the first FROM with ARG NAME=value")
+        if self.parent_of(stage, name) is None and name != "scratch":
+            try:
+                Reference.parse(name)
+            except InvalidReferenceError as error:
+                raise BuildError(f'failed to parse stage name "{name}": {error.message}', line=_line(stage), hint=error.hint) from None
+        return name
+
+    def parent_of(self, stage: Stage, name: str) -> Stage | None:
+        """The earlier stage that FROM names, or None."""
+        return next((other for other in reversed(self.dockerfile.stages[: stage.index]) if other.name and other.name == name.lower()), None)
+
+    def _target(self, name: str) -> Stage:
+        if not name:
+            return self.dockerfile.stages[-1]
+        if (found := self.dockerfile.stage(name)) is not None:
+            return found
+        from difflib import get_close_matches
+
+        names = [stage.name for stage in self.dockerfile.stages if stage.name]
+        close = get_close_matches(name.lower(), names, 1, 0.3)
+        raise BuildError(f'target stage "{name}" could not be found' + (f" (did you mean {close[0]}?)" if close else ""), hint="stages: " + ", ".join(names) if names else "no stage has a name")
+
+    def source_stage(self, stage: Stage, name: str) -> Stage | None:
+        """The stage that --from names, or None where it is an image. BuildError for an index that is none."""
+        if name.lstrip("-").isdigit():
+            index = int(name)
+            if not 0 <= index < len(self.dockerfile.stages):
+                raise BuildError(f"invalid stage index {index}", hint=f"stages are numbered from 0 to {len(self.dockerfile.stages) - 1}")
+            if index == stage.index:
+                raise BuildError(f"circular dependency detected on stage: {stage.shown_name}")
+            return self.dockerfile.stages[index]
+        found = self.dockerfile.stage(name)
+        if found is not None and found.index == stage.index:
+            raise BuildError(f"circular dependency detected on stage: {stage.shown_name}")
+        return found
+
+    def _needs(self, stage: Stage) -> Iterator[Stage]:
+        if (parent := self.parent_of(stage, self.bases[stage.index])) is not None:
+            yield parent
+        for instruction in stage.instructions:
+            for name in froms(instruction):
+                try:
+                    source = self.source_stage(stage, name)
+                except BuildError as error:
+                    raise BuildError(error.message, hint=error.hint, line=instruction.first) from None
+                if source is not None:
+                    yield source
+
+    def _ordered(self) -> list[Planned]:
+        done: list[Stage] = []
+        under_way: list[Stage] = []
+
+        def visit(stage: Stage) -> None:
+            if stage in done:
+                return
+            if stage in under_way:
+                raise BuildError(f"circular dependency detected on stage: {stage.shown_name}", line=_line(stage))
+            under_way.append(stage)
+            for other in self._needs(stage):
+                visit(other)
+            under_way.pop()
+            done.append(stage)
+
+        visit(self.target)
+        return [self._planned(stage) for stage in done]
+
+    def _planned(self, stage: Stage) -> Planned:
+        base = self.bases[stage.index]
+        parent = self.parent_of(stage, base)
+        total = sum(instruction.keyword in LAYERED for instruction in stage.instructions)
+        return Planned(stage, base, parent, total + (parent is None and base != "scratch"))
+
+    def needed_elsewhere(self) -> list[Stage]:
+        """The stages that nothing needs, which are not built."""
+        built = {planned.stage.index for planned in self.order}
+        return [stage for stage in self.dockerfile.stages if stage.index not in built]
+
+
+def froms(instruction: Instruction) -> list[str]:
+    """The names that --from and --mount=from= use."""
+    if instruction.keyword == "RUN":
+        out = []
+        for text in instruction.flag_values("mount"):
+            fields = dict(part.partition("=")[::2] for part in text.split(","))
+            if fields.get("from"):
+                out.append(fields["from"])
+        return out
+    name = instruction.flag("from")
+    return [name] if name and instruction.keyword == "COPY" else []
+
+
+def _line(stage: Stage) -> int:
+    return stage.source.first if stage.source else 0

@@ -1,0 +1,110 @@
+"""What a stage is after each of its instructions: configuration, layers, variables, history."""
+
+from __future__ import annotations
+
+import platform
+from dataclasses import dataclass, field
+from typing import Any
+
+from dockerlab.dockerfile import Scope
+from dockerlab.layers import TreeView
+from dockerlab.oci import HistoryEntry, ImageConfig, chain_ids
+from dockerlab.store import Image, Layer, Store
+
+DEFAULT_PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+COMMENT = "buildkit.dockerfile.v0"
+MACHINE = {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
+
+
+@dataclass
+class StageState:
+    """One stage in the making. `key` names everything that its file system depends on."""
+
+    name: str
+    config: dict[str, Any]
+    layers: list[Layer]
+    history: list[HistoryEntry]
+    key: str
+    author: str = ""
+    base: ImageConfig | None = None
+    arguments: dict[str, str | None] = field(default_factory=dict)
+    """ARGs in the order of their declaration; None for one without a value."""
+    scope: dict[str, str] = field(default_factory=dict)
+    """Every variable that an instruction sees: of ENV and ARG the later wins."""
+    escape: str = "\\"
+    cmd_set: bool = False
+    created: str = ""
+
+    @classmethod
+    def scratch(cls, name: str) -> StageState:
+        """FROM scratch: nothing but a PATH."""
+        return cls(name, {"Env": [DEFAULT_PATH], "WorkingDir": "/"}, [], [], "scratch", scope={"PATH": DEFAULT_PATH[5:]})
+
+    @classmethod
+    def of_image(cls, name: str, image: Image, store: Store) -> StageState:
+        """FROM an image."""
+        config = {key: value for key, value in image.config.config.items() if value is not None}
+        chain = chain_ids(image.config.diff_ids)
+        state = cls(name, config, store.layers_of(image.config), list(image.config.history), chain[-1] if chain else image.id, base=image.config)
+        state.author = image.config.author
+        state.created = image.config.created
+        state.scope = dict(pair.split("=", 1) for pair in config.get("Env") or [] if "=" in pair)
+        return state
+
+    def child(self, name: str) -> StageState:
+        """FROM this stage: everything is inherited, the ARGs too."""
+        return StageState(
+            name, {key: _copy(value) for key, value in self.config.items()}, list(self.layers), list(self.history), self.key, self.author, self.base,
+            dict(self.arguments), dict(self.scope), self.escape, False, self.created,
+        )  # fmt: skip
+
+    @property
+    def view(self) -> TreeView:
+        """Its file system."""
+        return TreeView([layer.tree for layer in self.layers])
+
+    def expand(self) -> Scope:
+        """The variables as they are now."""
+        return Scope(self.scope, self.escape)
+
+    def set_env(self, name: str, value: str) -> None:
+        """ENV: replaces a value, or adds a variable at the end."""
+        env = list(self.config.get("Env") or [])
+        for at, pair in enumerate(env):
+            if pair.partition("=")[0] == name:
+                env[at] = f"{name}={value}"
+                break
+        else:
+            env.append(f"{name}={value}")
+        self.config["Env"] = env
+        self.scope[name] = value
+
+    def record(self, created_by: str, *, created: str = "", layer: Layer | None = None) -> None:
+        """One line of history, with its layer if it has one."""
+        if layer is not None:
+            self.layers.append(layer)
+            self.created = created
+        self.history.append(HistoryEntry(created=created or self.created, created_by=created_by, comment=COMMENT, empty_layer=layer is None))
+
+    def image_config(self, labels: dict[str, str], now: str) -> ImageConfig:
+        """The configuration of the finished image."""
+        config = {key: value for key, value in self.config.items() if value not in (None, [], {}, "")}
+        if labels:
+            config["Labels"] = {**(config.get("Labels") or {}), **labels}
+        created = self.created or now
+        base = self.base
+        return ImageConfig(
+            architecture=base.architecture if base else MACHINE,
+            os=base.os if base else "linux",
+            created=created,
+            author=self.author,
+            config=dict(sorted(config.items())),
+            diff_ids=tuple(layer.diff_id for layer in self.layers),
+            history=tuple(self.history),
+        )
+
+
+def _copy(value: Any) -> Any:
+    if isinstance(value, list):
+        return list(value)
+    return dict(value) if isinstance(value, dict) else value

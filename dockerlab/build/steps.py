@@ -1,0 +1,263 @@
+"""How each layered instruction becomes a step: what it depends on, and what doing it means."""
+
+from __future__ import annotations
+
+import posixpath
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from e2b_dockerfile_utils import PatternMatcher
+
+from dockerlab.build import archives, running
+from dockerlab.build.cachekeys import CacheKey
+from dockerlab.build.copying import Layout, chmod_of, chown_of, make_workdir
+from dockerlab.build.events import BuildEvent, StepOutput
+from dockerlab.build.metadata import shell_of, workdir
+from dockerlab.build.sources import Source, Sources, SourceTree, context_missing, describe, find, has_wildcard, stage_missing
+from dockerlab.build.stages import Plan
+from dockerlab.build.state import StageState
+from dockerlab.dockerfile import Instruction, Stage
+from dockerlab.errors import BuildError, DockerlabError, InvalidReferenceError, NotFoundError
+from dockerlab.layers import Tree, TreeView, find_user
+from dockerlab.oci import Reference
+from dockerlab.store import Layer
+
+if TYPE_CHECKING:
+    from dockerlab.build.builder import Step, _Run
+
+
+def prepare(run: _Run, plan: Plan, stage: Stage, state: StageState, instruction: Instruction, scratch: Path) -> Step:
+    """What the instruction depends on and how to do it; nothing is written yet but below `scratch`."""
+    if instruction.keyword == "RUN":
+        return _run(run, plan, stage, state, instruction, scratch)
+    if instruction.keyword == "WORKDIR":
+        return _workdir(run, state, instruction, scratch)
+    return _copy(run, plan, stage, state, instruction, scratch)
+
+
+def _now(run: _Run) -> int:
+    return run.epoch if run.epoch is not None else int(time.time())
+
+
+def _sealed(run: _Run, scratch: Path, fill: Callable[[Tree], None], state: StageState) -> Iterator[Layer]:
+    folder = scratch / "layer"
+    folder.mkdir()
+    tree = Tree(folder / "tree")
+    fill(tree)
+    tree.close()
+    if state.layers:
+        (folder / "tree").chmod(state.layers[-1].tree.stat().st_mode & 0o7777)
+    yield run.store.layers.seal(folder)
+
+
+# --- WORKDIR
+
+
+def _workdir(run: _Run, state: StageState, instruction: Instruction, scratch: Path) -> Step:
+    from dockerlab.build.builder import Step
+
+    path = workdir(instruction, state)
+    user = find_user(state.view, state.config.get("User") or "") if state.layers else find_user(TreeView([]), state.config.get("User") or "0")
+    state.config["WorkingDir"] = posixpath.normpath(path)
+    key = CacheKey(state.key, f"WORKDIR {path}", settings={"owner": f"{user.uid}:{user.gid}"})
+
+    def work() -> Iterator[BuildEvent | Layer]:
+        yield from _sealed(run, scratch, lambda tree: make_workdir(tree, state.view, path, (user.uid, user.gid), _now(run)), state)
+
+    return Step(key, f"WORKDIR {path}", work)
+
+
+# --- RUN
+
+
+def _tree_of(run: _Run, plan: Plan, stage: Stage, name: str) -> tuple[SourceTree, str]:
+    """(the file system that --from names, how to call it)."""
+    source = plan.source_stage(stage, name)
+    if source is not None:
+        return run.states[source.index].view, f"stage {source.shown_name}"
+    try:
+        image = run.builder.resolve(Reference.parse(name))
+    except InvalidReferenceError as error:
+        raise BuildError(f'failed to parse "{name}": {error.message}', hint=error.hint) from None
+    except DockerlabError as error:
+        names = [other.name for other in plan.dockerfile.stages if other.name]
+        from difflib import get_close_matches
+
+        close = get_close_matches(name.lower(), names, 1)
+        raise BuildError(
+            f"{name}: failed to resolve source metadata for {Reference.parse(name)}: {error.message}", hint=f"did you mean the stage {close[0]}?" if close else error.hint
+        ) from None
+    return TreeView([layer.tree for layer in run.store.layers_of(image.config)]), f"image {name}"
+
+
+def _run(run: _Run, plan: Plan, stage: Stage, state: StageState, instruction: Instruction, scratch: Path) -> Step:
+    from dockerlab.build.builder import Step
+
+    mounts = running.RunMounts(scratch, run.store, run.request.context, lambda name: _tree_of(run, plan, stage, name)[0], run.request.secrets)
+    for text in instruction.flag_values("mount"):
+        mounts.add(text, state)
+    environment, kept = running.variables(state, run.proxies(), mounts.environment)
+    network = instruction.flag("network") or run.request.network
+    made_of: dict[str, str] = {}
+    for tree, source in mounts.reads:
+        made_of.update(describe(source, tree, run.builder.digests, False, lambda rel: False))
+    command = running.command_of(instruction, state)
+    config = state.config
+    hosts = tuple((address, name) for name, _, address in (entry.replace("=", ":", 1).partition(":") for entry in run.request.add_hosts))
+    key = CacheKey(
+        state.key,
+        f"RUN {' '.join(instruction.flag_values('mount'))} {list(command.words)} {dict(command.pipes)}",
+        files=made_of,
+        variables=kept,
+        settings={
+            "user": str(config.get("User") or ""),
+            "workdir": str(config.get("WorkingDir") or "/"),
+            "shell": str(shell_of(config)),
+            "network": network,
+            "hosts": ",".join(run.request.add_hosts),
+        },
+    )
+    step = running.RunStep(instruction, command, tuple(environment), "none" if network == "none" else "host", tuple(mounts.mounts), hosts)
+
+    def work() -> Iterator[BuildEvent | Layer]:
+        number = run.number
+        steps = running.execute(step, state, run.store, run.builder.runner(), scratch)
+        try:
+            while True:
+                try:
+                    stream, data = next(steps)
+                except StopIteration as end:
+                    yield end.value
+                    return
+                yield StepOutput(number, stream, data)
+        finally:
+            steps.close()
+
+    return Step(key, running.history_text(instruction, state), work)
+
+
+# --- COPY and ADD
+
+
+def _heredoc_sources(instruction: Instruction, words: list[str], state: StageState) -> list[Source]:
+    import re
+
+    docs = {doc.name: doc for doc in instruction.heredocs}
+    out = []
+    for word in words:
+        name = re.sub(r"^<<-?(['\"]?)(.*)\1\Z", r"\2", word)
+        doc = docs[name]
+        text = re.sub(r"(?m)^\t+", "", doc.text) if doc.strip_tabs else doc.text
+        if doc.expand:
+            text = state.expand().raw(text)
+        out.append(Source(name, None, text.encode("utf-8", "surrogateescape")))
+    return out
+
+
+def _copy(run: _Run, plan: Plan, stage: Stage, state: StageState, instruction: Instruction, scratch: Path) -> Step:
+    from dockerlab.build.builder import Step
+
+    scope, keyword = state.expand(), instruction.keyword
+    chown_text, chmod_text = (scope.word(instruction.flag(name)) for name in ("chown", "chmod"))
+    chmod = chmod_of(chmod_text)
+    try:
+        owner = chown_of(chown_text, state.view)
+    except NotFoundError as error:
+        raise BuildError(error.message, hint=error.hint) from None
+    *words, last = [word if word.startswith("<<") and instruction.heredocs else scope.word(word) for word in instruction.words]
+    destination = _destination(last, state)
+    heredocs = [word for word in words if word.startswith("<<") and instruction.heredocs]
+    files = [word for word in words if word not in heredocs]
+    tree, sources = _files(run, plan, stage, state, instruction, files, destination)
+    items = [*sources.items, *_heredoc_sources(instruction, heredocs, state)]
+    for source in items[len(sources.items) :]:
+        sources.made_of[f"<<{source.name}"] = source.data.hex()
+    patterns = [scope.word(value) for value in instruction.flag_values("exclude")]
+    matcher = PatternMatcher(patterns) if patterns else None
+
+    def excluded(rel: str) -> bool:
+        return matcher is not None and bool(matcher.matches(rel))
+
+    owned = isinstance(tree, TreeView)
+    for source in sources.items:
+        if source.node is not None:
+            found = describe(source, tree, run.builder.digests, owned, excluded)
+            where = "/".join(source.parts[:-1])
+            sources.made_of.update({f"{where}/{path}" if where else path: one for path, one in found.items()})
+        else:
+            sources.made_of[source.name] = f"url {hash_of(source.data)} {source.mtime}"
+    if matcher is not None:
+        wild = any(has_wildcard(word) for word in files)  # a file that is named itself is copied whatever the patterns say
+        items = [source for source in items if source.node is None or source.node.is_dir or not (wild and excluded(source.name))]
+    flags = "".join(f"--{name}={value} " for name, value in (("chown", chown_text), ("chmod", chmod_text)) if value)
+    shown = " ".join([*files, *(word.replace("<<-", "<<", 1) for word in heredocs), last])
+    key = CacheKey(
+        state.key,
+        f"{keyword} {flags}{' '.join(f'--{name}={value}' for name, value in instruction.flags if name not in ('chown', 'chmod', 'from', 'link'))} {shown} -> {destination}",
+        files=sources.made_of,
+        settings={"owner": str(owner)},
+    )
+
+    def fill(written: Tree) -> None:
+        layout = Layout(written, state.view, _now(run), owner, chmod, excluded)
+        for source in items:
+            unpack = instruction.flag("unpack")
+            local = source.node is not None
+            wants = (unpack == "" and local) or (any(name == "unpack" for name, _ in instruction.flags) and instruction.on("unpack"))
+            if keyword == "ADD" and wants and not source.name.startswith("<<") and archives.is_archive(source):
+                layout.unpack(source, destination)
+            else:
+                layout.put(source, destination)
+
+    def work() -> Iterator[BuildEvent | Layer]:
+        yield from _sealed(run, scratch, fill, state)
+
+    return Step(key, f"{keyword} {flags}{shown} # buildkit", work)
+
+
+def hash_of(data: bytes) -> str:
+    """The digest of downloaded bytes."""
+    import hashlib
+
+    return hashlib.sha256(data).hexdigest()
+
+
+def _destination(text: str, state: StageState) -> str:
+    folder = text.endswith("/") or text in (".", "..") or text.endswith(("/.", "/.."))
+    if not text.startswith("/"):
+        text = (state.config.get("WorkingDir") or "/").rstrip("/") + "/" + text
+    clean = posixpath.normpath(text)
+    clean = "/" + clean.lstrip("/")
+    return clean + "/" if folder and clean != "/" else clean if clean != "/" else "/"
+
+
+def _files(
+    run: _Run, plan: Plan, stage: Stage, state: StageState, instruction: Instruction, words: list[str], destination: str
+) -> tuple[SourceTree, Sources]:
+    keyword = instruction.keyword
+    context = run.request.context
+    if any("$" in value for value in instruction.flag_values("from")):
+        raise BuildError("variable expansion is not supported for --from, define a new stage with FROM using ARG from global scope as a workaround",
+                         hint="ARG before the first FROM, then FROM ${NAME} AS x, then COPY --from=x")
+    if keyword == "COPY" and instruction.flag("from"):
+        tree, called = _tree_of(run, plan, stage, instruction.flag("from"))
+        missing = stage_missing(called, tree)  # type: ignore[arg-type]
+    else:
+        tree, missing = context, context_missing(context, keyword)
+    remote = [word for word in words if archives.is_url(word) or archives.is_git(word)]
+    checksum = archives.checksum_of(state.expand().word(instruction.flag("checksum")))
+    if remote and keyword == "COPY":
+        raise BuildError("source can't be a URL for COPY", hint="ADD downloads a URL")
+    if checksum and not remote:
+        raise BuildError("checksum requires HTTP(S) or Git sources")
+    found = Sources()
+    for word in words:
+        if word not in remote:
+            found.items += find(tree, [word], missing, parents=instruction.on("parents"))
+        elif archives.is_git(word):
+            raise BuildError(f"ADD of a Git repository ({word}) can't be done here", hint="clone it into the build context and COPY it")
+        else:
+            found.items.append(archives.download(word, checksum, destination))
+    return tree, found
