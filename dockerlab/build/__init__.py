@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from dockerlab.lazy import exported
 
 if TYPE_CHECKING:
-    from dockerlab.build.builder import BuildRequest, Builder
+    from dockerlab.build.builder import Builder, BuildRequest
     from dockerlab.build.context import BuildContext
     from dockerlab.build.events import BuildEvent, Built, CheckWarning, Notice, StepDone, StepOutput, StepStarted
     from dockerlab.build.metadata import apply_change

@@ -50,7 +50,9 @@ def _decompressed(stream: IO[bytes]) -> IO[bytes]:
         try:
             import zstandard
         except ImportError:
-            raise BuildError("the archive is compressed with zstd, which needs the Python package zstandard", hint="pip install zstandard") from None
+            raise BuildError(
+                "the archive is compressed with zstd, which needs the Python package zstandard", hint="pip install zstandard"
+            ) from None
         return cast(IO[bytes], zstandard.ZstdDecompressor().stream_reader(stream))
     return stream
 
@@ -85,12 +87,18 @@ def download(url: str, checksum: str, destination: str) -> Source:
             data = answer.read()
             modified = answer.headers.get("Last-Modified")
     except urllib.error.HTTPError as error:
-        raise BuildError(f"failed to load cache key: invalid response status {error.code}: {url}", hint="open the address in a browser: is it right?") from None
+        raise BuildError(
+            f"failed to load cache key: invalid response status {error.code}: {url}", hint="open the address in a browser: is it right?"
+        ) from None
     except (urllib.error.URLError, OSError) as error:
-        raise BuildError(f"failed to load cache key: {url}: {getattr(error, 'reason', error)}", hint="is there a network, and is the address right?") from None
+        raise BuildError(
+            f"failed to load cache key: {url}: {getattr(error, 'reason', error)}", hint="is there a network, and is the address right?"
+        ) from None
     digest = "sha256:" + hashlib.sha256(data).hexdigest()
     if checksum and digest != checksum:
-        raise BuildError(f"digest mismatch {digest}: {checksum}", hint="the file is not the one that --checksum names; do not use it unchecked")
+        raise BuildError(
+            f"digest mismatch {digest}: {checksum}", hint="the file is not the one that --checksum names; do not use it unchecked"
+        )
     mtime = int(email.utils.parsedate_to_datetime(modified).timestamp()) if modified else None
     name = posixpath.basename(urllib.parse.urlsplit(url).path)
     if not name and destination.endswith("/"):

@@ -52,7 +52,10 @@ def epoch_of(request: BuildRequest) -> int | None:
     if not text:
         return None
     if not text.lstrip("-").isdigit():
-        raise BuildError(f'invalid SOURCE_DATE_EPOCH: {text}: strconv.ParseInt: parsing "{text}": invalid syntax', hint="seconds since 1970, such as $(date +%s)")
+        raise BuildError(
+            f'invalid SOURCE_DATE_EPOCH: {text}: strconv.ParseInt: parsing "{text}": invalid syntax',
+            hint="seconds since 1970, such as $(date +%s)",
+        )
     return int(text)
 
 
@@ -122,7 +125,11 @@ class _Run:
             raise found.error
         if found.warnings and skipped(self.request.dockerfile)[1]:
             names = ", ".join(dict.fromkeys(one.rule for one in found.warnings))
-            raise BuildError(f"lint violation found for rules: {names}", hint="`# check=error=true` makes warnings errors", line=found.warnings[0].lines[0])
+            raise BuildError(
+                f"lint violation found for rules: {names}",
+                hint="`# check=error=true` makes warnings errors",
+                line=found.warnings[0].lines[0],
+            )
 
     def _with_place(self, error: BuildError) -> BuildError:
         dockerfile = self.request.dockerfile
@@ -134,7 +141,9 @@ class _Run:
         if self.tail and error.exit_code_of_step is not None:
             lines = b"".join(self.tail).decode("utf-8", "replace").splitlines()[-_TAIL:]
             shown = "\n".join(["------", f" > {error.step}:", *lines, "------", shown])
-        return BuildError(error.message, step=error.step, line=error.line, exit_code_of_step=error.exit_code_of_step, hint=error.hint, excerpt=shown)
+        return BuildError(
+            error.message, step=error.step, line=error.line, exit_code_of_step=error.exit_code_of_step, hint=error.hint, excerpt=shown
+        )
 
     # --- stages
 
@@ -157,7 +166,12 @@ class _Run:
             try:
                 image = self.builder.resolve(Reference.parse(planned.base))
             except DockerlabError as error:
-                raise BuildError(f"{planned.base}: failed to resolve source metadata for {Reference.parse(planned.base)}: {error.message}", hint=error.hint, line=line, step=name) from None
+                raise BuildError(
+                    f"{planned.base}: failed to resolve source metadata for {Reference.parse(planned.base)}: {error.message}",
+                    hint=error.hint,
+                    line=line,
+                    step=name,
+                ) from None
             state = StageState.of_image(stage.shown_name, image, self.store)
             yield StepDone(started.number, name, True, "the base image is here", 0.0)
         state.escape = self.request.dockerfile.escape
@@ -269,5 +283,3 @@ class _Run:
             if (value := self.request.argument(name)) is not None:
                 out[name] = out[name.swapcase()] = value  # programs look at one or the other
         return out
-
-

@@ -26,7 +26,11 @@ class CacheKey:
     def text(self) -> str:
         """The key under which the result is kept."""
         whole = hashlib.sha256()
-        whole.update(json.dumps([self.parent, self.instruction, list(self.variables.items()), sorted(self.settings.items())]).encode("utf-8", "surrogateescape"))
+        whole.update(
+            json.dumps([self.parent, self.instruction, list(self.variables.items()), sorted(self.settings.items())]).encode(
+                "utf-8", "surrogateescape"
+            )
+        )
         for path, digest in sorted(self.files.items()):
             whole.update(f"{path}\0{digest}\n".encode("utf-8", "surrogateescape"))
         return "step:" + whole.hexdigest()

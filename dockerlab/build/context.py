@@ -59,13 +59,18 @@ class ContextNode:
 class BuildContext:
     """A folder as a build sees it. `root` None is the empty context of `docker build -`."""
 
-    def __init__(self, root: Path | str | None, ignore_text: str = "", ignore_file: str = ".dockerignore", exclude: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, root: Path | str | None, ignore_text: str = "", ignore_file: str = ".dockerignore", exclude: tuple[str, ...] = ()
+    ) -> None:
         """BuildError if a pattern of .dockerignore can't be read."""
         self.root = os.path.abspath(root) if root is not None else None
         try:
             self.rules = IgnoreRules.read(ignore_text, ignore_file, exclude)
         except ValueError as error:
-            raise BuildError(f"failed to solve: {error} in {ignore_file}", hint="see the pattern rules of .dockerignore: * ? [a-z] ** and ! at the beginning") from None
+            raise BuildError(
+                f"failed to solve: {error} in {ignore_file}",
+                hint="see the pattern rules of .dockerignore: * ? [a-z] ** and ! at the beginning",
+            ) from None
         self._shown: dict[str, bool] = {"": True}
 
     @classmethod
@@ -103,10 +108,7 @@ class BuildContext:
 
     def _holds(self, folder: str) -> bool:
         assert self.root is not None
-        for name in os.listdir(os.path.join(self.root, folder)):
-            if self._stat(f"{folder}/{name}") is not None:
-                return True
-        return False
+        return any(self._stat(f"{folder}/{name}") is not None for name in os.listdir(os.path.join(self.root, folder)))
 
     def lookup(self, path: str, *, follow: bool = True) -> ContextNode | None:
         """What stands at this path, or None if nothing does or it is ignored; links never lead out of the context."""

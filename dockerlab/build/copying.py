@@ -147,7 +147,10 @@ class Layout:
             return
         self.parents(path)
         if self.kind(path) == "dir":
-            raise BuildError(f"cannot overwrite directory {path} with non-directory {node.path}", hint="choose another destination, or remove the folder in an earlier RUN")
+            raise BuildError(
+                f"cannot overwrite directory {path} with non-directory {node.path}",
+                hint="choose another destination, or remove the folder in an earlier RUN",
+            )
         if entry.kind == "symlink":
             self.tree.symlink(rel, entry.link, *owner, entry.mtime)
         elif entry.kind == "file":
@@ -191,7 +194,9 @@ class Layout:
         assert source.node is not None and source.tree is not None
         node = source.node
         if self.kind(where) == "file":
-            raise BuildError(f"cannot copy to non-directory: {where}", hint=f"{where} is a file in the image; a folder can't take its place")
+            raise BuildError(
+                f"cannot copy to non-directory: {where}", hint=f"{where} is a file in the image; a folder can't take its place"
+            )
         if where.strip("/"):
             self.parents(where)
             owner = self.owner or (0, 0)
@@ -260,5 +265,3 @@ def make_workdir(tree: Tree, view: TreeView, path: str, owner: tuple[int, int], 
         if kind == "":
             layout.parents(here)
             layout.folder(here, 0o755, owner)
-
-

@@ -54,6 +54,7 @@ class WatchedState(StageState):
     """A stage's state whose expansions are watched, one word at a time."""
 
     def expand(self) -> Scope:
+        """As of any state, and remembered."""
         watched = _WatchedScope(self.scope, self.escape)
         self.watched.append(watched)
         return watched
@@ -127,7 +128,10 @@ def _forward(plan: Plan) -> None:
             for name in froms(instruction):
                 source = plan.source_stage(planned.stage, name)
                 if source is not None and source.index > planned.stage.index:
-                    raise BuildError(f'cannot copy from stage "{name}", it needs to be defined before current stage "{planned.stage.shown_name}"', line=instruction.first)
+                    raise BuildError(
+                        f'cannot copy from stage "{name}", it needs to be defined before current stage "{planned.stage.shown_name}"',
+                        line=instruction.first,
+                    )
 
 
 def _from_arguments(dockerfile: Dockerfile) -> Iterator[BuildCheck]:
@@ -148,7 +152,11 @@ def _from_arguments(dockerfile: Dockerfile) -> Iterator[BuildCheck]:
         except ValueError:
             continue
         if not (base and base.lower() in names) and base != "scratch" and not _valid(base):
-            yield BuildCheck("InvalidDefaultArgInFrom", f"Default value for ARG {stage.base} results in empty or invalid base image name", lines_of(stage.source))
+            yield BuildCheck(
+                "InvalidDefaultArgInFrom",
+                f"Default value for ARG {stage.base} results in empty or invalid base image name",
+                lines_of(stage.source),
+            )
         for missing in sorted(scope.missing - declared):
             yield BuildCheck("UndefinedArgInFrom", f"FROM argument '{missing}' is not declared", lines_of(stage.source))
         names.add(stage.name)
@@ -163,7 +171,12 @@ def _valid(name: str) -> bool:
 
 
 def _stage(
-    request: BuildRequest, plan: Plan, planned: Planned, states: dict[int, WatchedState], resolve: Callable[[Reference], Image], found: list[BuildCheck]
+    request: BuildRequest,
+    plan: Plan,
+    planned: Planned,
+    states: dict[int, WatchedState],
+    resolve: Callable[[Reference], Image],
+    found: list[BuildCheck],
 ) -> None:
     stage = planned.stage
     state = _start(planned, states, resolve)
@@ -205,7 +218,11 @@ def _start(planned: Planned, states: dict[int, WatchedState], resolve: Callable[
         try:
             image = resolve(Reference.parse(planned.base))
         except DockerlabError as error:
-            raise BuildError(f"{planned.base}: failed to resolve source metadata for {Reference.parse(planned.base)}: {error.message}", hint=error.hint, line=line) from None
+            raise BuildError(
+                f"{planned.base}: failed to resolve source metadata for {Reference.parse(planned.base)}: {error.message}",
+                hint=error.hint,
+                line=line,
+            ) from None
         config = {key: value for key, value in image.config.config.items() if value is not None}
         scope = dict(pair.split("=", 1) for pair in config.get("Env") or [] if "=" in pair)
         plain = StageState(name, config, [], [], "", scope=scope)
@@ -256,8 +273,10 @@ def _argument(request: BuildRequest, plan: Plan, state: WatchedState, instructio
 
 def _copy(plan: Plan, stage: Stage, state: WatchedState, instruction: Instruction) -> None:
     if any("$" in value for value in instruction.flag_values("from")):
-        raise BuildError("variable expansion is not supported for --from, define a new stage with FROM using ARG from global scope as a workaround",
-                         hint="ARG before the first FROM, then FROM ${NAME} AS x, then COPY --from=x")
+        raise BuildError(
+            "variable expansion is not supported for --from, define a new stage with FROM using ARG from global scope as a workaround",
+            hint="ARG before the first FROM, then FROM ${NAME} AS x, then COPY --from=x",
+        )
     scope = state.expand()
     words = [word if word.startswith("<<") and instruction.heredocs else scope.word(word) for word in instruction.words]
     chmod_of(scope.word(instruction.flag("chmod")))

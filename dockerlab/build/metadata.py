@@ -16,7 +16,11 @@ _PORT = re.compile(r"(?:(?:\[[^\]]*\]|[\d.]*):)?(?:[\d-]*:)?(\d+)(?:-(\d+))?(?:/
 
 def quoted(words: list[str]) -> str:
     """Words as Go's %q prints a list: `["sh" "-c" "x"]`."""
-    return "[" + " ".join('"' + word.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("\t", "\\t") + '"' for word in words) + "]"
+    return (
+        "["
+        + " ".join('"' + word.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("\t", "\\t") + '"' for word in words)
+        + "]"
+    )
 
 
 def shell_of(config: dict[str, Any]) -> list[str]:
@@ -92,7 +96,7 @@ def _expose(instruction: Instruction, state: StageState) -> str:
     scope = state.expand()
     found = ports([one for word in sorted(instruction.words) for one in scope.words(word)])
     exposed = dict(state.config.get("ExposedPorts") or {})
-    exposed.update(dict.fromkeys(found, {}))
+    exposed.update({port: {} for port in found})
     state.config["ExposedPorts"] = {port: {} for port in sorted(exposed)}
     return f"EXPOSE [{' '.join(found)}]"
 
@@ -160,7 +164,12 @@ def _healthcheck(instruction: Instruction, state: StageState) -> str:
     else:
         test = ["CMD-SHELL", " ".join(words[1:])]
     health: dict[str, Any] = {"Test": test}
-    for key, name in (("Interval", "interval"), ("Timeout", "timeout"), ("StartPeriod", "start-period"), ("StartInterval", "start-interval")):
+    for key, name in (
+        ("Interval", "interval"),
+        ("Timeout", "timeout"),
+        ("StartPeriod", "start-period"),
+        ("StartInterval", "start-interval"),
+    ):
         if options[name]:
             health[key] = options[name]
     if retries:
@@ -208,7 +217,10 @@ def apply_change(config: dict[str, Any], text: str) -> dict[str, Any]:
 
     keyword = text.split()[0].upper() if text.split() else ""
     if keyword not in {"CMD", "ENTRYPOINT", "ENV", "EXPOSE", "HEALTHCHECK", "LABEL", "ONBUILD", "STOPSIGNAL", "USER", "VOLUME", "WORKDIR"}:
-        raise DockerlabError(f"{keyword} is not a valid change command", hint="one of CMD ENTRYPOINT ENV EXPOSE HEALTHCHECK LABEL ONBUILD STOPSIGNAL USER VOLUME WORKDIR")
+        raise DockerlabError(
+            f"{keyword} is not a valid change command",
+            hint="one of CMD ENTRYPOINT ENV EXPOSE HEALTHCHECK LABEL ONBUILD STOPSIGNAL USER VOLUME WORKDIR",
+        )
     try:
         instruction = parse_trigger(text)
         state = StageState("", {key: value for key, value in config.items()}, [], [], "")

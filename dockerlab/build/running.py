@@ -67,7 +67,9 @@ def _untabbed(text: str) -> str:
 
 def history_text(instruction: Instruction, state: StageState) -> str:
     """`RUN |1 A=1 /bin/sh -c … # buildkit`."""
-    given = [f"{name}={state.scope.get(name, value)}" for name, value in state.arguments.items() if value is not None and name not in PROXIES]
+    given = [
+        f"{name}={state.scope.get(name, value)}" for name, value in state.arguments.items() if value is not None and name not in PROXIES
+    ]
     prefix = f"|{len(given)} {' '.join(given)} " if given else ""
     return f"RUN {prefix}{command_of(instruction, state).shown} # buildkit"
 
@@ -86,7 +88,9 @@ def variables(state: StageState, proxies: Mapping[str, str], secrets: Mapping[st
 class RunMounts:
     """The --mount flags of one RUN: folders made ready below `scratch`, and what of them the cache key holds."""
 
-    def __init__(self, scratch: Path, store: Store, context: BuildContext, find_tree: Callable[[str], SourceTree], secrets: Mapping[str, bytes]) -> None:
+    def __init__(
+        self, scratch: Path, store: Store, context: BuildContext, find_tree: Callable[[str], SourceTree], secrets: Mapping[str, bytes]
+    ) -> None:
         self._scratch, self._store, self._context, self._find_tree, self._secrets = scratch, store, context, find_tree, secrets
         self.mounts: list[Mount] = []
         self.environment: dict[str, str] = {}
@@ -168,7 +172,10 @@ class RunMounts:
     def _fill(self, layout: Layout, tree: SourceTree, path: str) -> Source:
         node = tree.lookup(path)
         if node is None:
-            raise BuildError(f'failed to compute cache key: failed to calculate checksum of ref: "{path}": not found', hint="the source of a bind mount lies in the build context, or in the stage that from= names")
+            raise BuildError(
+                f'failed to compute cache key: failed to calculate checksum of ref: "{path}": not found',
+                hint="the source of a bind mount lies in the build context, or in the stage that from= names",
+            )
         source = Source(path.rpartition("/")[2], node, tree=tree)
         layout.put(source, "/" if node.is_dir else "/" + source.name)
         layout.tree.close()
@@ -201,7 +208,11 @@ def execute(step: RunStep, state: StageState, store: Store, runner: Runner, scra
         raise BuildError(said + error.message, hint=error.hint) from None
     env = list(step.environment)
     names = {pair.partition("=")[0] for pair in env}
-    env += [pair for pair in ("PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", f"HOME={user.home}") if pair.partition("=")[0] not in names]
+    env += [
+        pair
+        for pair in ("PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", f"HOME={user.home}")
+        if pair.partition("=")[0] not in names
+    ]
     mounts = list(step.mounts)
     if step.command.pipes:
         folder = scratch / "pipes"

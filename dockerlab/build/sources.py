@@ -66,8 +66,6 @@ def below(tree: SourceTree, node: SourceNode) -> Iterator[SourceNode]:
                 yield from below(tree, child)
 
 
-
-
 def has_wildcard(word: str) -> bool:
     """Whether the word is a pattern (Go's filepath.Match)."""
     return bool(re.search(r"(?<!\\)[*?\[]", word))
@@ -119,9 +117,7 @@ def find(tree: SourceTree, words: list[str], missing: Callable[[str], BuildError
     """The sources that the words name. `missing` makes the error for a word that names nothing; a pattern may match nothing."""
     out: list[Source] = []
     for word in words:
-        pivot, rest = ("", word)
-        if parents and "/./" in word:
-            pivot, rest = word.split("/./", 1)
+        pivot = word.split("/./", 1)[0] if parents and "/./" in word else ""
         clean = posixpath.normpath("/" + word.replace("/./", "/"))
         if has_wildcard(word):
             paths = _matches(tree, word.replace("/./", "/"))
@@ -182,7 +178,9 @@ def context_missing(context: BuildContext, keyword: str) -> Callable[[str], Buil
         pattern = context.culprit(path)
         if pattern is not None:
             where = f"line {pattern.line} of {pattern.file}" if pattern.line else "the notebook (it leaves itself out)"
-            return BuildError(message, hint=f'{path[1:]} is there, but the pattern "{pattern.text}" in {where} leaves it out of the build context')
+            return BuildError(
+                message, hint=f'{path[1:]} is there, but the pattern "{pattern.text}" in {where} leaves it out of the build context'
+            )
         from difflib import get_close_matches
 
         folder = posixpath.dirname(path)

@@ -12,7 +12,18 @@ from dockerlab.oci import Reference
 
 LAYERED = ("ADD", "COPY", "RUN", "WORKDIR")
 """The instructions that are steps of a build; all others only change the configuration."""
-PROXIES = ("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "FTP_PROXY", "ftp_proxy", "NO_PROXY", "no_proxy", "ALL_PROXY", "all_proxy")
+PROXIES = (
+    "HTTP_PROXY",
+    "http_proxy",
+    "HTTPS_PROXY",
+    "https_proxy",
+    "FTP_PROXY",
+    "ftp_proxy",
+    "NO_PROXY",
+    "no_proxy",
+    "ALL_PROXY",
+    "all_proxy",
+)
 
 
 def platform_arguments(target: str = "") -> dict[str, str]:
@@ -79,7 +90,11 @@ class Plan:
         except ValueError as error:
             raise BuildError(str(error), line=_line(stage)) from None
         if not name:
-            raise BuildError(f"base name ({stage.base}) should not be blank", line=_line(stage), hint="the variable has no value: declare it before the first FROM with ARG NAME=value")
+            raise BuildError(
+                f"base name ({stage.base}) should not be blank",
+                line=_line(stage),
+                hint="the variable has no value: declare it before the first FROM with ARG NAME=value",
+            )
         if self.parent_of(stage, name) is None and name != "scratch":
             try:
                 Reference.parse(name)
@@ -100,7 +115,10 @@ class Plan:
 
         names = [stage.name for stage in self.dockerfile.stages if stage.name]
         close = get_close_matches(name.lower(), names, 1, 0.3)
-        raise BuildError(f'target stage "{name}" could not be found' + (f" (did you mean {close[0]}?)" if close else ""), hint="stages: " + ", ".join(names) if names else "no stage has a name")
+        raise BuildError(
+            f'target stage "{name}" could not be found' + (f" (did you mean {close[0]}?)" if close else ""),
+            hint="stages: " + ", ".join(names) if names else "no stage has a name",
+        )
 
     def source_stage(self, stage: Stage, name: str) -> Stage | None:
         """The stage that --from names, or None where it is an image. BuildError for an index that is none."""

@@ -45,7 +45,9 @@ class StageState:
         """FROM an image."""
         config = {key: value for key, value in image.config.config.items() if value is not None}
         chain = chain_ids(image.config.diff_ids)
-        state = cls(name, config, store.layers_of(image.config), list(image.config.history), chain[-1] if chain else image.id, base=image.config)
+        state = cls(
+            name, config, store.layers_of(image.config), list(image.config.history), chain[-1] if chain else image.id, base=image.config
+        )
         state.author = image.config.author
         state.created = image.config.created
         state.scope = dict(pair.split("=", 1) for pair in config.get("Env") or [] if "=" in pair)
@@ -84,7 +86,9 @@ class StageState:
         if layer is not None:
             self.layers.append(layer)
             self.created = created
-        self.history.append(HistoryEntry(created=created or self.created, created_by=created_by, comment=COMMENT, empty_layer=layer is None))
+        self.history.append(
+            HistoryEntry(created=created or self.created, created_by=created_by, comment=COMMENT, empty_layer=layer is None)
+        )
 
     def image_config(self, labels: dict[str, str], now: str) -> ImageConfig:
         """The configuration of the finished image."""

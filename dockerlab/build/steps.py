@@ -59,7 +59,9 @@ def _workdir(run: _Run, state: StageState, instruction: Instruction, scratch: Pa
     from dockerlab.build.builder import Step
 
     path = workdir(instruction, state)
-    user = find_user(state.view, state.config.get("User") or "") if state.layers else find_user(TreeView([]), state.config.get("User") or "0")
+    user = (
+        find_user(state.view, state.config.get("User") or "") if state.layers else find_user(TreeView([]), state.config.get("User") or "0")
+    )
     state.config["WorkingDir"] = posixpath.normpath(path)
     key = CacheKey(state.key, f"WORKDIR {path}", settings={"owner": f"{user.uid}:{user.gid}"})
 
@@ -87,7 +89,8 @@ def _tree_of(run: _Run, plan: Plan, stage: Stage, name: str) -> tuple[SourceTree
 
         close = get_close_matches(name.lower(), names, 1)
         raise BuildError(
-            f"{name}: failed to resolve source metadata for {Reference.parse(name)}: {error.message}", hint=f"did you mean the stage {close[0]}?" if close else error.hint
+            f"{name}: failed to resolve source metadata for {Reference.parse(name)}: {error.message}",
+            hint=f"did you mean the stage {close[0]}?" if close else error.hint,
         ) from None
     return TreeView([layer.tree for layer in run.store.layers_of(image.config)]), f"image {name}"
 
@@ -95,7 +98,9 @@ def _tree_of(run: _Run, plan: Plan, stage: Stage, name: str) -> tuple[SourceTree
 def _run(run: _Run, plan: Plan, stage: Stage, state: StageState, instruction: Instruction, scratch: Path) -> Step:
     from dockerlab.build.builder import Step
 
-    mounts = running.RunMounts(scratch, run.store, run.request.context, lambda name: _tree_of(run, plan, stage, name)[0], run.request.secrets)
+    mounts = running.RunMounts(
+        scratch, run.store, run.request.context, lambda name: _tree_of(run, plan, stage, name)[0], run.request.secrets
+    )
     for text in instruction.flag_values("mount"):
         mounts.add(text, state)
     environment, kept = running.variables(state, run.proxies(), mounts.environment)
@@ -225,7 +230,7 @@ def hash_of(data: bytes) -> str:
 
 
 def _destination(text: str, state: StageState) -> str:
-    folder = text.endswith("/") or text in (".", "..") or text.endswith(("/.", "/.."))
+    folder = text.endswith(("/", "/.", "/..")) or text in (".", "..")
     if not text.startswith("/"):
         text = (state.config.get("WorkingDir") or "/").rstrip("/") + "/" + text
     clean = posixpath.normpath(text)
@@ -239,8 +244,10 @@ def _files(
     keyword = instruction.keyword
     context = run.request.context
     if any("$" in value for value in instruction.flag_values("from")):
-        raise BuildError("variable expansion is not supported for --from, define a new stage with FROM using ARG from global scope as a workaround",
-                         hint="ARG before the first FROM, then FROM ${NAME} AS x, then COPY --from=x")
+        raise BuildError(
+            "variable expansion is not supported for --from, define a new stage with FROM using ARG from global scope as a workaround",
+            hint="ARG before the first FROM, then FROM ${NAME} AS x, then COPY --from=x",
+        )
     if keyword == "COPY" and instruction.flag("from"):
         tree, called = _tree_of(run, plan, stage, instruction.flag("from"))
         missing = stage_missing(called, tree)  # type: ignore[arg-type]

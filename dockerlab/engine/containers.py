@@ -28,6 +28,13 @@ from dockerlab.store.snapshots import rootfs_at
 Json = dict[str, Any]
 
 
+_AS_RUNC = (
+    "failed to create task for container: failed to create shim task: OCI runtime create failed: runc create failed: "
+    "unable to start container process: "
+)
+"""What docker says before the reason why a process could not start."""
+
+
 class Containers:
     """The containers of a store."""
 
@@ -131,7 +138,7 @@ class Containers:
         if "HOME" not in names:
             env.append(f"HOME={user.home}")
         mounts = [Mount(mount["Source"], mount["Destination"], not mount["RW"], "bind") for mount in record.mounts]
-        mounts += [Mount("", path, False, "tmpfs") for path in host.get("Tmpfs") or {}]
+        mounts += [Mount(options, path, "ro" in options.split(","), "tmpfs") for path, options in (host.get("Tmpfs") or {}).items()]
         network = {"host": "host", "none": "none"}.get(host["NetworkMode"], "private")
         layers = [self._store.layers.get(diff_id) for diff_id in record.layers]
         return BoxSpec(
@@ -177,11 +184,12 @@ class Containers:
         attached = streams or Streams()
         try:
             started = self._runtime().start(folder, self._box(record), stdin=attached.stdin, stdout=attached.stdout, stderr=attached.stderr)
-        except (ContainerStartError, NotFoundError) as error:
-            code = error.exit_code if isinstance(error, ContainerStartError) else 125
-            self._records.note_failure(record, code, error.message)
-            if isinstance(error, NotFoundError):  # USER names somebody whom the image does not know
-                raise ContainerStartError(error.message, hint=error.hint, exit_code=126) from None
+        except NotFoundError as error:  # USER names somebody whom the image does not know
+            self._records.note_failure(record, 126, error.message)
+            raise ContainerStartError(error.message, hint=error.hint, exit_code=126) from None
+        except ContainerStartError as error:
+            error.message = error.message if error.message.startswith("Bind for") else _AS_RUNC + error.message
+            self._records.note_failure(record, error.exit_code, error.message)
             raise
         return started
 
@@ -266,7 +274,7 @@ class Containers:
                 return 0
             return runtime.exec(folder, process, stdin=streams.stdin, stdout=streams.stdout, stderr=streams.stderr)
         except ContainerStartError as error:
-            words = error.message if error.message.startswith("OCI runtime") else f"OCI runtime exec failed: exec failed: {error.message}"
+            words = f"OCI runtime exec failed: exec failed: unable to start container process: {error.message}"
             raise ContainerStartError(words, exit_code=error.exit_code, hint=error.hint) from None
 
     def logs(self, record: Record, *, follow: bool = False, tail: int | None = None) -> Iterator[tuple[float, str, bytes]]:

@@ -133,9 +133,13 @@ def new_record(spec: ContainerSpec, image: Image, name: str) -> Record:
 
 def bind_parts(text: str) -> tuple[str, str, str]:
     """(source or volume name, path in the container, options) of a `-v`; the source is "" for a volume without a name."""
+    if not text:
+        raise UsageError("docker: invalid empty volume spec", hint="write HOST-FOLDER:/path, VOLUME-NAME:/path or /path")
     parts = text.split(":")
     if len(parts) == 1:
         return "", parts[0], ""
+    if not parts[0]:
+        raise UsageError(f"docker: invalid spec: {text}: empty section between colons")
     if len(parts) > 3 or not parts[1]:
         raise UsageError(
             f"invalid volume specification: '{text}'",

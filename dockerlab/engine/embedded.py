@@ -326,6 +326,15 @@ class EmbeddedEngine:
     def volumes(self) -> list[Json]:
         return self.volumes_.all()
 
+    def volume_create(self, name: str = "") -> str:
+        """A volume; its name, made up if none is given. One that exists is left as it is."""
+        return self.volumes_.create(name)
+
+    def volume_prune(self, *, all: bool = False) -> tuple[list[str], int]:
+        """Remove volumes that no container uses (those with a name only with `all`); their names, and the bytes set free."""
+        used = {str(mount.get("Name")) for record in self.records.all() for mount in record.mounts}
+        return self.volumes_.prune(used, all)
+
     def volume_remove(self, name: str) -> None:
         """Remove a volume."""
         self.volumes_.remove(name)

@@ -63,7 +63,6 @@ class Records:
                     f'Conflict. The container name "/{name}" is already in use by container "{holder}". '
                     "You have to remove (or rename) that container to be able to reuse that name.",
                     hint=f"dockerlab rm -f {name}, or choose another --name",
-                    exit_code=125,
                 ) from None
             with open(fd, "w") as file:
                 file.write(identifier)

@@ -41,7 +41,7 @@ class Volumes:
         return data
 
     def _fill(self, data: Path, view: TreeView, target: str) -> None:
-        node = view.lookup(target)
+        node = view.lookup(target) if view.trees else None
         if node is None or not node.is_dir:
             return
         tree = Tree(data)
@@ -78,13 +78,16 @@ class Volumes:
                 )
             out.append(self._volume(source or secrets.token_hex(32), target, options or "z", writable, view, anonymous=not source))
         taken = {mount["Destination"] for mount in out}
+        if len(taken) < len(out):
+            twice = next(mount["Destination"] for mount in out if sum(other["Destination"] == mount["Destination"] for other in out) > 1)
+            raise UsageError(f"Duplicate mount point: {twice}")
         for target in sorted(record.config.get("Volumes") or {}):
             if target not in taken:
                 out.append(self._volume(secrets.token_hex(32), target, "", True, view, anonymous=True))
         return out
 
     def _volume(self, name: str, target: str, mode: str, writable: bool, view: TreeView, *, anonymous: bool) -> Json:
-        data = self.ensure(name, view, target, anonymous=anonymous)
+        data = self.ensure(name, TreeView([]) if "nocopy" in mode.split(",") else view, target, anonymous=anonymous)
         return {
             "Type": "volume",
             "Name": name,
@@ -123,6 +126,31 @@ class Volumes:
             return bool(json.loads((self._store.volumes_dir / name / "volume.json").read_text())["Anonymous"])
         except (OSError, ValueError, KeyError):
             return False
+
+    def create(self, name: str) -> str:
+        """A volume of this name, or of a made-up one."""
+        if name and not _NAME.match(name):
+            raise UsageError(
+                f'create {name}: "{name}" includes invalid characters for a local volume name, only "[a-zA-Z0-9][a-zA-Z0-9_.-]" are allowed',
+                exit_code=1,
+            )
+        made = name or secrets.token_hex(32)
+        self.ensure(made, TreeView([]), "/", anonymous=not name)
+        return made
+
+    def prune(self, used: set[str], all: bool) -> tuple[list[str], int]:
+        """Remove what is not used; names and bytes."""
+        gone, size = [], 0
+        for volume in self.all():
+            name = volume["Name"]
+            if name in used or not (all or self.is_anonymous(name)):
+                continue
+            size += sum(
+                os.lstat(os.path.join(folder, file)).st_size for folder, _, files in os.walk(volume["Mountpoint"]) for file in files
+            )
+            self.remove(name)
+            gone.append(name)
+        return gone, size
 
     def remove(self, name: str) -> None:
         """Remove a volume with all that it holds."""

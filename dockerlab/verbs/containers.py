@@ -255,7 +255,11 @@ def rm(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
 
 def rename(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
     """`docker rename OLD NEW`."""
-    engine.rename(*parsed.words)
+    try:
+        engine.rename(*parsed.words)
+    except DockerlabError as error:
+        error.exit_code = 1
+        raise
     return 0
 
 

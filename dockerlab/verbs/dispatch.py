@@ -27,7 +27,7 @@ VERBS: dict[str, str] = {
     "images": "images", "import": "images", "info": "system", "inspect": "inspect", "kill": "containers", "load": "images", "logs": "containers",
     "pause": "containers", "port": "containers", "ps": "containers", "rename": "containers", "restart": "containers", "rm": "containers",
     "rmi": "images", "run": "running", "save": "images", "start": "running", "stop": "containers", "tag": "images", "unpause": "containers",
-    "version": "system", "volume ls": "system", "volume rm": "system", "volume inspect": "system", "network ls": "system",
+    "version": "system", "volume ls": "system", "volume create": "system", "volume prune": "system", "volume rm": "system", "volume inspect": "system", "network ls": "system",
     "builder prune": "system", "wait": "containers", "top": "containers", "context show": "system",
 }  # fmt: skip
 """Each verb that works here, and the module that holds it."""
@@ -138,10 +138,10 @@ def execute(words: list[str], engine: Callable[[], Engine], terminal: Terminal) 
     """As `run`, but errors are raised (for the notebook, which shows them its own way)."""
     verb, rest = find_verb(words)
     if verb == "":
-        terminal.say(help_text(""))
+        terminal.complain(help_text(""))
         return 0
     if verb == "help":
-        terminal.say(help_text(" ".join(rest)))
+        (terminal.say if len(words) > 1 else terminal.complain)(help_text(" ".join(rest)))
         return 0
     if verb == "version short":
         from dockerlab import __version__

@@ -11,8 +11,6 @@ from dockerlab.errors import ContainerStartError, DockerlabError, NotFoundError,
 from dockerlab.verbs.dispatch import Terminal
 from dockerlab.verbs.flags import Parsed
 
-_RUNC = "failed to create task for container: failed to create shim task: OCI runtime create failed: runc create failed: "
-
 
 def spec_of(parsed: Parsed, terminal: Terminal, *, attached: bool) -> ContainerSpec:
     """What the flags of `run` and `create` ask for. UsageError for what contradicts itself or can't be had here."""
@@ -37,7 +35,12 @@ def spec_of(parsed: Parsed, terminal: Terminal, *, attached: bool) -> ContainerS
         ]
     if parsed.all("cap-add"):
         host["CapAdd"] = ["CAP_" + name.upper().removeprefix("CAP_") for name in parsed.all("cap-add")]
-    binds = tuple(parsed.all("volume")) + tuple(_mount_flag(text) for text in parsed.all("mount"))
+    mounts = [_mount_flag(text) for text in parsed.all("mount")]
+    binds = (*parsed.all("volume"), *(one for kind, one in mounts if kind != "tmpfs"))
+    tmpfs = (*parsed.all("tmpfs"), *(one for kind, one in mounts if kind == "tmpfs"))
+    for text in tmpfs:
+        if not text.startswith("/"):
+            raise UsageError(f"docker: invalid mount path: '{text.partition(':')[0]}' mount path must be absolute")
     entrypoint = None
     if "entrypoint" in parsed.flags:
         entrypoint = (parsed.text("entrypoint"),) if parsed.text("entrypoint") else ()
@@ -59,7 +62,7 @@ def spec_of(parsed: Parsed, terminal: Terminal, *, attached: bool) -> ContainerS
         attached=attached,
         auto_remove=parsed.on("rm"),
         binds=binds,
-        tmpfs=tuple(parsed.all("tmpfs")),
+        tmpfs=tmpfs,
         ports=tuple(port for text in parsed.all("publish") for port in port_bindings(text)),
         expose=tuple(parsed.all("expose")),
         publish_all=parsed.on("publish-all"),
@@ -135,12 +138,15 @@ def _range(text: str) -> list[int]:
     return list(numbers)
 
 
-def _mount_flag(text: str) -> str:
-    """`--mount type=volume,src=v,dst=/v,readonly` as the `-v` that says the same."""
+def _mount_flag(text: str) -> tuple[str, str]:
+    """(type, the `-v` or `--tmpfs` that says the same) of `--mount type=volume,src=v,dst=/v,readonly`."""
     fields = dict((part.partition("=")[0], part.partition("=")[2]) for part in text.split(","))
     kind = fields.get("type", "volume")
     source = fields.get("src") or fields.get("source") or ""
     target = fields.get("dst") or fields.get("destination") or fields.get("target") or ""
+    if kind == "tmpfs" and target:
+        options = [f"{name}={fields['tmpfs-' + name]}" for name in ("mode", "size") if "tmpfs-" + name in fields]
+        return kind, target + (":" + ",".join(options) if options else "")
     if kind not in ("volume", "bind") or not target:
         raise UsageError(
             f'docker: invalid argument "{text}" for "--mount" flag',
@@ -149,7 +155,7 @@ def _mount_flag(text: str) -> str:
     if kind == "bind" and not os.path.exists(source):
         raise UsageError(f'docker: invalid mount config for type "bind": bind source path does not exist: {source}')
     readonly = any(name in fields and fields[name] in ("", "1", "true") for name in ("readonly", "ro"))
-    return f"{source}:{target}" + (":ro" if readonly else "") if source else target
+    return kind, f"{source}:{target}" + (":ro" if readonly else "") if source else target
 
 
 def create(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
@@ -206,8 +212,7 @@ def _as_run_error(error: DockerlabError) -> DockerlabError:
 
 
 def _start_failed(error: ContainerStartError) -> ContainerStartError:
-    prefix = "" if error.message.startswith(("failed to", "Bind", "driver failed", "OCI")) or "passwd file" in error.message else _RUNC
-    return ContainerStartError(f"docker: {prefix}{error.message}", hint=error.hint, exit_code=error.exit_code)
+    return ContainerStartError(f"docker: {error.message}", hint=error.hint, exit_code=error.exit_code)
 
 
 def _detached(parsed: Parsed, engine: Engine, terminal: Terminal, identifier: str, spec: ContainerSpec) -> int:

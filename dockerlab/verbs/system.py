@@ -133,6 +133,28 @@ def volume_rm(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
     return code
 
 
+def volume_create(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
+    """`docker volume create [NAME]`."""
+    terminal.line(engine.volume_create(parsed.words[0] if parsed.words else ""))  # type: ignore[attr-defined]
+    return 0
+
+
+def volume_prune(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
+    """`docker volume prune [-a] [-f]`: volumes without a name that nobody uses; with -a named ones too."""
+    what = (
+        "all local volumes not used by at least one container"
+        if parsed.on("all")
+        else "anonymous local volumes not used by at least one container"
+    )
+    if not parsed.on("force") and not confirmed(terminal, f"WARNING! This will remove {what}."):
+        return 0
+    gone, size = engine.volume_prune(all=parsed.on("all"))  # type: ignore[attr-defined]
+    if gone:
+        terminal.say("Deleted Volumes:\n" + "".join(name + "\n" for name in gone) + "\n")
+    terminal.line(f"Total reclaimed space: {human_size(size)}")
+    return 0
+
+
 def network_ls(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
     """`docker network ls`: what --network may name."""
     rows = [
