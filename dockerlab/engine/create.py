@@ -54,7 +54,7 @@ def container_config(spec: ContainerSpec, image: Json, identifier: str) -> Json:
         "WorkingDir": spec.workdir if spec.workdir is not None else image.get("WorkingDir", ""),
         "Entrypoint": entrypoint,
         "OnBuild": image.get("OnBuild") or None,
-        "Labels": {**(image.get("Labels") or {}), **spec.labels},
+        "Labels": dict(sorted({**(image.get("Labels") or {}), **spec.labels}.items())),
     }
     if exposed:
         config = _after(config, "AttachStderr", "ExposedPorts", exposed)

@@ -154,6 +154,7 @@ def row(item: Json, engine: Engine, long: bool, with_size: bool) -> Json:
         "Networks": ",".join(item["NetworkSettings"]["Networks"]),
         "Size": _size(item, engine) if with_size else "0B",
         "Platform": None,
+        "Label": lambda key: item["Config"]["Labels"].get(key, ""),
     }
 
 

@@ -61,7 +61,7 @@ def render(rows: Sequence[Row], form: str, columns: Mapping[str, str], heads: Ma
 
 def _execute(template: Template, row: Row, text: str) -> str:
     if text == "{{json .}}":
-        return to_json(dict(sorted(row.items())))
+        return to_json({key: value for key, value in sorted(row.items()) if not callable(value)})
     return template.execute(row)
 
 

@@ -23,6 +23,11 @@ def spec_of(parsed: Parsed, terminal: Terminal, *, attached: bool) -> ContainerS
     if parsed.text("restart"):
         policy, _, count = parsed.text("restart").partition(":")
         host["RestartPolicy"] = {"Name": policy, "MaximumRetryCount": int(count or 0)}
+    for text in parsed.all("add-host"):
+        if ":" not in text and "=" not in text:
+            raise UsageError(
+                f'invalid argument "{text}" for "--add-host" flag: bad format for add-host: "{text}"', hint="write NAME:ADDRESS"
+            )
     if parsed.all("add-host"):
         host["ExtraHosts"] = parsed.all("add-host")
     if parsed.text("memory"):
@@ -53,7 +58,7 @@ def spec_of(parsed: Parsed, terminal: Terminal, *, attached: bool) -> ContainerS
         name=parsed.text("name"),
         entrypoint=entrypoint,
         env=environment(parsed, terminal),
-        labels=dict((label.partition("=")[0], label.partition("=")[2]) for label in parsed.all("label")),
+        labels=labels(parsed, terminal),
         workdir=parsed.flags.get("workdir"),
         user=parsed.flags.get("user"),
         hostname=parsed.text("hostname"),
@@ -74,6 +79,22 @@ def spec_of(parsed: Parsed, terminal: Terminal, *, attached: bool) -> ContainerS
         pull=parsed.text("pull", "missing"),
         extra_host_config=host,
     )
+
+
+def labels(parsed: Parsed, terminal: Terminal) -> dict[str, str]:
+    """`--label-file` and `--label`, the latter last and winning."""
+    texts = []
+    for path in parsed.all("label-file"):
+        try:
+            with open(os.path.join(terminal.cwd, path), encoding="utf-8") as file:
+                texts += [line.strip() for line in file if line.strip() and not line.startswith("#")]
+        except OSError as error:
+            raise UsageError(f"docker: open {path}: {os.strerror(error.errno or 0).lower()}") from None
+    texts += parsed.all("label")
+    for text in texts:
+        if text.startswith("="):
+            raise UsageError(f'invalid argument "{text}" for "-l, --label" flag: invalid label \'{text}\': empty name')
+    return {name: value for name, _, value in (text.partition("=") for text in texts)}
 
 
 def size_bytes(text: str) -> int:

@@ -233,6 +233,8 @@ class Template:
     def _command(self, command: list[Any], dot: Any, scope: dict[str, Any], piped: list[Any]) -> Any:
         kind, first = command[0]
         if kind != "call":
+            if kind == "field" and callable(method := self._operand(command[0], dot, scope)):  # a method, such as .Label "key"
+                return method(*(self._operand(operand, dot, scope) for operand in command[1:]), *piped)
             if len(command) > 1 or piped:
                 raise TemplateRunError(
                     f'template: :1:2: executing "" at <{_shown(command[0])}>: can\'t give argument to non-function {_shown(command[0])}'
