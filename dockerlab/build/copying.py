@@ -84,6 +84,7 @@ class Layout:
     chmod: Callable[[int, bool], int] | None = None
     excluded: Callable[[str], bool] = lambda rel: False
     _made: set[str] = field(default_factory=set)
+    _new: set[str] = field(default_factory=set)
 
     # --- what stands where, with what was just written
 
@@ -95,10 +96,16 @@ class Layout:
         if rel in self._made:
             st = os.lstat(self.tree.path(rel))
             return "dir" if stat.S_ISDIR(st.st_mode) else "file"
+        if self._in_new_folder(path):
+            return ""
         node = self.view.lookup(path, follow=False) if self.view.trees else None
         if node is None:
             return "dir" if not rel else ""
         return "dir" if node.is_dir else "file"
+
+    def _in_new_folder(self, path: str) -> bool:
+        """Whether the folder of `path` was made by this step, so that the image can't hold anything there."""
+        return posixpath.dirname(path).strip("/") in self._new
 
     def resolve(self, path: str) -> str:
         """The canonical path; links of the image are followed, also the last."""
@@ -106,7 +113,10 @@ class Layout:
 
     def parents(self, path: str) -> None:
         """The folders above `path`: those of the image are brought up as they are, others made (0755, --chown's)."""
-        parts = [part for part in path.strip("/").split("/") if part][:-1]
+        folder = posixpath.dirname(path).strip("/")
+        if not folder or folder in self._made:
+            return
+        parts = folder.split("/")
         for n in range(1, len(parts) + 1):
             self.folder("/" + "/".join(parts[:n]), 0o755, self.owner or (0, 0))
 
@@ -119,7 +129,7 @@ class Layout:
             if mtime is not None:
                 self.tree.set_time(rel, mtime)
             return
-        node = self.view.lookup(path, follow=False) if self.view.trees else None
+        node = self.view.lookup(path, follow=False) if self.view.trees and not self._in_new_folder(path) else None
         if node is not None and not node.is_dir:
             raise BuildError(f"mkdir {path}: not a directory", hint=f"{path} is a file in the image; choose another destination")
         if node is not None:
@@ -127,6 +137,7 @@ class Layout:
             self.tree.mkdir(rel, entry.mode, entry.uid, entry.gid, mtime if mtime is not None else self.now)
         else:
             self.tree.mkdir(rel, mode, *owner, mtime if mtime is not None else self.now)
+            self._new.add(rel)
         self._made.add(rel)
 
     def touched(self, path: str) -> None:

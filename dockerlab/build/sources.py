@@ -22,9 +22,15 @@ class SourceTree(Protocol):
 
     def lookup(self, path: str, *, follow: bool = True) -> SourceNode | None:
         """What stands at a path."""
+        ...
 
     def listdir(self, path: str) -> list[str]:
         """Names in a folder."""
+        ...
+
+    def walk(self, path: str = "/") -> Iterator[SourceNode]:
+        """A node and everything under it, parents first, names sorted."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -58,12 +64,10 @@ class Sources:
 
 def below(tree: SourceTree, node: SourceNode) -> Iterator[SourceNode]:
     """The node and everything under it, parents first, names sorted."""
-    yield node
     if node.is_dir:
-        for name in tree.listdir(node.path):
-            child = tree.lookup(node.path.rstrip("/") + "/" + name, follow=False)
-            if child is not None:
-                yield from below(tree, child)
+        yield from tree.walk(node.path)
+    else:
+        yield node
 
 
 def has_wildcard(word: str) -> bool:

@@ -26,6 +26,8 @@ class Tree:
         self.owners = owners or Owners.here()
         os.makedirs(self.root, mode=0o755, exist_ok=True)
         self.links: Links = {} if self.owners.real else read_links(self.root)
+        self._inherits = False
+        self._own_ids = (os.geteuid(), os.getegid()) if self.owners.real else (0, 0)
         self._folders: dict[str, str] = {"": self.root}
         self._times: dict[str, float] = {}
 
@@ -108,6 +110,14 @@ class Tree:
         self.links.pop("/".join(self._split(rel)), None)
         return target
 
+    def _create(self, rel: str) -> tuple[str, int]:
+        """(real path, descriptor) of a new, empty file; what stood there is gone."""
+        target, flags = self.path(rel), os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        try:
+            return target, os.open(target, flags, 0o600)
+        except (FileExistsError, IsADirectoryError):
+            return target, os.open(self._clear(rel), flags, 0o600)
+
     def _forget(self, rel: str) -> None:
         prefix = "/".join(self._split(rel))
         self._folders = {key: value for key, value in self._folders.items() if key != prefix and not key.startswith(prefix + "/")}
@@ -125,14 +135,14 @@ class Tree:
                 os.mkdir(target)
         except FileNotFoundError:
             os.mkdir(target)
-        self._finish(target, rel, mode, uid, gid, None)
+        self._finish(target, rel, mode, uid, gid, None, fresh=False)
+        self._inherits = self._inherits or bool(mode & stat.S_ISGID)
         if mtime is not None:
             self._times[target] = mtime
 
     def write(self, rel: str, data: bytes, mode: int = 0o644, uid: int = 0, gid: int = 0, mtime: float | None = None) -> None:
         """A regular file with these bytes."""
-        target = self._clear(rel)
-        fd = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        target, fd = self._create(rel)
         with open(fd, "wb") as file:
             file.write(data)
         self._finish(target, rel, mode, uid, gid, mtime)
@@ -148,8 +158,7 @@ class Tree:
         size: int | None = None,
     ) -> int:
         """A regular file copied from a path (sharing blocks where the file system can) or an open file (`size` bytes of it); its size in bytes."""
-        target = self._clear(rel)
-        fd = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        target, fd = self._create(rel)
         try:
             if isinstance(source, (str, Path)):
                 with open(source, "rb", buffering=0) as file:
@@ -227,13 +236,13 @@ class Tree:
         self._own(self.path(rel), rel, uid, gid)
 
     def _own(self, path: str, rel: str, uid: int, gid: int) -> None:
-        if not self.owners.real and not uid and not gid:
-            return
         if not self.owners.set(path, uid, gid):
             self.links["/".join(self._split(rel))] = (uid, gid)
 
-    def _finish(self, path: str, rel: str, mode: int | None, uid: int, gid: int, mtime: float | None) -> None:
-        self._own(path, rel, uid, gid)
+    def _finish(self, path: str, rel: str, mode: int | None, uid: int, gid: int, mtime: float | None, *, fresh: bool = True) -> None:
+        # what we make is ours already, but for the group in a set-group-ID folder
+        if not (fresh and (uid, gid) == self._own_ids and not self._inherits):
+            self._own(path, rel, uid, gid)
         if mode is not None:
             os.chmod(path, mode & 0o7777)
         if mtime is not None:

@@ -19,6 +19,7 @@ def spec_of(parsed: Parsed, terminal: Terminal, *, attached: bool) -> ContainerS
     for name in ("gpus", "privileged", "device", "link", "volumes-from"):
         if parsed.flags.get(name):
             raise UsageError(f"docker: --{name} can't be had without Docker's daemon", hint="leave it away")
+    _check_image_flags(parsed)
     host: dict[str, Any] = {}
     if parsed.text("restart"):
         policy, _, count = parsed.text("restart").partition(":")
@@ -79,6 +80,25 @@ def spec_of(parsed: Parsed, terminal: Terminal, *, attached: bool) -> ContainerS
         pull=parsed.text("pull", "missing"),
         extra_host_config=host,
     )
+
+
+def _check_image_flags(parsed: Parsed) -> None:
+    """--pull and --platform: what they may say, and what can be had without a registry."""
+    pull = parsed.text("pull", "missing")
+    if pull not in ("always", "missing", "never"):
+        raise UsageError(f'docker: invalid pull option: \'{pull}\': must be one of "always", "missing" or "never"')
+    if pull == "always":
+        raise UsageError(
+            "docker: --pull always needs a registry, which is not part of this version",
+            hint="leave it away: the image of the store is used",
+        )
+    platform = parsed.text("platform")
+    if platform:
+        import platform as machine
+
+        own = {"x86_64": "amd64", "aarch64": "arm64"}.get(machine.machine(), machine.machine())
+        if platform.split("/")[:2] not in (["linux", own], [own], ["linux"]):
+            raise UsageError(f"docker: no image for platform {platform} here", hint=f"this machine runs linux/{own}")
 
 
 def labels(parsed: Parsed, terminal: Terminal) -> dict[str, str]:
