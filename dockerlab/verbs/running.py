@@ -368,3 +368,16 @@ def exec_(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
     except NotFoundError as error:
         error.exit_code = 1
         raise
+
+
+def attach(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
+    """`docker attach CONTAINER`: its output from now on, and our input; its exit code when it ends."""
+    name = parsed.words[0]
+    state, config = (engine.container_inspect(name)[key] for key in ("State", "Config"))
+    if state["Paused"]:
+        raise UsageError("cannot attach to a paused container, unpause it first", exit_code=1)
+    if not state["Running"]:
+        raise UsageError("cannot attach to a stopped container, start it first", exit_code=1, hint=f"dockerlab start -a {name}")
+    stdin = terminal.stdin if config["OpenStdin"] and not parsed.on("no-stdin") else None
+    engine.attach(name, Streams(stdin, terminal.stdout, terminal.stderr))  # type: ignore[attr-defined]
+    return engine.wait(name)
