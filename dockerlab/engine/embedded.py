@@ -6,7 +6,7 @@ Everything is opened on first use: `docker images` must not wait for the runtime
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -38,7 +38,8 @@ class EmbeddedEngine:
         self.store = store or Store.open()
         self.records = Records(self.store)
         self.images_ = Images(self.store, self.records, self._from_catalogue, lambda record: self.containers_.running(record))
-        self.notices: list[str] = []
+        self.notice: Callable[[str], None] = lambda text: None
+        """Where a sentence goes that nobody asked for: which image answered, what is being composed."""
 
     @cached_property
     def runtime(self) -> Runtime:
@@ -87,7 +88,8 @@ class EmbeddedEngine:
         """An image that the store has not, from the catalogue; it gets the name it was asked for by."""
         if self.catalogue.find(reference) is None:
             return None
-        image = self.catalogue.image(reference, self.notices.append)
+        self.notice(f"{reference.familiar}: not in the store, taken from the catalogue (composed from Debian packages)")
+        image = self.catalogue.image(reference, self.notice)
         self.store.images.tag(image.id, reference)
         return image
 

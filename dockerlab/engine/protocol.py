@@ -88,6 +88,9 @@ class BuildOptions:
 class Engine(Protocol):
     """Docker's verbs. Every method raises a DockerlabError that says what, where, why and what to do."""
 
+    notice: Callable[[str], None]
+    """Where a sentence goes that nobody asked for; set it to show them."""
+
     # images
     def build(self, options: BuildOptions) -> Iterator[BuildEvent]:
         """Build; events as they happen, the last one is `Built`, after the tags are set."""

@@ -56,6 +56,7 @@ def _write(name: str, text: str, force: bool) -> None:
 
 def _build(parsed: Parsed, text: str, engine: Engine, exclude: tuple[str, ...]) -> Built:
     with cell_terminal() as terminal:
+        engine.notice = terminal.complain
         options = options_of(parsed, terminal, text=text, exclude=exclude)
         if exclude and not parsed.on("quiet"):
             shown = [pattern for pattern in exclude if not pattern.startswith("**/")]

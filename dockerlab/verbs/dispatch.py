@@ -22,6 +22,7 @@ _ALIASES = {
     "volume list": "volume ls", "network list": "network ls", "volume remove": "volume rm",
 }  # fmt: skip
 VERBS: dict[str, str] = {
+    "attach": "running",
     "build": "build", "commit": "containers", "container inspect": "inspect", "container prune": "containers", "cp": "copy", "create": "running",
     "diff": "containers", "exec": "running", "export": "copy", "history": "images", "image inspect": "inspect", "image prune": "images",
     "images": "images", "import": "images", "info": "system", "inspect": "inspect", "kill": "containers", "load": "images", "logs": "containers",
@@ -155,7 +156,9 @@ def execute(words: list[str], engine: Callable[[], Engine], terminal: Terminal) 
     check_count(parsed)
     if parsed.on("json"):
         parsed.flags["format"] = "json"
-    return function_of(verb)(parsed, engine(), terminal)
+    chosen = engine()
+    chosen.notice = terminal.complain
+    return function_of(verb)(parsed, chosen, terminal)
 
 
 def message_of(error: DockerlabError) -> str:
