@@ -75,7 +75,7 @@ def commit(store: Store, record: Record, folder: Path, image: Image, *, message:
     with store.using():
         layer = seal_upper(store, folder)
         now = rfc3339()
-        entry = HistoryEntry(created=now, created_by=" ".join([record.path, *record.args]), comment=message, author=author)
+        entry = HistoryEntry(created=now, created_by=" ".join(record.config["Cmd"] or []), comment=message, author=author)
         base = image.config
         whole = ImageConfig(
             architecture=base.architecture,

@@ -137,6 +137,8 @@ def find_source(view: TreeView, container: str, path: str, follow: bool) -> Node
     node = view.lookup(absolute, follow=follow or path.endswith(("/", "/.")))
     if node is None:
         raise NotFoundError(f"Could not find the file {absolute} in container {container}")
+    if path.endswith("/") and not node.is_dir:
+        raise DockerlabError(f"lstat {absolute}: not a directory", hint="leave the slash at the end away")
     return node
 
 
@@ -185,7 +187,7 @@ def _take(node: Node, where: str) -> None:
 def archive_out(view: TreeView, container: str, path: str, out: IO[bytes], *, follow: bool = False) -> None:
     """`docker cp CONTAINER:PATH -`: a tar whose first name is the last part of the path."""
     node = find_source(view, container, path, follow)
-    write_entries(_renamed(view, node, os.path.basename(node.path)), out)
+    write_entries(_renamed(view, node, "." if path.endswith("/.") else os.path.basename(node.path)), out)
 
 
 def export(view: TreeView, out: IO[bytes]) -> None:

@@ -89,7 +89,7 @@ class EmbeddedEngine:
         if self.catalogue.find(reference) is None:
             return None
         self.notice(f"{reference.familiar}: not in the store, taken from the catalogue (composed from Debian packages)")
-        image = self.catalogue.image(reference, self.notice)
+        image = self.catalogue.image(reference, lambda text: None if ": fetched " in text else self.notice(text))
         self.store.images.tag(image.id, reference)
         return image
 

@@ -14,6 +14,28 @@ from dockerlab.store import Image, Store
 Json = dict[str, Any]
 
 
+_KEYS = (
+    "User",
+    "ExposedPorts",
+    "Env",
+    "Entrypoint",
+    "Cmd",
+    "Volumes",
+    "WorkingDir",
+    "Labels",
+    "StopSignal",
+    "ArgsEscaped",
+    "Healthcheck",
+    "OnBuild",
+    "Shell",
+)
+"""The order in which docker shows an image's Config."""
+
+
+def _ordered(value: Any) -> Any:
+    return dict(sorted(value.items())) if isinstance(value, dict) and "Test" not in value else value
+
+
 class Images:
     """The images of a store as an engine shows them; `resolve` finds what the store has not (the catalogue)."""
 
@@ -108,7 +130,9 @@ class Images:
             "GraphDriver": {"Data": data, "Name": "overlay2"},
             "RootFS": {"Type": "layers", "Layers": list(config.diff_ids)},
             "Metadata": {"LastTagTime": rfc3339(self._store.images.added_at(image.id))},
-            "Config": config.config,
+            "Config": {
+                key: _ordered(config.config[key]) for key in (*_KEYS, *sorted(set(config.config) - set(_KEYS))) if key in config.config
+            },
         }
         if not config.diff_ids:
             del out["RootFS"]["Layers"]

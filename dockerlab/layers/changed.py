@@ -48,14 +48,16 @@ def _below(
         )
         if old is None:
             yield Change("/" + rel, "A", entry)
-        elif not (stat.S_ISDIR(st.st_mode) and old.is_dir) or _folder_differs(st, old, entry.uid, entry.gid) or _touched(inner, rel):
+        elif _differs(st, old, entry.uid, entry.gid) or _touched(inner, rel):
             yield Change("/" + rel, "C", entry)
         yield from inner
 
 
-def _folder_differs(st: os.stat_result, old: Node, uid: int, gid: int) -> bool:
-    same = st.st_mode == old.st.st_mode and (uid, gid) == old.owner and st.st_mtime_ns == old.st.st_mtime_ns
-    return not same
+def _differs(st: os.stat_result, old: Node, uid: int, gid: int) -> bool:
+    """Whether docker calls it changed: a copy-up alone is no change, and a folder's time says nothing."""
+    if st.st_mode != old.st.st_mode or (uid, gid) != old.owner:
+        return True
+    return not stat.S_ISDIR(st.st_mode) and (st.st_size, st.st_mtime_ns) != (old.st.st_size, old.st.st_mtime_ns)
 
 
 def _touched(inner: list[Change], rel: str) -> bool:
