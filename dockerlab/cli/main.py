@@ -1,10 +1,10 @@
-"""The `dockerlab` command: docker's verbs, and our own: lab, tour, doctor, grade, layers."""
+"""The `dockerlab` command: docker's verbs, and our own: lab, tour, doctor, grade."""
 
 from __future__ import annotations
 
 import sys
 
-_OWN = {"lab": "lab", "tour": "tour", "doctor": "doctor", "grade": "grade", "layers": "layers"}
+_OWN = {"lab": "lab", "tour": "tour", "doctor": "doctor", "grade": "grade"}
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -35,6 +35,14 @@ __getattr__ = exported(__name__, _HOMES)
 
 def open_engine() -> Engine:
     """The engine of this process: the embedded one, on the store that DOCKERLAB_HOME names."""
+    import sys
+
+    if sys.platform != "linux":
+        from dockerlab.errors import RuntimeUnavailableError
+
+        raise RuntimeUnavailableError(
+            "the embedded engine needs Linux", hint="use it in a Linux machine, container or pod, or use Docker itself here"
+        )
     from dockerlab.engine.embedded import EmbeddedEngine
 
     return EmbeddedEngine()
