@@ -14,7 +14,7 @@ from dockerlab.build.running import Runner
 from dockerlab.build.stages import LAYERED, PROXIES, Plan, Planned
 from dockerlab.build.state import StageState
 from dockerlab.dockerfile import Dockerfile, Instruction, Stage, excerpt
-from dockerlab.errors import BuildError, DockerlabError
+from dockerlab.errors import BuildError, DockerlabError, NotFoundError, RuntimeUnavailableError
 from dockerlab.oci import Reference
 from dockerlab.store import Image, Layer, Store
 
@@ -188,6 +188,8 @@ class _Run:
                     error.message, step=error.step or f"{label} {instruction.shown}", line=error.line or instruction.first or line,
                     exit_code_of_step=error.exit_code_of_step, hint=error.hint, excerpt=error.excerpt,
                 ) from None  # fmt: skip
+            except (NotFoundError, RuntimeUnavailableError) as error:
+                raise BuildError(error.message, step=f"{label} {instruction.shown}", line=instruction.first or line, hint=error.hint) from None
             except ValueError as error:
                 raise BuildError(str(error), step=f"{label} {instruction.shown}", line=instruction.first or line) from None
 
