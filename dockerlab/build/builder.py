@@ -173,7 +173,7 @@ class _Run:
                     step=name,
                 ) from None
             state = StageState.of_image(stage.shown_name, image, self.store)
-            yield StepDone(started.number, name, True, "the base image is here", 0.0)
+            yield StepDone(started.number, name, False, "the base image is here", 0.0)
         state.escape = self.request.dockerfile.escape
         self.states[stage.index] = state
         body = self._with_triggers(state, planned, stage)
@@ -189,7 +189,9 @@ class _Run:
                     exit_code_of_step=error.exit_code_of_step, hint=error.hint, excerpt=error.excerpt,
                 ) from None  # fmt: skip
             except (NotFoundError, RuntimeUnavailableError) as error:
-                raise BuildError(error.message, step=f"{label} {instruction.shown}", line=instruction.first or line, hint=error.hint) from None
+                raise BuildError(
+                    error.message, step=f"{label} {instruction.shown}", line=instruction.first or line, hint=error.hint
+                ) from None
             except ValueError as error:
                 raise BuildError(str(error), step=f"{label} {instruction.shown}", line=instruction.first or line) from None
 

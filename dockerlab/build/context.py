@@ -57,13 +57,19 @@ class ContextNode:
 
 
 class BuildContext:
-    """A folder as a build sees it. `root` None is the empty context of `docker build -`."""
+    """A folder as a build sees it. `root` is the real folder."""
 
     def __init__(
-        self, root: Path | str | None, ignore_text: str = "", ignore_file: str = ".dockerignore", exclude: tuple[str, ...] = ()
+        self,
+        root: Path | str,
+        ignore_text: str = "",
+        ignore_file: str = ".dockerignore",
+        exclude: tuple[str, ...] = (),
+        *,
+        nothing: bool = False,
     ) -> None:
-        """BuildError if a pattern of .dockerignore can't be read."""
-        self.root = os.path.abspath(root) if root is not None else None
+        """`nothing`: the build has no context, and `root` is an empty folder. BuildError if a pattern of .dockerignore can't be read."""
+        self.root, self.nothing = os.path.abspath(root), nothing
         try:
             self.rules = IgnoreRules.read(ignore_text, ignore_file, exclude)
         except ValueError as error:
@@ -96,7 +102,6 @@ class BuildContext:
         return not self._shown[rel]
 
     def _stat(self, rel: str) -> ContextNode | None:
-        assert self.root is not None
         real = os.path.join(self.root, rel) if rel else self.root
         try:
             st = os.lstat(real)
@@ -107,13 +112,10 @@ class BuildContext:
         return ContextNode("/" + rel, real, st)
 
     def _holds(self, folder: str) -> bool:
-        assert self.root is not None
         return any(self._stat(f"{folder}/{name}") is not None for name in os.listdir(os.path.join(self.root, folder)))
 
     def lookup(self, path: str, *, follow: bool = True) -> ContextNode | None:
         """What stands at this path, or None if nothing does or it is ignored; links never lead out of the context."""
-        if self.root is None:
-            return None
         todo = [part for part in path.split("/") if part and part != "."]
         done: list[str] = []
         hops = 0
@@ -169,7 +171,7 @@ class BuildContext:
     def culprit(self, path: str) -> IgnorePattern | None:
         """The pattern that hides an existing path, or None."""
         rel = os.path.normpath("/" + path)[1:]
-        if self.root is None or not rel or not os.path.lexists(os.path.join(self.root, rel)):
+        if not rel or not os.path.lexists(os.path.join(self.root, rel)):
             return None
         parts = rel.split("/")
         for n in range(1, len(parts) + 1):

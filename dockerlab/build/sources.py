@@ -177,7 +177,7 @@ def context_missing(context: BuildContext, keyword: str) -> Callable[[str], Buil
 
     def missing(path: str) -> BuildError:
         message = f'failed to compute cache key: failed to calculate checksum of ref: "{path}": not found'
-        if context.root is None:
+        if context.nothing:
             return BuildError(message, hint="this build has no context: name a folder instead of -")
         pattern = context.culprit(path)
         if pattern is not None:

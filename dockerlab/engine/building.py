@@ -42,7 +42,7 @@ def _request(options: BuildOptions, scratch: Path) -> BuildRequest:
         kind, body = unpack_context(source, scratch / "context")
         if kind == "dockerfile":
             text = body if text is None else text
-            context = BuildContext(None)
+            context = _empty(scratch)
         else:
             context = BuildContext(scratch / "context", exclude=options.exclude)
             if text is None:
@@ -50,7 +50,7 @@ def _request(options: BuildOptions, scratch: Path) -> BuildRequest:
                     str(scratch / "context"), os.path.join(scratch / "context", options.dockerfile or "Dockerfile"), options.dockerfile
                 )
     elif source is None:
-        context = BuildContext(None)
+        context = _empty(scratch)
     elif text is None:
         path = options.dockerfile or os.path.join(source, "Dockerfile")
         text, name = _dockerfile(source, path, options.dockerfile)
@@ -73,6 +73,12 @@ def _request(options: BuildOptions, scratch: Path) -> BuildRequest:
         add_hosts=options.add_hosts,
         environment=options.environment,
     )
+
+
+def _empty(scratch: Path) -> BuildContext:
+    """The context of a build that has none: an empty folder."""
+    (scratch / "empty").mkdir()
+    return BuildContext(scratch / "empty", nothing=True)
 
 
 def _dockerfile(context: str, path: str, given: str) -> tuple[str, str]:

@@ -55,7 +55,7 @@ class Containers:
             view = TreeView(trees)
             name = self._claim(name, record.id)
             try:
-                mounts = self._volumes.mounts(record, spec.binds, view)
+                mounts = [*self._borrowed(spec.volumes_from), *self._volumes.mounts(record, spec.binds, view)]
                 record = Record(**{**record.__dict__, "name": name, "mounts": mounts})
                 folder = self._records.folder(record)
                 folder.mkdir()
@@ -66,6 +66,15 @@ class Containers:
                 self._records.remove(Record(**{**record.__dict__, "name": name}))
                 raise
         return record.id
+
+    def _borrowed(self, texts: tuple[str, ...]) -> list[Json]:
+        """--volumes-from: what other containers mount, running or not."""
+        out: list[Json] = []
+        for text in texts:
+            name, _, mode = text.partition(":")
+            for mount in self._records.find(name).mounts:
+                out.append({**mount, "Mode": mode, "RW": mount["RW"] and mode != "ro"})
+        return out
 
     def _claim(self, name: str, identifier: str) -> str:
         if name:

@@ -125,13 +125,17 @@ class EmbeddedEngine:
 
     def image_remove(self, name: str, *, force: bool = False) -> list[Json]:
         done = self.images_.remove(name, force)
-        self.store.sweep()
-        return done
+        return done + self._swept() if any("Deleted" in item for item in done) else done
 
     def image_prune(self, *, all: bool = False) -> list[Json]:
         done = self.images_.prune(all)
+        return done + self._swept() if done else done
+
+    def _swept(self) -> list[Json]:
+        """Remove the layers that nothing needs any more, told as docker does; the build cache keeps those that it knows."""
+        before = self.store.layers.all()
         self.store.sweep()
-        return done
+        return [{"Deleted": diff_id} for diff_id in before if not self.store.layers.has(diff_id)]
 
     def save(self, names: Iterable[str], out: IO[bytes]) -> None:
         self.images_.save(names, out)

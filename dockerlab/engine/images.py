@@ -241,9 +241,9 @@ class Images:
         return any(self._store.images.parent(other.id) == image.id for other in self._store.images.all())
 
     def _delete(self, image: Image) -> list[Json]:
+        parent = self._store.images.parent(image.id)
         self._store.images.remove(image.id)
         out: list[Json] = [{"Deleted": image.id}]
-        parent = self._store.images.parent(image.id)
         if parent:
             try:
                 older = self._store.images.get(parent)
@@ -278,7 +278,7 @@ class Images:
         from dockerlab.transfer.docker_archive import write_archive
 
         wanted = []
-        for name in names:
+        for name in [one for name in names for one in self._whole_repository(name)]:
             image = self.local(name)
             if not image.config.diff_ids:
                 raise DockerlabError(
@@ -286,6 +286,19 @@ class Images:
                 )
             wanted.append((image, self._as_name(name, image)))
         write_archive(self._store, wanted, out)
+
+    def _whole_repository(self, name: str) -> list[str]:
+        """`docker save app` means every tag of app."""
+        try:
+            reference = Reference.parse(name)
+        except InvalidReferenceError:
+            return [name]
+        if ":" in name or "@" in name:
+            return [name]
+        tags = [
+            one.familiar for names in self._store.images.all_names().values() for one in names if one.repository == reference.repository
+        ]
+        return sorted(tags) or [name]
 
     def load(self, source: IO[bytes]) -> list[str]:
         """`docker load`: names, or IDs where an image has none."""

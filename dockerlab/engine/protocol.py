@@ -50,6 +50,7 @@ class ContainerSpec:
     auto_remove: bool = False
     binds: tuple[str, ...] = ()
     tmpfs: tuple[str, ...] = ()
+    volumes_from: tuple[str, ...] = ()
     ports: tuple[PortBinding, ...] = ()
     expose: tuple[str, ...] = ()
     publish_all: bool = False

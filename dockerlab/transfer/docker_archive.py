@@ -72,7 +72,7 @@ def write_archive(store: Store, images: Iterable[tuple[Image, Reference | None]]
                 entry["RepoTags"] = [*(entry["RepoTags"] or []), name.familiar]
                 repositories.setdefault(name.repository, {})[name.tag] = hex_of(image.config.diff_ids[-1])
                 manifests[-1].setdefault("annotations", {})["org.opencontainers.image.ref.name"] = name.tag
-        _add(tar, "manifest.json", json.dumps(list(entries.values())).encode())
+        _add(tar, "manifest.json", json.dumps(list(entries.values()), separators=(",", ":")).encode())
         _add(tar, "repositories", json.dumps(repositories).encode())
         _add(tar, "oci-layout", b'{"imageLayoutVersion":"1.0.0"}')
         _add(

@@ -10,7 +10,7 @@ from dockerlab.errors import DockerlabError, NotFoundError, UsageError
 from dockerlab.verbs.dispatch import Terminal
 from dockerlab.verbs.flags import Parsed
 from dockerlab.verbs.template import Template
-from dockerlab.verbs.template_functions import TemplateRunError, TemplateSyntaxError
+from dockerlab.verbs.template_functions import NilList, TemplateRunError, TemplateSyntaxError
 
 if TYPE_CHECKING:
     from dockerlab.engine import Engine
@@ -82,12 +82,57 @@ def show(parsed: Parsed, terminal: Terminal, find: Callable[[str], Json]) -> int
     return 1 if errors else code
 
 
+_LISTS = (
+    "Binds",
+    "CapAdd",
+    "CapDrop",
+    "Cmd",
+    "Entrypoint",
+    "Env",
+    "ExtraHosts",
+    "GroupAdd",
+    "Links",
+    "OnBuild",
+    "SecurityOpt",
+    "Shell",
+    "VolumesFrom",
+)
+_FIELDS = (
+    "Cmd",
+    "Entrypoint",
+    "Env",
+    "ExposedPorts",
+    "Healthcheck",
+    "Labels",
+    "OnBuild",
+    "Shell",
+    "StopSignal",
+    "StopTimeout",
+    "User",
+    "Volumes",
+    "WorkingDir",
+)
+
+
+def _as_struct(item: Json) -> Json:
+    """The object as docker's templates see it: a Go struct, whose fields are there even where the JSON leaves them out."""
+    out = dict(item)
+    if isinstance(item.get("Config"), dict):
+        out["Config"] = {**dict.fromkeys(_FIELDS), **item["Config"]}
+    if isinstance(item.get("State"), dict):
+        out["State"] = {"Health": None, **item["State"]}
+    for part in ("Config", "HostConfig"):
+        if isinstance(out.get(part), dict):
+            out[part] = {key: NilList() if value is None and key in _LISTS else value for key, value in out[part].items()}
+    return out
+
+
 def _formatted(form: str, found: list[Json], terminal: Terminal) -> int:
     try:
         template = Template(form.replace("\\t", "\t").replace("\\n", "\n"))
     except TemplateSyntaxError as error:
         raise UsageError(f"template parsing error: {error.message}", exit_code=64) from None
-    for item in found:
+    for item in (_as_struct(item) for item in found):
         try:
             terminal.line(template.execute(item).replace("<nil>", "<no value>") if "{{json" not in form else template.execute(item))
         except TemplateRunError as error:

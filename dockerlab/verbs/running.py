@@ -16,14 +16,14 @@ def spec_of(parsed: Parsed, terminal: Terminal, *, attached: bool) -> ContainerS
     """What the flags of `run` and `create` ask for. UsageError for what contradicts itself or can't be had here."""
     if parsed.on("rm") and parsed.text("restart") not in ("", "no"):
         raise UsageError("docker: conflicting options: cannot specify both --restart and --rm")
-    for name in ("gpus", "privileged", "device", "link", "volumes-from"):
+    for name in ("gpus", "privileged", "device", "link"):
         if parsed.flags.get(name):
             raise UsageError(f"docker: --{name} can't be had without Docker's daemon", hint="leave it away")
     _check_image_flags(parsed)
     host: dict[str, Any] = {}
     if parsed.text("restart"):
         policy, _, count = parsed.text("restart").partition(":")
-        host["RestartPolicy"] = {"Name": policy, "MaximumRetryCount": int(count or 0)}
+        host["RestartPolicy"] = {"MaximumRetryCount": int(count or 0), "Name": policy}
     for text in parsed.all("add-host"):
         if ":" not in text and "=" not in text:
             raise UsageError(
@@ -39,6 +39,8 @@ def spec_of(parsed: Parsed, terminal: Terminal, *, attached: bool) -> ContainerS
         host["CapDrop"] = [
             "CAP_" + name.upper().removeprefix("CAP_") if name.upper() != "ALL" else "ALL" for name in parsed.all("cap-drop")
         ]
+    if parsed.all("volumes-from"):
+        host["VolumesFrom"] = parsed.all("volumes-from")
     if parsed.all("cap-add"):
         host["CapAdd"] = ["CAP_" + name.upper().removeprefix("CAP_") for name in parsed.all("cap-add")]
     mounts = [_mount_flag(text) for text in parsed.all("mount")]
@@ -69,6 +71,7 @@ def spec_of(parsed: Parsed, terminal: Terminal, *, attached: bool) -> ContainerS
         auto_remove=parsed.on("rm"),
         binds=binds,
         tmpfs=tmpfs,
+        volumes_from=tuple(parsed.all("volumes-from")),
         ports=tuple(port for text in parsed.all("publish") for port in port_bindings(text)),
         expose=tuple(parsed.all("expose")),
         publish_all=parsed.on("publish-all"),

@@ -41,7 +41,11 @@ def info(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
     if form == "json":
         terminal.line(json.dumps(found, ensure_ascii=False))
     elif form:
-        terminal.line(_formatted(form, found, "system.dockerInfo", ""))
+        try:
+            terminal.line(_formatted(form, found, "system.dockerInfo", ""))
+        except DockerlabError:
+            terminal.line("")
+            raise
     else:
         terminal.say("".join(f" {key}: {value}\n" for key, value in found.items() if not isinstance(value, dict)))
     return 0
@@ -74,13 +78,18 @@ def version(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
             "Details": {"ApiVersion": "1.51", "Arch": machine, "Os": "linux", "KernelVersion": platform.release()},
         }
     ]
-    found: Json = {"Client": {**common, "Context": "default", "DefaultAPIVersion": "1.51"}, "Server": {**server, "APIVersion": "1.51"}}
-    found["Client"]["APIVersion"] = "1.51"
+    found: Json = {"Client": {**common, "Context": "default", "DefaultAPIVersion": "1.51"}, "Server": server}
     form = parsed.text("format")
     if form == "json":
         terminal.line(json.dumps(found))
     elif form:
-        terminal.line(_formatted(form, found, "system.versionInfo", "version"))
+        for part in found.values():
+            part["APIVersion"] = part["ApiVersion"]
+        try:
+            terminal.line(_formatted(form, found, "system.versionInfo", "version"))
+        except DockerlabError:
+            terminal.line("")
+            raise
     else:
         terminal.say(
             f"Client: dockerlab {__version__}\nServer: dockerlab {__version__}, embedded engine (no daemon), speaks as Docker 28.5\n"

@@ -22,8 +22,14 @@ def _upper_first(text: str) -> str:
     return re.sub(r"\b\w", lambda match: match.group(0).upper(), text)
 
 
+class NilList(list[Any]):
+    """A Go slice that is nil: printed as [], but null in JSON."""
+
+
 def to_json(value: Any) -> str:
     """Go's JSON: no spaces, HTML's special characters left alone."""
+    if isinstance(value, NilList):
+        return "null"
     return str(json.dumps(value, separators=(",", ":"), ensure_ascii=False))
 
 
