@@ -278,7 +278,7 @@ class Images:
         from dockerlab.transfer.docker_archive import write_archive
 
         wanted = []
-        for name in [one for name in names for one in self._whole_repository(name)]:
+        for name in [one for asked in names for one in self._whole_repository(asked)]:
             image = self.local(name)
             if not image.config.diff_ids:
                 raise DockerlabError(

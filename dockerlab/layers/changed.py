@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from dockerlab.layers.entry import Change
+from dockerlab.layers.lending import lstat_lent, names_lent
 from dockerlab.layers.owners import Owners, is_opaque, is_whiteout, read_links
 from dockerlab.layers.view import Node, TreeView, describe
 
@@ -26,15 +27,14 @@ def changes(tree: Path | str, below: TreeView) -> Iterator[Change]:
 def _below(
     folder: str, prefix: str, under: Node | None, owners: Owners, links: dict[str, tuple[int, int]], view: TreeView
 ) -> Iterator[Change]:
-    with os.scandir(folder) as listing:
-        names = sorted(entry.name for entry in listing)
+    names = sorted(names_lent(folder))
     opaque = under is not None and is_opaque(folder)
     if opaque and under is not None:
         for gone in sorted(set(view._names(under)) - set(names)):
             yield Change(f"/{prefix}{gone}", "D")
     for name in names:
         real, rel = os.path.join(folder, name), prefix + name
-        st = os.lstat(real)
+        st = lstat_lent(real)
         old = view._step(under.path, under.dirs, name) if under is not None and under.is_dir else None
         if is_whiteout(st):
             if old is not None and not opaque:

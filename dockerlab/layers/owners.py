@@ -13,6 +13,8 @@ import stat
 from collections.abc import Mapping
 from pathlib import Path
 
+from dockerlab.layers.lending import lent
+
 OWNER, DEVICE = "user.dockerlab.owner", "user.dockerlab.device"
 OPAQUE = "user.overlay.opaque"
 OURS = ("user.overlay.", "user.dockerlab.")
@@ -52,7 +54,11 @@ class Owners:
         if not stat.S_ISREG(st.st_mode) and not stat.S_ISDIR(st.st_mode):
             return links.get(rel, (0, 0))
         try:
-            uid, gid = os.getxattr(path, OWNER, follow_symlinks=False).split(b":")
+            if st.st_mode & stat.S_IRUSR:
+                uid, gid = os.getxattr(path, OWNER, follow_symlinks=False).split(b":")
+            else:
+                with lent(path, stat.S_IRUSR):
+                    uid, gid = os.getxattr(path, OWNER, follow_symlinks=False).split(b":")
         except OSError:
             return 0, 0
         return int(uid), int(gid)

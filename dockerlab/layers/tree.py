@@ -30,6 +30,7 @@ class Tree:
         self._own_ids = (os.geteuid(), os.getegid()) if self.owners.real else (0, 0)
         self._folders: dict[str, str] = {"": self.root}
         self._times: dict[str, float] = {}
+        self._modes: dict[str, int] = {}
 
     def __enter__(self) -> Tree:
         return self
@@ -135,7 +136,9 @@ class Tree:
                 os.mkdir(target)
         except FileNotFoundError:
             os.mkdir(target)
-        self._finish(target, rel, mode, uid, gid, None, fresh=False)
+        self._finish(target, rel, mode | (0 if self.owners.real else stat.S_IRWXU), uid, gid, None, fresh=False)
+        if not self.owners.real and mode & stat.S_IRWXU != stat.S_IRWXU:
+            self._modes[target] = mode  # we must be able to write into it until all is there
         self._inherits = self._inherits or bool(mode & stat.S_ISGID)
         if mtime is not None:
             self._times[target] = mtime
@@ -255,6 +258,9 @@ class Tree:
         for path, mtime in sorted(self._times.items(), reverse=True):
             if os.path.isdir(path) and not os.path.islink(path):
                 os.utime(path, (mtime, mtime))
+        for path, mode in sorted(self._modes.items(), reverse=True):
+            if os.path.isdir(path) and not os.path.islink(path):
+                os.chmod(path, mode & 0o7777)
         if not self.owners.real:
             write_links(self.root, self.links)
 

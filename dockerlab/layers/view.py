@@ -13,6 +13,7 @@ from pathlib import Path
 
 from dockerlab.errors import DockerlabError
 from dockerlab.layers.entry import KINDS, Entry
+from dockerlab.layers.lending import lent, lstat_lent, names_lent, open_lent
 from dockerlab.layers.owners import DEVICE, OURS, Links, Owners, is_opaque, is_whiteout, read_links
 
 _HOPS = 40
@@ -51,7 +52,7 @@ class Node:
 
     def read(self) -> bytes:
         """The bytes of a regular file."""
-        with open(self.real, "rb") as file:
+        with open(open_lent(self.real), "rb") as file:
             return file.read()
 
 
@@ -59,17 +60,9 @@ def describe(real: str, rel: str, st: os.stat_result, owner: tuple[int, int], ow
     """The entry of one inode of a tree, marks of ours translated back."""
     kind, mode, device = KINDS[stat.S_IFMT(st.st_mode)], stat.S_IMODE(st.st_mode), (0, 0)
     xattrs: dict[str, bytes] = {}
-    if kind in ("file", "dir"):
-        for name in os.listxattr(real, follow_symlinks=False):
-            if name == DEVICE:
-                bits, major, minor = os.getxattr(real, name).decode().split(":")
-                kind, mode, device = KINDS[stat.S_IFMT(int(bits, 8))], stat.S_IMODE(st.st_mode), (int(major), int(minor))
-            elif name.startswith("user.dockerlab.xattr."):
-                xattrs[name.removeprefix("user.dockerlab.xattr.")] = os.getxattr(real, name)
-            elif name == "security.capability":
-                xattrs[name] = _capability(os.getxattr(real, name))
-            elif name.startswith("user.") and not name.startswith(OURS):
-                xattrs[name] = os.getxattr(real, name)
+    if kind in ("file", "dir") and (marks := os.listxattr(real, follow_symlinks=False)):
+        with lent(real, stat.S_IRUSR):
+            kind, mode, device = _read_marks(real, marks, kind, mode, xattrs)
     elif kind in ("char", "block"):
         device = (os.major(st.st_rdev), os.minor(st.st_rdev))
     return Entry(
@@ -83,6 +76,22 @@ def describe(real: str, rel: str, st: os.stat_result, owner: tuple[int, int], ow
         device=device,
         xattrs=xattrs,
     )
+
+
+def _read_marks(real: str, marks: list[str], kind: str, mode: int, xattrs: dict[str, bytes]) -> tuple[str, int, tuple[int, int]]:
+    """(kind, mode, device) behind our marks; attributes of the image itself go into `xattrs`."""
+    device = (0, 0)
+    for name in marks:
+        if name == DEVICE:
+            bits, major, minor = os.getxattr(real, name).decode().split(":")
+            kind, device = KINDS[stat.S_IFMT(int(bits, 8))], (int(major), int(minor))
+        elif name.startswith("user.dockerlab.xattr."):
+            xattrs[name.removeprefix("user.dockerlab.xattr.")] = os.getxattr(real, name)
+        elif name == "security.capability":
+            xattrs[name] = _capability(os.getxattr(real, name))
+        elif name.startswith("user.") and not name.startswith(OURS):
+            xattrs[name] = os.getxattr(real, name)
+    return kind, mode, device
 
 
 def _capability(value: bytes) -> bytes:
@@ -116,7 +125,7 @@ class TreeView:
         for layer, real in dirs:
             child = os.path.join(real, name)
             try:
-                st = os.lstat(child)
+                st = lstat_lent(child)
             except (FileNotFoundError, NotADirectoryError):
                 continue
             if is_whiteout(st):
@@ -196,12 +205,9 @@ class TreeView:
     def _names(self, node: Node) -> list[str]:
         seen: dict[str, bool] = {}
         for _, real in node.dirs:
-            with os.scandir(real) as entries:
-                for entry in entries:
-                    if entry.name not in seen:
-                        seen[entry.name] = (
-                            not is_whiteout(entry.stat(follow_symlinks=False)) if not entry.is_dir(follow_symlinks=False) else True
-                        )
+            for name in names_lent(real):
+                if name not in seen:
+                    seen[name] = not is_whiteout(lstat_lent(os.path.join(real, name)))
         return sorted(name for name, shown in seen.items() if shown)
 
     def read(self, path: str) -> bytes:

@@ -10,10 +10,12 @@ import hashlib
 import os
 import stat
 from collections.abc import Iterator, Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Protocol
 
 from dockerlab.layers.entry import Entry, LayerSummary
+from dockerlab.layers.lending import lent, open_lent
 from dockerlab.layers.owners import Owners, is_opaque, is_whiteout, read_links
 from dockerlab.layers.view import describe
 
@@ -103,28 +105,27 @@ def tree_entries(root: Path | str) -> Iterator[tuple[Entry, str]]:
     seen: dict[tuple[int, int], str] = {}
 
     def below(folder: str, prefix: str) -> Iterator[tuple[Entry, str]]:
-        with os.scandir(folder) as listing:
-            names = sorted(entry.name for entry in listing)
-        for name in names:
-            real, rel = os.path.join(folder, name), prefix + name
-            st = os.lstat(real)
-            if is_whiteout(st):
-                yield Entry(prefix + ".wh." + name, "file", 0o600, mtime=int(st.st_mtime)), ""
-                continue
-            mode = st.st_mode
-            if stat.S_ISSOCK(mode):
-                continue  # a socket can't be in a tar; docker leaves it out too
-            if st.st_nlink > 1 and not stat.S_ISDIR(mode):
-                first = seen.setdefault((st.st_dev, st.st_ino), rel)
-                if first != rel:
-                    entry = describe(real, rel, st, owners.get(real, st, links, rel), owners)
-                    yield Entry(rel, "hardlink", entry.mode, entry.uid, entry.gid, 0, entry.mtime, first), real
+        with nullcontext() if owners.real else lent(folder):
+            for name in sorted(os.listdir(folder)):
+                real, rel = os.path.join(folder, name), prefix + name
+                st = os.lstat(real)
+                if is_whiteout(st):
+                    yield Entry(prefix + ".wh." + name, "file", 0o600, mtime=int(st.st_mtime)), ""
                     continue
-            yield describe(real, rel, st, owners.get(real, st, links, rel), owners), real
-            if stat.S_ISDIR(mode):
-                if is_opaque(real):
-                    yield Entry(rel + "/.wh..wh..opq", "file", 0o755, mtime=0), ""
-                yield from below(real, rel + "/")
+                mode = st.st_mode
+                if stat.S_ISSOCK(mode):
+                    continue  # a socket can't be in a tar; docker leaves it out too
+                if st.st_nlink > 1 and not stat.S_ISDIR(mode):
+                    first = seen.setdefault((st.st_dev, st.st_ino), rel)
+                    if first != rel:
+                        entry = describe(real, rel, st, owners.get(real, st, links, rel), owners)
+                        yield Entry(rel, "hardlink", entry.mode, entry.uid, entry.gid, 0, entry.mtime, first), real
+                        continue
+                yield describe(real, rel, st, owners.get(real, st, links, rel), owners), real
+                if stat.S_ISDIR(mode):
+                    if is_opaque(real):
+                        yield Entry(rel + "/.wh..wh..opq", "file", 0o755, mtime=0), ""
+                    yield from below(real, rel + "/")
 
     yield from below(top, "")
 
@@ -140,7 +141,7 @@ def write_entries(entries: Iterator[tuple[Entry, str]], sink: Sink) -> tuple[int
             continue
         size += entry.size
         left = entry.size
-        fd = _open(real)
+        fd = open_lent(real)
         try:
             if left <= _BLOCK:
                 data = os.read(fd, left) if left else b""
@@ -161,19 +162,6 @@ def write_entries(entries: Iterator[tuple[Entry, str]], sink: Sink) -> tuple[int
             os.close(fd)
     sink.write(_ZEROS)
     return size, count
-
-
-def _open(real: str) -> int:
-    """Open for reading; a file of ours whose mode forbids it is lent the bit for a moment (an image may hold files of mode 0)."""
-    try:
-        return os.open(real, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    except PermissionError:
-        mode = stat.S_IMODE(os.lstat(real).st_mode)
-        os.chmod(real, mode | stat.S_IRUSR)
-        try:
-            return os.open(real, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-        finally:
-            os.chmod(real, mode)
 
 
 class _Tee:
