@@ -123,13 +123,13 @@ def examine(request: BuildRequest, resolve: Callable[[Reference], Image], *, onl
 
 def _forward(plan: Plan) -> None:
     """A stage may take from a later one; only --check objects."""
-    for planned in plan.order:
-        for instruction in planned.stage.instructions:
+    for stage in plan.dockerfile.stages:
+        for instruction in stage.instructions:
             for name in froms(instruction):
-                source = plan.source_stage(planned.stage, name)
-                if source is not None and source.index > planned.stage.index:
+                source = plan.source_stage(stage, name)
+                if source is not None and source.index > stage.index:
                     raise BuildError(
-                        f'cannot copy from stage "{name}", it needs to be defined before current stage "{planned.stage.shown_name}"',
+                        f'cannot copy from stage "{name}", it needs to be defined before current stage "{stage.shown_name}"',
                         line=instruction.first,
                     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 import signal
 from typing import Any
@@ -207,7 +208,7 @@ def workdir(instruction: Instruction, state: StageState) -> str:
     path = state.expand().word(instruction.words[0])
     if not path.startswith("/"):
         before = state.config.get("WorkingDir") or "/"
-        path = before.rstrip("/") + "/" + path
+        path = posixpath.normpath(before.rstrip("/") + "/" + path)
     return path
 
 

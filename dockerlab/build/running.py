@@ -143,6 +143,7 @@ class RunMounts:
         file = self._folder() / "secret"
         file.write_bytes(data)
         file.chmod(int(fields.get("mode", "0400"), 8))
+        Owners.here().set(str(file), int(fields.get("uid", "0")), int(fields.get("gid", "0")))
         self.mounts.append(Mount(str(file), target or f"/run/secrets/{name}", True))
 
     def _cache(self, fields: Mapping[str, str], target: str, state: StageState) -> None:

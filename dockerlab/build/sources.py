@@ -88,7 +88,7 @@ def pattern_of(word: str) -> re.Pattern[str]:
             end = word.find("]", at + 2)
             if end < 0:
                 raise ValueError(f"syntax error in pattern: {word}")
-            body = word[at + 1 : end].replace("\\", "\\\\")
+            body = re.sub(r"([\\\[&~|])", r"\\\1", word[at + 1 : end])
             out += "[" + ("^" + body[1:] if body.startswith("^") else body) + "]"
             at = end
         elif letter == "\\" and at + 1 < len(word):

@@ -62,7 +62,7 @@ def _workdir(run: _Run, state: StageState, instruction: Instruction, scratch: Pa
     user = (
         find_user(state.view, state.config.get("User") or "") if state.layers else find_user(TreeView([]), state.config.get("User") or "0")
     )
-    state.config["WorkingDir"] = posixpath.normpath(path)
+    state.config["WorkingDir"] = path
     key = CacheKey(state.key, f"WORKDIR {path}", settings={"owner": f"{user.uid}:{user.gid}"})
 
     def work() -> Iterator[BuildEvent | Layer]:

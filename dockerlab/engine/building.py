@@ -53,6 +53,8 @@ def _request(options: BuildOptions, scratch: Path) -> BuildRequest:
         context = _empty(scratch)
     elif text is None:
         path = options.dockerfile or os.path.join(source, "Dockerfile")
+        if not options.dockerfile and not os.path.exists(path) and os.path.exists(os.path.join(source, "dockerfile")):
+            path = os.path.join(source, "dockerfile")
         text, name = _dockerfile(source, path, options.dockerfile)
         context = BuildContext.of_folder(source, path, options.exclude)
     else:

@@ -194,8 +194,8 @@ class Containers:
         try:
             started = self._runtime().start(folder, self._box(record), stdin=attached.stdin, stdout=attached.stdout, stderr=attached.stderr)
         except NotFoundError as error:  # USER names somebody whom the image does not know
-            self._records.note_failure(record, 126, error.message)
-            raise ContainerStartError(error.message, hint=error.hint, exit_code=126) from None
+            self._records.note_failure(record, 125, error.message)
+            raise ContainerStartError(error.message, hint=error.hint, exit_code=125) from None
         except ContainerStartError as error:
             error.message = error.message if error.message.startswith("Bind for") else _AS_RUNC + error.message
             self._records.note_failure(record, error.exit_code, error.message)

@@ -97,6 +97,10 @@ class EmbeddedEngine:
         """FROM: the store first, then the catalogue."""
         return self.images_.find(reference.familiar)
 
+    def resolve_name(self, name: str) -> str:
+        """The ID of the image that FROM would take for this name."""
+        return self.images_.find(name).id
+
     # --- images
 
     def build(self, options: BuildOptions) -> Iterator[BuildEvent]:

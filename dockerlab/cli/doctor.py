@@ -1,0 +1,94 @@
+"""`dockerlab doctor`: what this machine allows, which isolation is in force and why, what is emulated, and the one thing that would improve matters."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import shutil
+from typing import Any
+
+from dockerlab.distribution import ADVICE, intruder
+from dockerlab.runtime.capabilities import Capabilities
+from dockerlab.store.store import default_home
+from dockerlab.verbs.units import human_size
+
+
+_IDENTITY = {
+    "root": "we are root, so owners and users are the kernel's own",
+    "mapped": "a user namespace with every ID, so owners and users are the kernel's own",
+    "single": "an ordinary user: a user namespace with one ID; owners and users are emulated, true for teaching, no border for security (ps shows root)",
+}
+"""Why containers look as they do, by what IDs there are."""
+
+
+def main(words: list[str]) -> int:
+    """Look and tell; always 0."""
+    parser = argparse.ArgumentParser(prog="dockerlab doctor", description="What this machine allows, and what is emulated for lack of it.")
+    parser.add_argument("--json", action="store_true", help="the same as JSON")
+    options = parser.parse_args(words)
+    found = examination()
+    if options.json:
+        print(json.dumps(found, indent=2, ensure_ascii=False))
+    else:
+        print(as_text(found))
+    return 0
+
+
+def examination() -> dict[str, Any]:
+    """Everything that is known about this machine."""
+    home = default_home()
+    folder = home
+    while not folder.exists():
+        folder = folder.parent
+    usage = shutil.disk_usage(folder)
+    machine = Capabilities.load(home / "capabilities.json" if home.is_dir() else None)
+    return {
+        "isolation": machine.isolation,
+        "identity": machine.identity,
+        "reason": machine.reason,
+        "capabilities": [
+            {
+                "name": item.name,
+                "available": item.available,
+                "probed": item.probed,
+                "used for": item.purpose,
+                "emulated": item.emulated,
+                "remedy": item.remedy,
+                "refused": item.refused,
+            }
+            for item in machine.items
+        ],
+        "store": {"path": str(home), "free": usage.free, "writable": os.access(folder, os.W_OK)},
+        "catalogue": {name: shutil.which(name) or "" for name in ("apt-get", "dpkg-deb")},
+        "system": {"kernel": platform.release(), "machine": platform.machine(), "python": platform.python_version(), "user": os.geteuid()},
+        "distribution": {"in the way": intruder(), "advice": ADVICE if intruder() else ""},
+    }
+
+
+def as_text(found: dict[str, Any]) -> str:
+    """The findings for a person."""
+    lines = [f"isolation: {found['isolation']}: {found['reason'] or _IDENTITY[found['identity']]}", ""]
+    for item in found["capabilities"]:
+        lines.append(f"{'yes' if item['available'] else 'no ':3}  {item['name']}: {item['used for']}")
+        lines.append(f"     probed: {item['probed']}")
+        for key in ("refused", "emulated", "remedy"):
+            if item[key] and not item["available"]:
+                lines.append(f"     {key}: {item[key]}")
+    store = found["store"]
+    lines += [
+        "",
+        f"store: {store['path']}, {human_size(store['free'])} free" + ("" if store["writable"] else ", NOT WRITABLE: set DOCKERLAB_HOME"),
+    ]
+    missing = [name for name, path in found["catalogue"].items() if not path]
+    lines.append(
+        "catalogue: base images can be composed"
+        if not missing
+        else f"catalogue: no {' and no '.join(missing)} here: bring base images in with docker save on another machine and dockerlab load"
+    )
+    system = found["system"]
+    lines.append(f"system: Linux {system['kernel']} on {system['machine']}, Python {system['python']}, user {system['user']}")
+    if found["distribution"]["in the way"]:
+        lines.append(f"another distribution is in the way ({found['distribution']['in the way']}): {found['distribution']['advice']}")
+    return "\n".join(lines)

@@ -1,0 +1,143 @@
+"""`dockerlab tour`: the course's whole story in a terminal, every line of output real."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from dockerlab.engine import Engine, open_engine
+from dockerlab.errors import DockerlabError
+from dockerlab.oci import short_id
+from dockerlab.verbs.dispatch import execute, standard_terminal
+
+_FILES = {
+    "Dockerfile": "FROM nginx\nCOPY default.conf /etc/nginx/conf.d/default.conf\nCOPY index.html /usr/share/nginx/html/index.html\n",
+    "default.conf": "server {\n    listen 80;\n    root /usr/share/nginx/html;\n    add_header X-Tour yes;\n}\n",
+    "index.html": "<h1>Built layer by layer</h1>\n",
+}
+_SAYS = {
+    "bases": {
+        "en": "The base image. Here it comes from the catalogue, composed from Debian packages: no registry, no root.",
+        "ko": "베이스 이미지입니다. 카탈로그에서 데비안 패키지로 만들었습니다. 레지스트리도 루트 권한도 필요 없습니다.",
+    },
+    "dockerfile": {"en": "A Dockerfile: nginx, then its configuration, then the page.", "ko": "Dockerfile입니다. nginx, 설정, 페이지의 순서로 쌓습니다."},
+    "build": {"en": "Each COPY becomes one read-only layer above nginx.", "ko": "COPY마다 nginx 위에 읽기 전용 레이어가 하나씩 생깁니다."},
+    "again": {"en": "The same again: nothing changed, so every step comes from the cache.", "ko": "다시 빌드하면 바뀐 것이 없으므로 모든 단계가 캐시에서 나옵니다."},
+    "history": {"en": "The history, newest first. Lines of 0B changed only metadata.", "ko": "이력입니다. 최신이 위에 있습니다. 0B인 줄은 메타데이터만 바꾼 것입니다."},
+    "run": {"en": "Two containers of one image. They share its layers; each has a writable layer of its own.", "ko": "이미지 하나로 컨테이너 두 개를 실행합니다. 레이어는 공유하고 쓰기 가능한 레이어는 따로 있습니다."},
+    "change": {"en": "Change the page in one of them …", "ko": "그중 하나에서 페이지를 바꿉니다 …"},
+    "diff": {"en": "… and only that container's writable layer has it (copy-on-write).", "ko": "… 그 컨테이너의 쓰기 가능한 레이어에만 나타납니다(카피 온 라이트)."},
+    "commit": {"en": "Commit: the writable layer becomes one more read-only layer of a new image.", "ko": "커밋하면 쓰기 가능한 레이어가 새 이미지의 읽기 전용 레이어가 됩니다."},
+    "shared": {"en": "What the two images share:", "ko": "두 이미지가 공유하는 레이어입니다:"},
+    "serve": {"en": "Serve the new image on loopback and ask it for the page.", "ko": "새 이미지를 루프백에서 실행하고 페이지를 요청합니다."},
+    "clean": {"en": "Clear up: the containers go, the images stay.", "ko": "정리합니다. 컨테이너는 지우고 이미지는 남깁니다."},
+}  # fmt: skip
+
+
+class Tour:
+    """One walk through the story."""
+
+    def __init__(self, engine: Engine, language: str, folder: Path) -> None:
+        self.engine, self.language, self.folder = engine, language, folder
+        self.terminal = standard_terminal()
+        self.terminal.cwd = str(folder)
+        self.terminal.stdin = None
+
+    def say(self, key: str) -> None:
+        """A sentence of the story."""
+        self.terminal.line(f"\n# {_SAYS[key][self.language]}")
+
+    def docker(self, *words: str) -> int:
+        """Show a command and do it."""
+        self.terminal.line("$ docker " + " ".join(f'"{word}"' if " " in word else word for word in words))
+        return execute(list(words), lambda: self.engine, self.terminal)
+
+    def walk(self) -> None:
+        """The whole story."""
+        self._build()
+        names = ("tour-one", "tour-two")
+        try:
+            self._containers(names)
+            self._commit(names[0])
+            self._serve("tour-three")
+        finally:
+            self.say("clean")
+            for name in (*names, "tour-three"):
+                try:
+                    self.engine.remove(name, force=True)
+                except DockerlabError:
+                    pass
+
+    def _build(self) -> None:
+        self.say("bases")
+        self.terminal.line("FROM nginx → " + short_id(self.engine.resolve_name("nginx")))  # type: ignore[attr-defined]
+        self.say("dockerfile")
+        for name, text in _FILES.items():
+            (self.folder / name).write_text(text)
+        self.terminal.say("".join(f"  {line}\n" for line in _FILES["Dockerfile"].splitlines()))
+        self.say("build")
+        self.docker("build", "-t", "tour:1", ".")
+        self.say("again")
+        self.docker("build", "-t", "tour:1", ".")
+        self.say("history")
+        self.docker("history", "tour:1")
+
+    def _containers(self, names: tuple[str, str]) -> None:
+        self.say("run")
+        for name in names:
+            self.docker("run", "-d", "--name", name, "tour:1", "sleep", "300")
+        self.docker("ps")
+        self.say("change")
+        self.docker("exec", names[0], "sh", "-c", "echo '<h1>Changed in a container</h1>' > /usr/share/nginx/html/index.html")
+        self.say("diff")
+        for name in names:
+            self.docker("diff", name)
+
+    def _commit(self, name: str) -> None:
+        self.say("commit")
+        self.docker("commit", "-m", "a page changed by hand", name, "tour:2")
+        self.say("shared")
+        old, new = (self.engine.image_inspect(image)["RootFS"]["Layers"] for image in ("tour:1", "tour:2"))
+        sizes = [line["Size"] for line in reversed(self.engine.history("tour:2")) if not line["EmptyLayer"]]
+        for number, (layer, size) in enumerate(zip(new, sizes, strict=True), 1):
+            where = "tour:1, tour:2" if layer in old else "tour:2 only"
+            self.terminal.line(f"  layer {number}  {short_id(layer)}  {size:>9} bytes  {where}")
+
+    def _serve(self, name: str) -> None:
+        import urllib.request
+
+        self.say("serve")
+        self.docker("run", "-d", "--name", name, "-p", "127.0.0.1::80", "tour:2", "nginx", "-g", "daemon off;")
+        bound = self.engine.container_inspect(name)["NetworkSettings"]["Ports"]["80/tcp"][0]
+        url = f"http://{bound['HostIp']}:{bound['HostPort']}/"
+        for attempt in range(50):
+            try:
+                with urllib.request.urlopen(url, timeout=5) as answer:
+                    self.terminal.line(f"GET {url} → {answer.status}\n{answer.read().decode()}".rstrip())
+                return
+            except OSError:
+                if attempt == 49:
+                    raise
+                time.sleep(0.05)
+
+
+def main(words: list[str]) -> int:
+    """Walk; 0 at the end of the story."""
+    parser = argparse.ArgumentParser(prog="dockerlab tour", description="The story of image layers, told by really doing it.")
+    parser.add_argument("--lang", choices=("en", "ko"), default="ko" if os.environ.get("DOCKERLAB_LANG", "").startswith("ko") else "en")
+    options = parser.parse_args(words)
+    os.environ.setdefault("DOCKERLAB_BASES", "catalogue")
+    engine = open_engine()
+    engine.notice = lambda text: print(f"  {text}", file=sys.stderr)
+    began = time.monotonic()
+    try:
+        with tempfile.TemporaryDirectory(prefix="dockerlab-tour-") as folder:
+            Tour(engine, options.lang, Path(folder)).walk()
+    finally:
+        engine.close()  # type: ignore[attr-defined]
+    print(f"\n{time.monotonic() - began:.1f} s")
+    return 0
