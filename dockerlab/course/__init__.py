@@ -1,0 +1,30 @@
+"""The course: checks that read artefacts, grading from outside the student's kernel, and the labs' sources.
+
+    check("layers-1", engine, "en") → Verdict(passed, points, findings)        what %check shows
+    grade("layers.ipynb")           → GradeReport(points of each exercise)     what `dockerlab grade` prints
+
+A check never looks at Python variables: it reads images, layers, files and containers in the store, so that no cell can talk it into anything.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dockerlab.lazy import exported
+
+if TYPE_CHECKING:
+    from dockerlab.course.checks import Check, check
+    from dockerlab.course.grading import GradeReport, grade
+    from dockerlab.course.verdict import CheckFailed, Finding, Verdict
+
+_HOMES = {
+    "Check": "checks",
+    "CheckFailed": "verdict",
+    "Finding": "verdict",
+    "GradeReport": "grading",
+    "Verdict": "verdict",
+    "check": "checks",
+    "grade": "grading",
+}
+__all__ = ["Check", "CheckFailed", "Finding", "GradeReport", "Verdict", "check", "grade"]
+__getattr__ = exported(__name__, _HOMES)

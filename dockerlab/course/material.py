@@ -1,0 +1,80 @@
+"""Where the labs lie, in a wheel or in a clone, and what a learner gets of them: everything but the solutions."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from dockerlab.errors import NotFoundError
+
+Json = dict[str, Any]
+_SOLUTION = re.compile(r"(?ms)^([ \t]*)# BEGIN SOLUTION\n.*?# END SOLUTION[ \t]*\n?")
+_STUB = "# YOUR CODE HERE\nraise NotImplementedError()\n"
+
+
+def labs_folder() -> Path:
+    """The labs of this installation. NotFoundError if it was installed without them."""
+    package = Path(__file__).resolve().parent.parent
+    for folder in (package / "labs", package.parent / "labs"):
+        if (folder / "text").is_dir():
+            return folder
+    raise NotFoundError("the labs are not part of this installation", hint="install from a clone or from the wheel")
+
+
+def source(name: str, language: str) -> Path:
+    """The instructor's notebook of a lab. NotFoundError if there is none."""
+    folder = labs_folder() / ("source" if language == "en" else f"{language}/source") / name
+    path = folder / f"{name}.ipynb"
+    if not path.exists():
+        raise NotFoundError(f"there is no lab {name} in {language}", hint="labs: " + ", ".join(names(language)))
+    return path
+
+
+def names(language: str) -> list[str]:
+    """The labs of a language."""
+    folder = labs_folder() / ("source" if language == "en" else f"{language}/source")
+    return sorted(path.name for path in folder.iterdir() if path.is_dir())
+
+
+def read(path: Path) -> Json:
+    """A notebook as JSON, each cell's source one text. ValueError if the file is no notebook."""
+    found: Json = json.loads(path.read_text(encoding="utf-8"))
+    if not isinstance(found, dict) or not isinstance(found.get("cells"), list):
+        raise ValueError(f"{path} is no notebook")
+    for cell in found["cells"]:
+        if isinstance(cell.get("source"), list):
+            cell["source"] = "".join(cell["source"])
+    return found
+
+
+def grader(cell: Json) -> Json:
+    """nbgrader's metadata of a cell, or nothing."""
+    return dict(cell.get("metadata", {}).get("nbgrader") or {})
+
+
+def student_version(notebook: Json) -> Json:
+    """The notebook as it is handed out: solutions replaced by a stub, as nbgrader does it."""
+    cells = []
+    for cell in notebook["cells"]:
+        if grader(cell).get("solution"):
+            cell = {**cell, "source": _SOLUTION.sub(_STUB, cell["source"] + "\n").rstrip("\n")}
+        cells.append({**cell, "outputs": []} if cell["cell_type"] == "code" else cell)
+    return {**notebook, "cells": cells}
+
+
+def hand_out(folder: Path, language: str) -> list[tuple[Path, bool]]:
+    """Copy the labs for a learner into a folder; (path, whether it was written): a file that exists is never touched."""
+    from dockerlab.course.authoring import as_text
+
+    folder.mkdir(parents=True, exist_ok=True)
+    out = []
+    for name in names(language):
+        path = folder / f"{name}.ipynb"
+        if not path.exists():
+            path.write_text(as_text(student_version(read(source(name, language)))), encoding="utf-8")
+            out.append((path, True))
+        else:
+            out.append((path, False))
+    return out

@@ -1,0 +1,6 @@
+"""nbgrader's settings of the Korean course; run nbgrader in this folder."""
+
+c = get_config()  # type: ignore[name-defined]  # noqa: F821
+c.CourseDirectory.course_id = "dockerlab-ko"
+c.ClearSolutions.code_stub = {"python": "# YOUR CODE HERE\nraise NotImplementedError()"}
+c.ExecutePreprocessor.timeout = 120
