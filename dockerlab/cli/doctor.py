@@ -14,7 +14,6 @@ from dockerlab.runtime.capabilities import Capabilities
 from dockerlab.store.store import default_home
 from dockerlab.verbs.units import human_size
 
-
 _IDENTITY = {
     "root": "we are root, so owners and users are the kernel's own",
     "mapped": "a user namespace with every ID, so owners and users are the kernel's own",

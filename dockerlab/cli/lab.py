@@ -1,0 +1,90 @@
+"""`dockerlab lab`: the bundled labs in JupyterLab — copied to a folder, base images fetched, the server on loopback."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import os
+import secrets
+import socket
+import sys
+from pathlib import Path
+
+from dockerlab.course.grading import BASES
+from dockerlab.course.material import hand_out
+from dockerlab.engine import open_engine
+from dockerlab.errors import DockerlabError
+
+
+def main(words: list[str]) -> int:
+    """Open the labs; ends with JupyterLab. DockerlabError if JupyterLab is not installed."""
+    parser = argparse.ArgumentParser(
+        prog="dockerlab lab", description="Copy the labs to a folder, fetch their base images, open JupyterLab on them."
+    )
+    parser.add_argument("folder", nargs="?", type=Path, help="where the notebooks go (default: dockerlab-labs)")
+    parser.add_argument("--lang", choices=("en", "ko"), default="ko" if os.environ.get("DOCKERLAB_LANG", "").startswith("ko") else "en")
+    parser.add_argument("--port", type=int, default=8888, help="where JupyterLab listens; the next free one if it is taken")
+    parser.add_argument("--browser", action="store_true", help="open a browser")
+    parser.add_argument("--no-start", action="store_true", help="only copy and fetch")
+    options = parser.parse_args(words)
+    folder: Path = options.folder or Path("dockerlab-labs" if options.lang == "en" else f"dockerlab-labs-{options.lang}")
+    os.environ["DOCKERLAB_BASES"], os.environ["DOCKERLAB_LANG"] = "catalogue", options.lang
+    for path, written in hand_out(folder, options.lang):
+        print(f"{path}: {'copied' if written else 'is there already, left as it is'}", flush=True)
+    fetch_bases()
+    if options.no_start:
+        return 0
+    return _start(folder, options.port, options.browser)
+
+
+def fetch_bases() -> None:
+    """Every base image of the labs into the store; said as it happens, and no reason to stop where it can't be done."""
+    engine = open_engine()
+    engine.notice = lambda text: print(f"  {text}", flush=True)
+    try:
+        for name in BASES:
+            try:
+                engine.resolve_name(name)  # type: ignore[attr-defined]
+                print(f"{name}: ready", flush=True)
+            except DockerlabError as error:
+                print(f"{name}: {error}", flush=True)
+    finally:
+        engine.close()  # type: ignore[attr-defined]
+
+
+def free_port(wanted: int) -> int:
+    """The wanted port on loopback, or the next one that nobody listens on."""
+    for port in range(wanted, min(wanted + 100, 65536)):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise DockerlabError(f"no port from {wanted} on is free on loopback", hint="choose another one with --port")
+
+
+def _start(folder: Path, wanted: int, browser: bool) -> int:
+    if importlib.util.find_spec("jupyterlab") is None:
+        raise DockerlabError(
+            "JupyterLab is not installed here",
+            hint="install the extra `lab` of jupyter-dockerlab, or open the notebooks in the Jupyter that you have",
+        )
+    port, token = free_port(wanted), secrets.token_hex(16)
+    command = [
+        sys.executable,
+        "-m",
+        "jupyterlab",
+        "--ip=127.0.0.1",
+        f"--port={port}",
+        "--ServerApp.port_retries=0",
+        f"--IdentityProvider.token={token}",
+    ]
+    command += [f"--notebook-dir={folder.resolve()}"]
+    if not browser:
+        command.append("--no-browser")
+    if os.geteuid() == 0:
+        command.append("--allow-root")
+    print(f"JupyterLab: http://127.0.0.1:{port}/lab?token={token}", flush=True)
+    os.execv(command[0], command)
