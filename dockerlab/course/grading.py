@@ -64,7 +64,7 @@ class GradeReport:
 def lab_of(notebook: Json, path: Path) -> tuple[str, str]:
     """(the lab, its language) that a submission answers. DockerlabError if it is none of ours."""
     about = notebook.get("metadata", {}).get("dockerlab") or {}
-    language = about.get("language") if about.get("language") in ("en", "ko") else "en"
+    language = "ko" if about.get("language") == "ko" else "en"
     for name in (about.get("lab"), path.stem):
         if isinstance(name, str) and name in material.names(language):
             return name, language

@@ -5,6 +5,8 @@ from __future__ import annotations
 import collections
 import os
 import shutil
+import time
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -48,7 +50,35 @@ def static_busybox() -> Path:
     return Path(found)
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--conformance-report", default="", help="write the figures to this file")
+
+
+def _report(path: Path) -> None:
+    """The figures, and what does not hold yet with its reason, as a page."""
+    expected = tomllib.loads((Path(__file__).parent / "expected.toml").read_text())
+    lines = ["# Recorded Docker 28.5, done again", "", f"On {time.strftime('%Y-%m-%d')}:", ""]
+    lines += [f"- {line}" if not line.startswith("  ") else f"  - {line.strip()}" for line in _FIGURES.lines()]
+    for kind, cases in expected.items():
+        lines += [
+            "",
+            f"## {kind}: what does not hold yet",
+            "",
+            "| case | why |",
+            "| --- | --- |",
+            *(f"| {name} | {reason} |" for name, reason in cases.items()),
+        ]
+    lines += [
+        "",
+        "Published ports are compared with `127.0.0.1` where docker says `0.0.0.0`: we listen on loopback unless told otherwise.",
+        "",
+    ]
+    path.write_text("\n".join(lines), encoding="utf-8")
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if path := terminalreporter.config.getoption("--conformance-report", ""):
+        _report(Path(path))
     if lines := _FIGURES.lines():
         terminalreporter.section("recorded Docker")
         for line in lines:
