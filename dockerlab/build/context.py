@@ -170,7 +170,7 @@ class BuildContext:
 
     def culprit(self, path: str) -> IgnorePattern | None:
         """The pattern that hides an existing path, or None."""
-        rel = os.path.normpath("/" + path)[1:]
+        rel = os.path.normpath("/" + path.lstrip("/")).lstrip("/")
         if not rel or not os.path.lexists(os.path.join(self.root, rel)):
             return None
         parts = rel.split("/")

@@ -37,11 +37,13 @@ _WHY = {
 
 
 @contextmanager
-def explained(home: Path | str) -> Iterator[None]:
-    """Turn the errors of a disk that is full, read-only or somebody else's into one sentence about the store."""
+def explained(home: Path | str, *, making: bool = False) -> Iterator[None]:
+    """Turn the errors of a disk that is full, read-only or somebody else's into one sentence about the store; `making`: it is being made."""
     try:
         yield
     except OSError as error:
+        if making and error.errno in (errno.ENOENT, errno.ENOTDIR):
+            raise StoreError(f"the store at {home} can't be made: no folder can be made there", hint=_WHY[errno.EACCES][1]) from error
         if error.errno not in _WHY:
             raise
         why, remedy = _WHY[error.errno]

@@ -1,0 +1,129 @@
+"""What several rooms' tests share: a static busybox, an engine on a store of its own, docker's verbs with their answers caught."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from dockerlab.engine.embedded import EmbeddedEngine
+from dockerlab.runtime.capabilities import Capabilities
+from dockerlab.store import Store
+from tests.conformance.program import Program, recorded_base
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a verb ended with and said."""
+
+    code: int
+    out: str
+    err: str
+
+
+def missing(part: str, remedy: str) -> None:
+    """Skip a test whose part is not here; in CI it must be."""
+    if os.environ.get("CI"):
+        pytest.fail(f"{part} is missing: {remedy}")
+    pytest.skip(f"{part} is missing: {remedy}")
+
+
+@pytest.fixture(scope="session")
+def busybox_file() -> Path:
+    found = os.environ.get("BUSYBOX") or shutil.which("busybox")
+    if not found:
+        missing("a static busybox", "apt install busybox-static, or set BUSYBOX")
+    return Path(str(found))
+
+
+@pytest.fixture(scope="session")
+def containers_run_here(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Skip where no process can be started in a container."""
+    found = Capabilities.load(None, tmp_path_factory.mktemp("probe"))
+    if found.isolation == "none":
+        pytest.skip(f"no containers here: {found.reason}")
+
+
+@pytest.fixture(scope="session")
+def template_home(busybox_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store that holds busybox:latest."""
+    home = tmp_path_factory.mktemp("template") / "home"
+    before = os.environ.get("DOCKERLAB_HOME")
+    os.environ["DOCKERLAB_HOME"] = str(home)
+    try:
+        program = Program()
+        recorded_base(program, busybox_file)
+        program.engine.close()
+    finally:
+        os.environ.pop("DOCKERLAB_HOME")
+        if before is not None:
+            os.environ["DOCKERLAB_HOME"] = before
+    return home
+
+
+@pytest.fixture
+def home(template_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A store of the test's own with busybox:latest, named by DOCKERLAB_HOME."""
+    target = tmp_path / "home"
+    subprocess.run(["cp", "-a", str(template_home), str(target)], check=True)
+    monkeypatch.setenv("DOCKERLAB_HOME", str(target))
+    return target
+
+
+@pytest.fixture
+def engine(home: Path) -> Iterator[EmbeddedEngine]:
+    one = EmbeddedEngine(Store.open(home))
+    yield one
+    for item in one.containers(all=True):
+        one.remove(item["Id"], force=True)
+    one.close()
+
+
+Docker = Callable[..., Answer]
+
+
+@pytest.fixture
+def docker(engine: EmbeddedEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Docker:
+    """docker("ps", "-a") → Answer; the words run in an empty folder."""
+    folder = tmp_path / "work"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    program = Program.__new__(Program)
+    program.engine = engine
+
+    def run(*words: str, stdin: bytes | None = None, env: dict[str, str] | None = None) -> Answer:
+        answer = program(*words, stdin=stdin, env=env)
+        return Answer(answer.returncode, answer.stdout.decode("utf-8", "replace"), answer.stderr.decode("utf-8", "replace"))
+
+    return run
+
+
+@pytest.fixture
+def command(home: Path, tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """`dockerlab …` as a process of its own."""
+
+    def run(*words: str, **more: object) -> subprocess.CompletedProcess[str]:
+        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        return subprocess.run(
+            [sys.executable, "-m", "dockerlab", *words], capture_output=True, text=True, env=environment, timeout=120, **more
+        )  # type: ignore[call-overload,no-any-return]
+
+    return run
+
+
+def build(docker: Docker, dockerfile: str, *flags: str, tag: str = "t:1", **files: str) -> Answer:
+    """Build a Dockerfile in the current folder, with files beside it (a double underscore in a name is a dot)."""
+    Path("Dockerfile").write_text(dockerfile)
+    for name, text in files.items():
+        path = Path(name.replace("__", "."))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return docker("build", "-t", tag, *flags, ".")
