@@ -32,8 +32,8 @@ def stage(static_busybox: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
                 pytest.fail(f"install {tool}: CI must play these sessions")
             pytest.skip(f"the sessions need {tool}")
     home = tmp_path_factory.mktemp("sessions-home")
-    before = {name: os.environ.get(name) for name in ("DOCKERLAB_HOME", "BUSYBOX", "DOCKER_HOST")}
-    os.environ.update(DOCKERLAB_HOME=str(home), BUSYBOX=str(static_busybox))
+    before = {name: os.environ.get(name) for name in ("DOCKERLAB_HOME", "BUSYBOX", "DOCKER_HOST", "PYTHONPATH")}
+    os.environ.update(DOCKERLAB_HOME=str(home), BUSYBOX=str(static_busybox), PYTHONPATH=str(HERE.parent.parent))
     os.environ.pop("DOCKER_HOST", None)
     one = sessions.Stage(f"{sys.executable} -m dockerlab", limit=60, work=str(tmp_path_factory.mktemp("sessions")), wipe=True)
     yield one

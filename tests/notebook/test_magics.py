@@ -1,0 +1,171 @@
+"""Notebooks in a real kernel: what cells show, what they return, what an error looks like."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+from tests.conftest import ROOT
+
+pytestmark = pytest.mark.usefixtures("containers_run_here")
+Run = Callable[..., Any]
+
+
+@pytest.fixture
+def notebook(home: Path, tmp_path: Path) -> Run:
+    """Run cells in a kernel of their own; the notebook with its outputs. The first cell loads the extension."""
+    folder = tmp_path / "folder"
+    folder.mkdir()
+
+    def run(*cells: str, name: str = "lesson.ipynb", language: str = "en", **environment: str) -> Any:
+        node = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in ("%load_ext dockerlab", *cells)])
+        nbformat.write(node, folder / name)
+        env = {
+            **os.environ,
+            "PYTHONPATH": str(ROOT),
+            "DOCKERLAB_HOME": str(home),
+            "DOCKERLAB_LANG": language,
+            "JPY_SESSION_NAME": str(folder / name),
+            **environment,
+        }
+        NotebookClient(node, timeout=60, allow_errors=True, kernel_name="python3", resources={"metadata": {"path": str(folder)}}).execute(
+            env=env
+        )
+        return node.cells[1:]
+
+    run.folder = folder  # type: ignore[attr-defined]
+    return run
+
+
+def shown(cell: Any) -> str:
+    """Everything a cell printed or displayed as text."""
+    return "".join(output.get("text", "") or output.get("data", {}).get("text/plain", "") for output in cell.outputs)
+
+
+def error(cell: Any) -> str:
+    """The error's text, or ""."""
+    return "\n".join(line for output in cell.outputs if output.output_type == "error" for line in output.traceback)
+
+
+def html(cell: Any) -> str:
+    return "".join(output.get("data", {}).get("text/html", "") for output in cell.outputs)
+
+
+def test_a_cell_builds_an_image_and_shows_its_layers(notebook: Run) -> None:
+    (cell,) = notebook("%%dockerfile -t site:1\nFROM busybox\nRUN echo '${KEPT} {braces}' > /f\nENV A=1")
+    assert "[2/2] RUN echo '${KEPT} {braces}' > /f" in shown(cell)
+    assert "image site:1: 2 layers" in shown(cell) and "data:image/svg+xml;base64," in html(cell)
+    assert not any(output.get("name") == "stderr" for output in cell.outputs)
+
+
+def test_results_are_python_objects(notebook: Run) -> None:
+    cells = notebook(
+        "%%dockerfile -q -t site:1\nFROM busybox\nENV A=1",
+        "h = %history site:1\nprint(h[0]['created_by'], h[0]['empty_layer'], len(h))",
+        "run = %docker run --rm site:1 sh -c 'exit 3'\nprint(run.exit_code)",
+        "stack = %layers site:1\nprint(len(stack))",
+    )
+    assert [shown(cell) for cell in cells[1:]] == ["ENV A=1 True 2\n", "3\n", "1\n"]
+
+
+def test_ipythons_own_history_still_works(notebook: Run) -> None:
+    cells = notebook("a = 1", "%history", "%history -n 2", "%history -g a = 1", "%history 1-2")
+    assert "a = 1" in shown(cells[1])
+    assert "2: a = 1" in shown(cells[2])
+    assert "a = 1" in shown(cells[3]) and "a = 1" in shown(cells[4])
+    assert not any(error(cell) for cell in cells)
+
+
+def test_an_error_is_one_message_and_no_traceback(notebook: Run) -> None:
+    cells = notebook(
+        "%%dockerfile -t bad\nFROM busybox\nRUM x",
+        "%docker run --rm nosuch:1 true",
+        "%docker imagse",
+        "%layers nosuch",
+        "%docker run 'open",
+    )
+    for cell in cells:
+        assert error(cell) and "Traceback" not in error(cell) and "dockerlab/" not in error(cell).replace("dockerlab/README", "")
+    assert "did you mean RUN?" in error(cells[0]) and "^^^" in error(cells[0]) and "cell:2" in error(cells[0])
+    assert "did you mean `docker images`?" in error(cells[2])
+
+
+def test_f_writes_the_cell_to_a_file_and_stops_at_the_first_difference(notebook: Run) -> None:
+    cells = notebook(
+        "%%dockerfile -q -t a -f My.dockerfile\nFROM busybox\nENV A=1",
+        "%%dockerfile -q -t a -f My.dockerfile\nFROM busybox\nENV A=2",
+        "%%dockerfile -q -t a -f My.dockerfile --force\nFROM busybox\nENV A=2",
+    )
+    assert not error(cells[0])
+    assert "My.dockerfile:2" in error(cells[1]) and "ENV A=1" in error(cells[1]) and "--force" in error(cells[1])
+    assert not error(cells[2]) and "ENV A=2" in (notebook.folder / "My.dockerfile").read_text()  # type: ignore[attr-defined]
+
+
+def test_saving_the_notebook_between_two_builds_leaves_everything_cached(notebook: Run) -> None:
+    save = "from pathlib import Path\nPath('lesson.ipynb').write_text(Path('lesson.ipynb').read_text() + ' ')\nPath('.ipynb_checkpoints').mkdir(exist_ok=True)\nPath('.ipynb_checkpoints/x').write_text('x')"
+    cell = "%%dockerfile -t all:1\nFROM busybox\nCOPY . /all/"
+    cells = notebook("open('data.txt', 'w').write('kept')", cell, save, cell, "%docker run --rm all:1 ls -a /all")
+    assert "lesson.ipynb" in shown(cells[1]).splitlines()[0] and "left out of the build context" in shown(cells[1])
+    assert "#2 DONE" in shown(cells[1]) and "#2 CACHED" in shown(cells[3])
+    assert "data.txt" in shown(cells[4]) and "ipynb" not in shown(cells[4])
+
+
+def test_copy_on_write_shows_what_came_from_where_and_commit_makes_it_a_layer(notebook: Run) -> None:
+    cells = notebook(
+        "%docker run --name one busybox sh -c 'echo more >> /etc/passwd; rm /etc/group; echo new > /new'",
+        "%cow one",
+        "%commit -m 'by hand' one mine:1",
+        "%docker diff one",
+    )
+    for part in ("C /etc/passwd  (copied up from layer 1", "D /etc/group  (whiteout hides the file of layer 1)", "A /new"):
+        assert part in shown(cells[1])
+    assert "image mine:1: 2 layers" in shown(cells[2])
+    assert "A /new" in shown(cells[3])
+
+
+def test_words_are_korean_where_the_learner_is(notebook: Run) -> None:
+    cells = notebook("%docker run --name one busybox true", "%cow one", language="ko")
+    assert "쓰기 가능한 컨테이너 레이어" in shown(cells[1]) and "읽기 전용 이미지 레이어" in shown(cells[1])
+
+
+def test_a_cell_that_nobody_answered_says_so(notebook: Run) -> None:
+    (cell,) = notebook("%%dockerfile -t a\n# YOUR CODE HERE\nraise NotImplementedError()")
+    assert "not answered yet" in error(cell)
+
+
+def test_output_comes_as_it_happens(notebook: Run) -> None:
+    (cell,) = notebook("%docker run --rm busybox sh -c 'echo first; echo second >&2; sleep 0.2; echo third'")
+    assert shown(cell).split() == ["first", "second", "third"]
+
+
+def test_stopping_the_kernel_in_the_middle_of_a_run_ends_the_cell_at_once(home: Path, tmp_path: Path) -> None:
+    node = nbformat.v4.new_notebook(
+        cells=[
+            nbformat.v4.new_code_cell(cell)
+            for cell in ("%load_ext dockerlab", "%%dockerfile -t a\nFROM busybox\nRUN echo begun; sleep 50", "1 + 1")
+        ]
+    )
+    client = NotebookClient(node, timeout=40, allow_errors=True, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}})
+    env = {**os.environ, "PYTHONPATH": str(ROOT), "DOCKERLAB_HOME": str(home)}
+    seen: list[float] = []
+
+    def stop() -> None:
+        while not any("begun" in output.get("text", "").replace("echo begun", "") for output in node.cells[1].get("outputs", [])):
+            time.sleep(0.05)
+        seen.append(time.monotonic())
+        os.kill(client.km.provisioner.process.pid, signal.SIGINT)  # type: ignore[union-attr]
+
+    threading.Thread(target=stop, daemon=True).start()
+    client.execute(env=env)
+    assert seen and time.monotonic() - seen[0] < 20
+    assert error(node.cells[1]) and shown(node.cells[2]) == "2"
+    assert list((home / "snapshots").iterdir()) == []
