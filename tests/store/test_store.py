@@ -101,6 +101,15 @@ def test_a_home_that_is_not_ours_says_how_to_choose_another(tmp_path: Path) -> N
     assert "Traceback" not in answer.stderr and "/proc/nowhere" in answer.stderr
 
 
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere; the rerun as an ordinary user does this")
+def test_a_read_only_home_says_how_to_choose_another(tmp_path: Path) -> None:
+    (tmp_path / "locked").mkdir(mode=0o555)
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "DOCKERLAB_HOME": str(tmp_path / "locked/store")}
+    answer = subprocess.run([sys.executable, "-m", "dockerlab", "run", "busybox", "true"], capture_output=True, text=True, env=environment)
+    assert answer.returncode == 1
+    assert "can't be written: you may not write there" in answer.stderr and "DOCKERLAB_HOME" in answer.stderr and "Traceback" not in answer.stderr
+
+
 def test_what_a_container_or_the_cache_needs_is_not_swept_away(tmp_path: Path) -> None:
     store = Store.open(tmp_path)
     kept, cached, lost = sealed(store, "kept"), sealed(store, "cached"), sealed(store, "lost")
