@@ -114,7 +114,8 @@ def test_the_result_can_be_exported_to_a_folder(docker: Docker) -> None:
 
 
 def test_an_interrupt_in_the_middle_of_a_run_leaves_nothing(home: Path, tmp_path: Path) -> None:
-    (tmp_path / "Dockerfile").write_text("FROM busybox\nRUN echo begun; sleep 300\n")
+    seconds = str(300_000_000 + os.getpid())  # nobody else's sleep
+    (tmp_path / "Dockerfile").write_text(f"FROM busybox\nRUN echo begun; sleep {seconds}\n")
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     process = subprocess.Popen(
         [sys.executable, "-m", "dockerlab", "build", str(tmp_path)],
@@ -134,7 +135,7 @@ def test_an_interrupt_in_the_middle_of_a_run_leaves_nothing(home: Path, tmp_path
     assert time.monotonic() - began < 5
     assert [name for name in os.listdir(home / "snapshots")] == []
     assert [name for name in os.listdir(home / "tmp")] == []
-    assert b"sleep\x00300" not in b"".join(_command_lines())
+    assert f"sleep\0{seconds}".encode() not in b"".join(_command_lines())
 
 
 def _command_lines() -> list[bytes]:
