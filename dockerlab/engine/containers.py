@@ -188,6 +188,8 @@ class Containers:
     def start(self, record: Record, streams: Streams | None = None) -> StartedContainer | None:
         """Start its process; None if it runs already. ContainerStartError (125, 126, 127) leaves the container as it was, with the message in its state."""
         if self.running(record):
+            if self.process(record).state().status == "paused":
+                raise ConflictError("cannot start a paused container, try unpause instead", hint=f"dockerlab unpause {record.name}")
             return None
         folder = self._records.folder(record)
         attached = streams or Streams()
@@ -301,6 +303,8 @@ class Containers:
     def remove(self, record: Record, *, force: bool = False, volumes: bool = False) -> None:
         """`docker rm`; `volumes` takes those without a name along, as --rm does."""
         if self.running(record):
+            if not force and self.process(record).state().status == "paused":
+                raise ConflictError(f'cannot remove container "{record.name}": container is paused and must be unpaused first')
             if not force:
                 raise ConflictError(
                     f"cannot remove container {record.name}: container is running: stop the container before removing or force remove",

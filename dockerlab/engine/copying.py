@@ -81,8 +81,8 @@ def landing(view: TreeView, container: str, path: str, source_is_dir: bool, base
     return _join(parent.path, os.path.basename(absolute.rstrip("/")))
 
 
-def copy_in(target: Target, source: str, path: str, *, archive: bool = False, follow: bool = False) -> None:
-    """A file or folder of the host into the container, root's unless `archive`."""
+def copy_in(target: Target, source: str, path: str, *, follow: bool = False) -> None:
+    """A file or folder of the host into the container."""
     bare = source.rstrip("/") or "/"
     if not os.path.lexists(bare) or (source.endswith("/") and not os.path.isdir(bare)):
         raise NotFoundError(f"lstat {os.path.abspath(bare)}: no such file or directory")
@@ -90,13 +90,13 @@ def copy_in(target: Target, source: str, path: str, *, archive: bool = False, fo
     contents = source.endswith("/.") or source == "."
     is_dir = os.path.isdir(top) and not os.path.islink(top)
     where = landing(target.view, target.name, path, is_dir, os.path.basename(os.path.abspath(bare)), contents)
-    _put(target, top, where, archive)
+    _put(target, top, where)
     target.close()
 
 
-def _put(target: Target, source: str, path: str, archive: bool) -> None:
+def _put(target: Target, source: str, path: str) -> None:
     st = os.lstat(source)
-    uid, gid = (st.st_uid, st.st_gid) if archive else (0, 0)
+    uid, gid = st.st_uid, st.st_gid  # docker keeps the number of the file's owner, -a or not
     mode, mtime = stat.S_IMODE(st.st_mode), int(st.st_mtime)
     if stat.S_ISDIR(st.st_mode):
         if path.strip("/"):
@@ -104,7 +104,7 @@ def _put(target: Target, source: str, path: str, archive: bool) -> None:
             if there is None or not there.is_dir:
                 target.folder(path, mode, uid, gid, mtime)
         for name in sorted(os.listdir(source)):
-            _put(target, os.path.join(source, name), _join(path, name), archive)
+            _put(target, os.path.join(source, name), _join(path, name))
         return
     there = target.view.lookup(path, follow=False)
     if there is not None and there.is_dir:

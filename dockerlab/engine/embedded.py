@@ -302,7 +302,7 @@ class EmbeddedEngine:
     def copy_in(self, container: str, source: str, path: str, *, archive: bool = False, follow: bool = False) -> None:
         from dockerlab.engine import copying
 
-        copying.copy_in(self._target(self.records.find(container)), source, path, archive=archive, follow=follow)
+        copying.copy_in(self._target(self.records.find(container)), source, path, follow=follow)
 
     def unpack_in(self, container: str, source: IO[bytes], path: str) -> None:
         """`docker cp - CONTAINER:PATH`."""
@@ -323,10 +323,10 @@ class EmbeddedEngine:
         record = self.records.find(container)
         copying.archive_out(self.containers_.view(record), record.name, path, out, follow=follow)
 
-    def prune_containers(self) -> list[str]:
+    def prune_containers(self, keep: Callable[[Json], bool] = lambda item: False) -> list[str]:
         gone = []
         for record in self.records.all():
-            if not self.containers_.running(record):
+            if not self.containers_.running(record) and not keep(self.containers_.inspect(record)):
                 self.containers_.remove(record)
                 gone.append(record.id)
         return gone

@@ -186,8 +186,8 @@ class Engine(Protocol):
     def export(self, container: str, out: IO[bytes]) -> None:
         """The container's whole file system as a tar."""
 
-    def prune_containers(self) -> list[str]:
-        """Remove every container that does not run; their IDs."""
+    def prune_containers(self, keep: Callable[[Json], bool] = ...) -> list[str]:
+        """Remove every container that does not run and that `keep` does not want kept; their IDs."""
 
     # the rest
     def info(self) -> Json:

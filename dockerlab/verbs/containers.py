@@ -359,10 +359,23 @@ def container_prune(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
     """`docker container prune [-f]`."""
     if not parsed.on("force") and not confirmed(terminal, "WARNING! This will remove all stopped containers."):
         return 0
+    filters = read_filters((text.replace("label!", "not-label", 1) for text in parsed.all("filter")), ("label", "not-label", "until"))
     sizes_before = {item["Id"]: sizes(item, engine)[0] for item in engine.containers(all=True) if not item["State"]["Running"]}
-    gone = engine.prune_containers()
+    gone = engine.prune_containers(lambda item: _spared(item, filters))
     if gone:
         terminal.line("Deleted Containers:")
         terminal.say("".join(identifier + "\n" for identifier in gone) + "\n")
     terminal.line(f"Total reclaimed space: {human_size(sum(sizes_before.get(identifier, 0) for identifier in gone))}")
     return 0
+
+
+def _spared(item: Json, filters: dict[str, list[str]]) -> bool:
+    """Whether prune's filters leave a container alone."""
+    from dockerlab.engine.timestamps import to_seconds
+
+    own = item["Config"]["Labels"]
+    if not all(label_matches(own, wanted) for wanted in filters.get("label", ())):
+        return True
+    if any(label_matches(own, unwanted) for unwanted in filters.get("not-label", ())):
+        return True
+    return any(to_seconds(item["Created"]) > _moment(text, "until") for text in filters.get("until", ()))

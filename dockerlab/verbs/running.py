@@ -110,7 +110,7 @@ def labels(parsed: Parsed, terminal: Terminal) -> dict[str, str]:
     for path in parsed.all("label-file"):
         try:
             with open(os.path.join(terminal.cwd, path), encoding="utf-8") as file:
-                texts += [line.strip() for line in file if line.strip() and not line.startswith("#")]
+                texts += [line.strip() for line in file if "=" in line and not line.startswith("#")]
         except OSError as error:
             raise UsageError(f"docker: open {path}: {os.strerror(error.errno or 0).lower()}") from None
     texts += parsed.all("label")
@@ -366,7 +366,7 @@ def exec_(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
     except ContainerStartError as error:
         if detached or not error.message.startswith("OCI runtime"):
             raise ContainerStartError(error.message, hint=error.hint, exit_code=1 if detached else error.exit_code) from None
-        terminal.line(error.message)  # docker writes this one to standard output
+        terminal.say(error.message + "\r\n")  # docker writes this one to standard output, as if to a terminal
         return error.exit_code
     except NotFoundError as error:
         error.exit_code = 1
