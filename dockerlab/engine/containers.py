@@ -352,7 +352,7 @@ class Containers:
         return [{"Path": change.path, "Kind": change.kind} for change in changes(folder / "diff", below)]
 
     def changes(self, record: Record) -> list[Json]:
-        """As `diff`, with what copy-on-write did: Size (bytes), Folder, and Layer, the number (1 is the lowest) of the layer that held the path before."""
+        """As `diff`, with what copy-on-write did: Size (bytes), Below (bytes that were copied up), Folder, and Layer, the number (1 is the lowest) of the layer that held the path before."""
         folder = self._records.folder(record)
         below = TreeView([self._store.layers.get(diff_id).tree for diff_id in record.layers])
         out: list[Json] = []
@@ -364,6 +364,7 @@ class Containers:
                     "Path": change.path,
                     "Kind": change.kind,
                     "Size": change.entry.size if change.entry is not None else 0,
+                    "Below": old.st.st_size if old is not None and kind == "file" else 0,
                     "Folder": kind == "dir",
                     "Layer": old.layer + 1 if old is not None else 0,
                 }

@@ -148,7 +148,7 @@ class CopyOnWrite:
                 if change["Kind"] == "D":
                     note = word("hides", n=change["Layer"])
                 elif not change["Folder"]:
-                    note = word("copied up", n=change["Layer"]) + f" ({human_size(change['Size'])})"
+                    note = word("copied up", n=change["Layer"]) + f" ({human_size(change['Below'])})"
             elif change["Kind"] == "A" and not change["Folder"]:
                 note = human_size(change["Size"])
             written.append(Written(change["Kind"], change["Path"], note))
