@@ -41,19 +41,22 @@ def locked_folders(path: str) -> list[str]:
     return list(reversed(out))
 
 
+@contextmanager
+def reached(path: str) -> Iterator[None]:
+    """While it lasts, the folders of ours on the way to `path` may be searched, whatever their modes say."""
+    with ExitStack() as stack:
+        for folder in iter(lambda: (locked_folders(path) or [""])[0], ""):
+            stack.enter_context(lent(folder))
+        yield
+
+
 def open_lent(path: str, flags: int = os.O_RDONLY) -> int:
     """Open a file of ours for reading, through folders and a mode that forbid it. OSError as os.open where it is not ours."""
     flags |= os.O_NOFOLLOW | os.O_CLOEXEC
     try:
         return os.open(path, flags)
     except PermissionError:
-        with ExitStack() as stack:
-            while True:
-                folders = locked_folders(path)
-                if not folders:
-                    break
-                stack.enter_context(lent(folders[0]))
-            stack.enter_context(lent(path, stat.S_IRUSR))
+        with reached(path), lent(path, stat.S_IRUSR):
             return os.open(path, flags)
 
 
@@ -62,9 +65,7 @@ def lstat_lent(path: str) -> os.stat_result:
     try:
         return os.lstat(path)
     except PermissionError:
-        with ExitStack() as stack:
-            for folder in iter(lambda: (locked_folders(path) or [""])[0], ""):
-                stack.enter_context(lent(folder))
+        with reached(path):
             return os.lstat(path)
 
 
@@ -73,8 +74,5 @@ def names_lent(folder: str) -> list[str]:
     try:
         return os.listdir(folder)
     except PermissionError:
-        with ExitStack() as stack:
-            for outer in iter(lambda: (locked_folders(folder) or [""])[0], ""):
-                stack.enter_context(lent(outer))
-            stack.enter_context(lent(folder))
+        with reached(folder), lent(folder):
             return os.listdir(folder)

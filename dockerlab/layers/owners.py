@@ -13,7 +13,7 @@ import stat
 from collections.abc import Mapping
 from pathlib import Path
 
-from dockerlab.layers.lending import lent
+from dockerlab.layers.lending import lent, reached
 
 OWNER, DEVICE = "user.dockerlab.owner", "user.dockerlab.device"
 OPAQUE = "user.overlay.opaque"
@@ -28,12 +28,21 @@ def is_whiteout(st: os.stat_result) -> bool:
     return stat.S_ISCHR(st.st_mode) and st.st_rdev == 0
 
 
-def is_opaque(path: str | bytes) -> bool:
+def is_opaque(path: str) -> bool:
     """Whether this folder hides the folder of the same name below."""
     try:
-        return os.getxattr(path, OPAQUE, follow_symlinks=False) == b"y"
+        try:
+            return os.getxattr(path, OPAQUE, follow_symlinks=False) == b"y"
+        except PermissionError:
+            with reached(path), lent(path, stat.S_IRUSR):
+                return os.getxattr(path, OPAQUE, follow_symlinks=False) == b"y"
     except OSError:
         return False
+
+
+def _recorded(path: str) -> tuple[int, int]:
+    uid, gid = os.getxattr(path, OWNER, follow_symlinks=False).split(b":")
+    return int(uid), int(gid)
 
 
 class Owners:
@@ -55,13 +64,17 @@ class Owners:
             return links.get(rel, (0, 0))
         try:
             if st.st_mode & stat.S_IRUSR:
-                uid, gid = os.getxattr(path, OWNER, follow_symlinks=False).split(b":")
-            else:
-                with lent(path, stat.S_IRUSR):
-                    uid, gid = os.getxattr(path, OWNER, follow_symlinks=False).split(b":")
+                return _recorded(path)
+            with reached(path), lent(path, stat.S_IRUSR):
+                return _recorded(path)
+        except PermissionError:  # in a folder that may not be searched
+            try:
+                with reached(path), lent(path, stat.S_IRUSR):
+                    return _recorded(path)
+            except OSError:
+                return 0, 0
         except OSError:
             return 0, 0
-        return int(uid), int(gid)
 
     def set(self, path: str, uid: int, gid: int) -> bool:
         """Record an owner. False where this kind of file takes no record: the caller notes it in the tree's owners.json."""

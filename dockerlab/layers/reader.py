@@ -6,6 +6,8 @@ a tar says of itself is believed only as far as it was read.
 
 from __future__ import annotations
 
+import errno
+import os
 from typing import IO, TYPE_CHECKING, Any
 
 from dockerlab.errors import StoreError
@@ -14,6 +16,7 @@ from dockerlab.layers.tree import Tree
 if TYPE_CHECKING:
     import tarfile
 
+_IMPOSSIBLE = (errno.ENAMETOOLONG, errno.EINVAL, errno.ERANGE, errno.E2BIG)  # what no disk could hold, as opposed to a full one
 _WHITEOUT, _OPAQUE = ".wh.", ".wh..wh..opq"
 
 
@@ -51,6 +54,12 @@ def read_tar(source: IO[bytes] | Any, tree: Tree, *, as_layer: bool = True, owne
         raise StoreError(f"the archive is damaged: {error}") from error
     except EOFError as error:
         raise StoreError("the archive is cut short") from error
+    except (OverflowError, ValueError) as error:
+        raise StoreError(f"the archive is damaged: entry {count + 1} has an impossible value ({error})") from error
+    except OSError as error:
+        if error.errno not in _IMPOSSIBLE:
+            raise
+        raise StoreError(f"entry {count + 1} of the archive can't be kept here: {os.strerror(error.errno).lower()}") from error
     return count
 
 

@@ -102,13 +102,14 @@ class Tree:
         if target == self.root:
             raise StoreError("the root of a layer can only be a folder")
         try:
-            os.unlink(target)
+            mode = os.lstat(target).st_mode
         except FileNotFoundError:
-            pass
-        except (IsADirectoryError, PermissionError):
+            return target
+        if stat.S_ISDIR(mode):
             remove_tree(target)
-            self._forget(rel)
-        self.links.pop("/".join(self._split(rel)), None)
+        else:
+            os.unlink(target)
+        self._forget(target, way=stat.S_ISDIR(mode) or stat.S_ISLNK(mode))
         return target
 
     def _create(self, rel: str) -> tuple[str, int]:
@@ -119,10 +120,23 @@ class Tree:
         except (FileExistsError, IsADirectoryError):
             return target, os.open(self._clear(rel), flags, 0o600)
 
-    def _forget(self, rel: str) -> None:
-        prefix = "/".join(self._split(rel))
-        self._folders = {key: value for key, value in self._folders.items() if key != prefix and not key.startswith(prefix + "/")}
-        self._times = {key: value for key, value in self._times.items() if not key.startswith(os.path.join(self.root, prefix))}
+    def _forget(self, path: str, *, way: bool) -> None:
+        """Nothing that was noted about a real path, or below it, holds any more; `way`: others may have been reached through it."""
+        self.links.pop(self._rel(path), None)
+        if not way:
+            return
+        self._folders = {"": self.root}  # any of them may have been found through a link that is gone
+        below = path + "/"
+        self._times, self._modes = (
+            {key: value for key, value in noted.items() if key != path and not key.startswith(below)}
+            for noted in (self._times, self._modes)
+        )
+        inside = self._rel(below)
+        self.links = {key: value for key, value in self.links.items() if not key.startswith(inside)}
+
+    def _rel(self, path: str) -> str:
+        """A real path as owners.json names it: where it lies, whatever links led there."""
+        return path[len(self.root) + 1 :]
 
     # --- entries
 
@@ -136,7 +150,7 @@ class Tree:
                 os.mkdir(target)
         except FileNotFoundError:
             os.mkdir(target)
-        self._finish(target, rel, mode | (0 if self.owners.real else stat.S_IRWXU), uid, gid, None, fresh=False)
+        self._finish(target, mode | (0 if self.owners.real else stat.S_IRWXU), uid, gid, None, fresh=False)
         if not self.owners.real and mode & stat.S_IRWXU != stat.S_IRWXU:
             self._modes[target] = mode  # we must be able to write into it until all is there
         self._inherits = self._inherits or bool(mode & stat.S_ISGID)
@@ -148,7 +162,7 @@ class Tree:
         target, fd = self._create(rel)
         with open(fd, "wb") as file:
             file.write(data)
-        self._finish(target, rel, mode, uid, gid, mtime)
+        self._finish(target, mode, uid, gid, mtime)
 
     def write_from(
         self,
@@ -170,14 +184,14 @@ class Tree:
                 count = _pump(source, fd, size)
         finally:
             os.close(fd)
-        self._finish(target, rel, mode, uid, gid, mtime)
+        self._finish(target, mode, uid, gid, mtime)
         return count
 
     def symlink(self, rel: str, target: str, uid: int = 0, gid: int = 0, mtime: float | None = None) -> None:
         """A symbolic link; the target is kept as it is written."""
         path = self._clear(rel)
         os.symlink(target, path)
-        self._finish(path, rel, None, uid, gid, mtime)
+        self._finish(path, None, uid, gid, mtime)
 
     def hardlink(self, rel: str, existing: str) -> None:
         """Another name for a file of this tree. StoreError if there is none of that name."""
@@ -189,7 +203,10 @@ class Tree:
             raise StoreError(f'"{rel}" is a hard link to "{existing}", which the layer does not hold') from None
         if source == self.path(rel):
             return
-        os.link(source, self._clear(rel), follow_symlinks=False)
+        target = self._clear(rel)
+        os.link(source, target, follow_symlinks=False)
+        if (owner := self.links.get(self._rel(source))) is not None:
+            self.links[self._rel(target)] = owner
 
     def device(
         self, rel: str, kind: str, mode: int, device: tuple[int, int], uid: int = 0, gid: int = 0, mtime: float | None = None
@@ -203,13 +220,13 @@ class Tree:
             os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
             os.setxattr(path, DEVICE, b"%o:%d:%d" % (bits, *device))
             os.setxattr(path, OWNER, b"%d:%d" % (uid, gid))  # the supervisor looks for a device only behind an owner's record
-        self._finish(path, rel, mode, uid, gid, mtime)
+        self._finish(path, mode, uid, gid, mtime)
 
     def fifo(self, rel: str, mode: int = 0o644, uid: int = 0, gid: int = 0, mtime: float | None = None) -> None:
         """A named pipe."""
         path = self._clear(rel)
         os.mkfifo(path)
-        self._finish(path, rel, mode, uid, gid, mtime)
+        self._finish(path, mode, uid, gid, mtime)
 
     def whiteout(self, rel: str) -> None:
         """Hide this path of the layers below."""
@@ -236,16 +253,16 @@ class Tree:
 
     def set_owner(self, rel: str, uid: int, gid: int) -> None:
         """Record the owner of an existing path."""
-        self._own(self.path(rel), rel, uid, gid)
+        self._own(self.path(rel), uid, gid)
 
-    def _own(self, path: str, rel: str, uid: int, gid: int) -> None:
+    def _own(self, path: str, uid: int, gid: int) -> None:
         if not self.owners.set(path, uid, gid):
-            self.links["/".join(self._split(rel))] = (uid, gid)
+            self.links[self._rel(path)] = (uid, gid)
 
-    def _finish(self, path: str, rel: str, mode: int | None, uid: int, gid: int, mtime: float | None, *, fresh: bool = True) -> None:
+    def _finish(self, path: str, mode: int | None, uid: int, gid: int, mtime: float | None, *, fresh: bool = True) -> None:
         # what we make is ours already, but for the group in a set-group-ID folder
         if not (fresh and (uid, gid) == self._own_ids and not self._inherits):
-            self._own(path, rel, uid, gid)
+            self._own(path, uid, gid)
         if mode is not None:
             os.chmod(path, mode & 0o7777)
         if mtime is not None:
@@ -308,7 +325,7 @@ def remove_tree(path: Path | str) -> None:
                 pass
         try:
             if os.path.isdir(name) and not os.path.islink(name):
-                shutil.rmtree(name, ignore_errors=False) if os.access(name, os.R_OK | os.W_OK | os.X_OK) else None
+                shutil.rmtree(name, onerror=unlock) if os.access(name, os.R_OK | os.W_OK | os.X_OK) else None
             else:
                 os.unlink(name)
         except FileNotFoundError:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from dockerlab.errors import DockerlabError
 from dockerlab.layers.entry import KINDS, Entry
-from dockerlab.layers.lending import lent, lstat_lent, names_lent, open_lent
+from dockerlab.layers.lending import lent, lstat_lent, names_lent, open_lent, reached
 from dockerlab.layers.owners import DEVICE, OURS, Links, Owners, is_opaque, is_whiteout, read_links
 
 _HOPS = 40
@@ -58,6 +58,14 @@ class Node:
 
 def describe(real: str, rel: str, st: os.stat_result, owner: tuple[int, int], owners: Owners) -> Entry:
     """The entry of one inode of a tree, marks of ours translated back."""
+    try:
+        return _describe(real, rel, st, owner)
+    except PermissionError:
+        with reached(real):
+            return _describe(real, rel, st, owner)
+
+
+def _describe(real: str, rel: str, st: os.stat_result, owner: tuple[int, int]) -> Entry:
     kind, mode, device = KINDS[stat.S_IFMT(st.st_mode)], stat.S_IMODE(st.st_mode), (0, 0)
     xattrs: dict[str, bytes] = {}
     if kind in ("file", "dir") and (marks := os.listxattr(real, follow_symlinks=False)):
