@@ -9,7 +9,7 @@ import platform
 import shutil
 from typing import Any
 
-from dockerlab.distribution import ADVICE, intruder
+from dockerlab.distribution import ADVICE, OTHER, intruder
 from dockerlab.runtime.capabilities import Capabilities
 from dockerlab.store.store import default_home
 from dockerlab.verbs.units import human_size
@@ -62,8 +62,15 @@ def examination() -> dict[str, Any]:
         "store": {"path": str(home), "free": usage.free, "writable": os.access(folder, os.W_OK)},
         "catalogue": {name: shutil.which(name) or "" for name in ("apt-get", "dpkg-deb")},
         "system": {"kernel": platform.release(), "machine": platform.machine(), "python": platform.python_version(), "user": os.geteuid()},
-        "distribution": {"in the way": intruder(), "advice": ADVICE if intruder() else ""},
+        "distribution": {"in the way": (other := _other_distribution()), "advice": ADVICE if other else ""},
     }
+
+
+def _other_distribution() -> str:
+    """Where the other `dockerlab` is installed, anywhere on the path of imports (ours may lie elsewhere, as an editable install does), or ""."""
+    from importlib.metadata import distributions
+
+    return intruder() or next((str(found.locate_file("")) for found in distributions(name=OTHER)), "")
 
 
 def as_text(found: dict[str, Any]) -> str:
