@@ -194,6 +194,18 @@ class _Run:
                 ) from None
             except ValueError as error:
                 raise BuildError(str(error), step=f"{label} {instruction.shown}", line=instruction.first or line) from None
+            except OSError as error:
+                raise self._unreadable(error, f"{label} {instruction.shown}", instruction.first or line) from error
+
+    def _unreadable(self, error: OSError, step: str, line: int) -> Exception:
+        """The error of a file of the context that we may not read; any other as it is."""
+        root = self.request.context.root
+        if not isinstance(error.filename, str) or not error.filename.startswith(root + "/"):
+            return error
+        said = f"failed to read {error.filename[len(root) + 1 :]}: {(error.strerror or '').lower()}"
+        return BuildError(
+            said, step=step, line=line, hint="it lies in the build context: let yourself read it, or name it in .dockerignore"
+        )
 
     def _with_triggers(self, state: StageState, planned: Planned, stage: Stage) -> list[Instruction]:
         from dockerlab.dockerfile.parser import parse_trigger

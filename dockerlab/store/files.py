@@ -21,6 +21,10 @@ _WHY = {
         "your disk quota is used up",
         "remove what you don't need (`dockerlab rmi`, `dockerlab builder prune -af`), or move the store: DOCKERLAB_HOME=/a/larger/folder",
     ),
+    errno.EFBIG: (
+        "a file may not grow that large there",
+        "see `ulimit -f`, or move the store: DOCKERLAB_HOME=/a/larger/folder",
+    ),
     errno.EROFS: (
         "its file system is read-only",
         "set DOCKERLAB_HOME to a folder that you may write, for example DOCKERLAB_HOME=/tmp/dockerlab",
@@ -44,10 +48,15 @@ def explained(home: Path | str, *, making: bool = False) -> Iterator[None]:
     except OSError as error:
         if making and error.errno in (errno.ENOENT, errno.ENOTDIR):
             raise StoreError(f"the store at {home} can't be made: no folder can be made there", hint=_WHY[errno.EACCES][1]) from error
-        if error.errno not in _WHY:
+        if error.errno not in _WHY or _elsewhere(error, str(home)):
             raise
         why, remedy = _WHY[error.errno]
         raise StoreError(f"the store at {home} can't be written: {why} ({error.filename or home})", hint=remedy) from error
+
+
+def _elsewhere(error: OSError, home: str) -> bool:
+    """Whether a file outside of the store is to blame: one of a build context, the target of a copy."""
+    return isinstance(error.filename, str) and not f"{error.filename}/".startswith(home.rstrip("/") + "/")
 
 
 def write_atomically(path: Path | str, data: bytes, *, durable: bool = False) -> None:

@@ -45,8 +45,8 @@ class Store:
     def open(cls, home: Path | str | None = None) -> Store:
         """Open the store, made where missing. StoreError that says what to do if that folder can't be written."""
         path = Path(home).absolute() if home is not None else default_home()
-        if not (path / "tmp").is_dir():
-            with explained(path, making=True):
+        with explained(path, making=True):
+            if not (path / "tmp").is_dir():
                 for name in _FOLDERS:
                     (path / name).mkdir(parents=True, exist_ok=True)
                 os.chmod(path, 0o755)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -158,7 +159,20 @@ def execute(words: list[str], engine: Callable[[], Engine], terminal: Terminal) 
         parsed.flags["format"] = "json"
     chosen = engine()
     chosen.notice = terminal.complain
-    return function_of(verb)(parsed, chosen, terminal)
+    with machine_errors():
+        return function_of(verb)(parsed, chosen, terminal)
+
+
+@contextmanager
+def machine_errors() -> Iterator[None]:
+    """Turn what the machine refuses (a file that we may not read, a folder that is not there) into one sentence."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        said = os.strerror(error.errno).lower() if error.errno else str(error)
+        raise DockerlabError(f"{error.filename}: {said}" if error.filename else said) from error
 
 
 def message_of(error: DockerlabError) -> str:
