@@ -127,10 +127,8 @@ class Tree:
             return
         self._folders = {"": self.root}  # any of them may have been found through a link that is gone
         below = path + "/"
-        self._times, self._modes = (
-            {key: value for key, value in noted.items() if key != path and not key.startswith(below)}
-            for noted in (self._times, self._modes)
-        )
+        self._times = {key: value for key, value in self._times.items() if key != path and not key.startswith(below)}
+        self._modes = {key: value for key, value in self._modes.items() if key != path and not key.startswith(below)}
         inside = self._rel(below)
         self.links = {key: value for key, value in self.links.items() if not key.startswith(inside)}
 
