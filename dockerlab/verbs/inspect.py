@@ -10,7 +10,7 @@ from dockerlab.errors import DockerlabError, NotFoundError, UsageError
 from dockerlab.verbs.dispatch import Terminal
 from dockerlab.verbs.flags import Parsed
 from dockerlab.verbs.template import Template
-from dockerlab.verbs.template_functions import NilList, TemplateRunError, TemplateSyntaxError
+from dockerlab.verbs.template_functions import GoStruct, NilList, TemplateRunError, TemplateSyntaxError
 
 if TYPE_CHECKING:
     from dockerlab.engine import Engine
@@ -115,15 +115,14 @@ _FIELDS = (
 
 
 def _as_struct(item: Json) -> Json:
-    """The object as docker's templates see it: a Go struct, whose fields are there even where the JSON leaves them out."""
+    """The object as docker's templates see it: Go structs, whose fields are there even where the JSON leaves them out."""
     out = dict(item)
-    if isinstance(item.get("Config"), dict):
-        out["Config"] = {**dict.fromkeys(_FIELDS), **item["Config"]}
-    if isinstance(item.get("State"), dict):
-        out["State"] = {"Health": None, **item["State"]}
-    for part in ("Config", "HostConfig"):
-        if isinstance(out.get(part), dict):
-            out[part] = {key: NilList() if value is None and key in _LISTS else value for key, value in out[part].items()}
+    defaults: dict[str, Json] = {"Config": dict.fromkeys(_FIELDS), "HostConfig": {}, "State": {"Health": None}}
+    for part, fields in defaults.items():
+        shown = item.get(part)
+        if isinstance(shown, dict):
+            whole = {**fields, **shown}
+            out[part] = GoStruct(shown, {key: NilList() if value is None and key in _LISTS else value for key, value in whole.items()})
     return out
 
 

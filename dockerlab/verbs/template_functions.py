@@ -26,11 +26,26 @@ class NilList(list[Any]):
     """A Go slice that is nil: printed as [], but null in JSON."""
 
 
+class GoStruct(dict[str, Any]):
+    """A Go struct: fields that its JSON leaves out are there all the same, with their zero values."""
+
+    def __init__(self, shown: Mapping[str, Any], fields: Mapping[str, Any]) -> None:
+        super().__init__(fields)
+        self.shown = shown
+
+
+def _plain(value: Any) -> Any:
+    """The value as its JSON shows it."""
+    if isinstance(value, GoStruct):
+        return value.shown
+    if isinstance(value, NilList):
+        return None
+    return {key: _plain(one) for key, one in value.items()} if isinstance(value, dict) else value
+
+
 def to_json(value: Any) -> str:
     """Go's JSON: no spaces, HTML's special characters left alone."""
-    if isinstance(value, NilList):
-        return "null"
-    return str(json.dumps(value, separators=(",", ":"), ensure_ascii=False))
+    return str(json.dumps(_plain(value), separators=(",", ":"), ensure_ascii=False))
 
 
 def go_text(value: Any) -> str:
