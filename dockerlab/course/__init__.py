@@ -14,7 +14,7 @@ from dockerlab.lazy import exported
 
 if TYPE_CHECKING:
     from dockerlab.course.checks import Check, check
-    from dockerlab.course.grading import GradeReport, grade
+    from dockerlab.course.grading import GradeReport, Submission, grade
     from dockerlab.course.verdict import CheckFailed, Finding, Verdict
 
 _HOMES = {
@@ -22,9 +22,10 @@ _HOMES = {
     "CheckFailed": "verdict",
     "Finding": "verdict",
     "GradeReport": "grading",
+    "Submission": "grading",
     "Verdict": "verdict",
     "check": "checks",
     "grade": "grading",
 }
-__all__ = ["Check", "CheckFailed", "Finding", "GradeReport", "Verdict", "check", "grade"]
+__all__ = ["Check", "CheckFailed", "Finding", "GradeReport", "Submission", "Verdict", "check", "grade"]
 __getattr__ = exported(__name__, _HOMES)

@@ -1,8 +1,10 @@
 """Grading from outside the student's kernel.
 
 The answers of a submission are put into the instructor's own notebook, which runs in a fresh store and a scratch folder. Then its kernel is gone, and the
-checks read, in this process, what it left: images, layers, containers. A notebook that overwrites the checker, edits a check's cell or prints points gains
-nothing, since nothing of all that is looked at.
+checks read, in this process, what it left: images, layers, containers. A notebook that edits a check's cell or prints points gains nothing, since nothing of
+all that is looked at; one that overwrites the checker only overwrites its kernel's copy, or is found out (guard.py).
+
+The kernel runs as whoever grades. Against a submission that attacks the machine itself, grade as a user, or on a machine, that has nothing to lose.
 """
 
 from __future__ import annotations
@@ -10,17 +12,18 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from dockerlab.course import material
-from dockerlab.course.checks import find, verdict
+from dockerlab.course.checks import all_checks, find, verdict
+from dockerlab.course.guard import PACKAGE, Watch, copy_package
 from dockerlab.course.verdict import Verdict
 from dockerlab.errors import DockerlabError
-from dockerlab.store import Store
+from dockerlab.oci import Reference
+from dockerlab.store import Image, Store
 
 Json = dict[str, Any]
 BASES = ("busybox", "nginx")
@@ -61,9 +64,34 @@ class GradeReport:
         }
 
 
+@dataclass(frozen=True)
+class Submission:
+    """A notebook that was handed in, and the lab that it answers."""
+
+    path: Path
+    notebook: Json
+    lab: str
+    language: str
+
+    @classmethod
+    def read(cls, path: Path) -> Submission:
+        """DockerlabError if it can't be read, or answers none of our labs."""
+        try:
+            notebook = material.read(path)
+        except (OSError, ValueError) as error:
+            raise DockerlabError(f"{path} can't be read as a notebook: {error}", hint="name the .ipynb file that was handed in") from None
+        return cls(path, notebook, *lab_of(notebook, path))
+
+    def transplanted(self) -> Json:
+        """The instructor's notebook with these answers."""
+        return transplant(material.read(material.source(self.lab, self.language)), self.notebook)
+
+
 def lab_of(notebook: Json, path: Path) -> tuple[str, str]:
     """(the lab, its language) that a submission answers. DockerlabError if it is none of ours."""
-    about = notebook.get("metadata", {}).get("dockerlab") or {}
+    metadata = notebook.get("metadata")
+    about = metadata.get("dockerlab") if isinstance(metadata, dict) else None
+    about = about if isinstance(about, dict) else {}
     language = "ko" if about.get("language") == "ko" else "en"
     for name in (about.get("lab"), path.stem):
         if isinstance(name, str) and name in material.names(language):
@@ -74,7 +102,7 @@ def lab_of(notebook: Json, path: Path) -> tuple[str, str]:
 def transplant(pristine: Json, submission: Json) -> Json:
     """The instructor's notebook with the submission's answers, and nothing else of it."""
     answers = {
-        material.grader(cell).get("grade_id"): cell.get("source", "")
+        str(material.grader(cell).get("grade_id")): cell["source"]
         for cell in submission["cells"]
         if cell.get("cell_type") == "code" and material.grader(cell).get("solution")
     }
@@ -87,26 +115,39 @@ def transplant(pristine: Json, submission: Json) -> Json:
     return {**pristine, "cells": cells}
 
 
-def prepare_store(home: Path) -> None:
+Bases = dict[str, tuple[Image, bytes]]
+"""Each base image with its configuration's bytes."""
+
+
+def prepare_store(home: Path) -> Bases:
     """A fresh store with the base images, copied from the user's own, where they are composed on first use."""
     from dockerlab.engine.embedded import EmbeddedEngine
-    from dockerlab.oci import Reference
 
-    own = EmbeddedEngine()
-    fresh = Store.open(home)
-    for name in BASES:
-        image = own.store.images.get(own.resolve_name(name))
-        for layer in own.store.layers_of(image.config):
-            target = home / "layers" / layer.path.name
-            if not target.exists():
-                # cp keeps owners, xattrs and hard links, and shares blocks where the file system can
-                subprocess.run(["cp", "-a", "--reflink=auto", "--", str(layer.path), str(target)], check=True, capture_output=True)
-        fresh.images.add(image.config, own.store.images.raw(image.id))
-        fresh.images.tag(image.id, Reference.parse(name))
+    own, fresh, bases = EmbeddedEngine(), Store.open(home), {}
+    try:
+        for name in BASES:
+            image = own.store.images.get(own.resolve_name(name))
+            for layer in own.store.layers_of(image.config):
+                target = home / "layers" / layer.path.name
+                if not target.exists():
+                    # cp keeps owners, xattrs and hard links, and shares blocks where the file system can
+                    subprocess.run(["cp", "-a", "--reflink=auto", "--", str(layer.path), str(target)], check=True, capture_output=True)
+            bases[name] = (image, own.store.images.raw(image.id))
+    finally:
+        own.close()
+    name_bases(fresh, bases)
+    return bases
 
 
-def run_notebook(notebook: Json, folder: Path, home: Path, language: str) -> list[str]:
-    """Run every cell in a kernel of its own, which is gone afterwards; the errors that cells ended with."""
+def name_bases(store: Store, bases: Bases) -> None:
+    """Let each base's name mean the base again: checks compare with it, and a submission may have given the name to something else."""
+    for name, (image, raw) in bases.items():
+        store.images.add(image.config, raw)
+        store.images.tag(image.id, Reference.parse(name))
+
+
+def run_notebook(notebook: Json, folder: Path, home: Path, language: str, code: Path) -> list[str]:
+    """Run every cell in a kernel of its own, which imports `code` and is gone afterwards; the errors that cells ended with."""
     import nbformat
     from nbclient import NotebookClient
     from nbclient.exceptions import CellTimeoutError, DeadKernelError
@@ -117,13 +158,17 @@ def run_notebook(notebook: Json, folder: Path, home: Path, language: str) -> lis
         "DOCKERLAB_HOME": str(home),
         "DOCKERLAB_BASES": "catalogue",
         "DOCKERLAB_LANG": language,
-        "PYTHONPATH": _python_path(),
+        "PYTHONPATH": os.pathsep.join(part for part in (str(code), os.environ.get("PYTHONPATH", "")) if part),
     }
+    # this environment's own kernel, not one of that name in the user's home (jupyter_core.paths)
+    os.environ["JUPYTER_PREFER_ENV_PATH"] = "1"
     client = NotebookClient(
         node,
         timeout=CELL_SECONDS,
         allow_errors=True,
+        interrupt_on_timeout=True,
         kernel_name="python3",
+        extra_arguments=["--log-level=ERROR"],
         resources={"metadata": {"path": str(folder)}},
         shutdown_kernel="immediate",
     )
@@ -139,45 +184,50 @@ def run_notebook(notebook: Json, folder: Path, home: Path, language: str) -> lis
     return errors
 
 
-def _python_path() -> str:
-    """This very package for the kernel, whatever folder it starts in."""
-    root = str(Path(__file__).resolve().parent.parent.parent)
-    return os.pathsep.join(part for part in (root, os.environ.get("PYTHONPATH", "")) if part)
-
-
 def grade(path: Path, language: str = "") -> GradeReport:
     """Grade one submission. DockerlabError if it can't be read or is no submission of a lab; a cell that fails only costs its points."""
-    try:
-        submission = material.read(path)
-    except (OSError, ValueError) as error:
-        raise DockerlabError(f"{path} can't be read as a notebook: {error}", hint="name the .ipynb file that was handed in") from None
-    lab, written_in = lab_of(submission, path)
-    chosen = language or written_in
-    merged = transplant(material.read(material.source(lab, written_in)), submission)
+    submission = Submission.read(path)
+    chosen = language or submission.language
+    merged = submission.transplanted()
     exercises = [about["grade_id"] for cell in merged["cells"] if (about := material.grader(cell)).get("grade")]
     scratch = Path(tempfile.mkdtemp(prefix="dockerlab-grade-"))
     try:
         home, folder = scratch / "store", scratch / "work"
         folder.mkdir()
-        prepare_store(home)
-        errors = run_notebook(merged, folder, home, chosen)
-        return GradeReport(lab, chosen, tuple(_judge(exercises, home, chosen)), tuple(errors))
+        bases = prepare_store(home)
+        code = copy_package(scratch / "code")
+        all_checks()  # what judges is loaded before the cells run
+        watch = Watch([PACKAGE, material.labs_folder()])
+        errors = run_notebook(merged, folder, home, chosen, code)
+        watch.finish()
+        return GradeReport(submission.lab, chosen, tuple(_judge(exercises, home, chosen, bases, errors)), tuple(errors))
     finally:
         _clear(scratch)
 
 
-def _judge(exercises: list[str], home: Path, language: str) -> list[Verdict]:
+def _judge(exercises: list[str], home: Path, language: str, bases: Bases, errors: list[str]) -> list[Verdict]:
+    """A damaged store is the submission's own doing: it costs the points of the exercises that can't be looked at, and no more."""
     from dockerlab.engine.embedded import EmbeddedEngine
 
-    engine = EmbeddedEngine(Store.open(home))
+    engine, out = EmbeddedEngine(Store.open(home)), []
     try:
-        return [verdict(name, engine, language) for name in exercises]
-    except DockerlabError as error:  # a damaged store is the submission's own doing
-        print(f"the submission's store can't be read: {error.message}", file=sys.stderr)
-        return [Verdict(name, language, find(name).points) for name in exercises]
+        try:
+            name_bases(engine.store, bases)
+        except Exception as error:
+            errors.append(f"the store that the cells left is damaged: {type(error).__name__}: {error}")
+        for name in exercises:
+            try:
+                out.append(verdict(name, engine, language))
+            except Exception as error:
+                errors.append(f"{name} can't be looked at: {type(error).__name__}: {error}")
+                out.append(Verdict(name, language, find(name).points))
+        return out
     finally:
-        for item in engine.containers(all=True):
-            engine.remove(item["Id"], force=True, volumes=True)
+        try:
+            for item in engine.containers(all=True):
+                engine.remove(item["Id"], force=True, volumes=True)
+        except Exception as error:
+            errors.append(f"its containers can't be removed: {type(error).__name__}: {error}")
         engine.close()
 
 

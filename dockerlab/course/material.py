@@ -42,16 +42,23 @@ def read(path: Path) -> Json:
     """A notebook as JSON, each cell's source one text. ValueError if the file is no notebook."""
     found: Json = json.loads(path.read_text(encoding="utf-8"))
     if not isinstance(found, dict) or not isinstance(found.get("cells"), list):
-        raise ValueError(f"{path} is no notebook")
-    for cell in found["cells"]:
-        if isinstance(cell.get("source"), list):
-            cell["source"] = "".join(cell["source"])
+        raise ValueError("it has no list of cells")
+    for number, cell in enumerate(found["cells"], 1):
+        if not isinstance(cell, dict):
+            raise ValueError(f"its cell {number} is no cell")
+        source = cell.get("source", "")
+        lines = source if isinstance(source, list) else [source]
+        if not all(isinstance(line, str) for line in lines):
+            raise ValueError(f"the source of its cell {number} is no text")
+        cell["source"] = "".join(lines)
     return found
 
 
 def grader(cell: Json) -> Json:
     """nbgrader's metadata of a cell, or nothing."""
-    return dict(cell.get("metadata", {}).get("nbgrader") or {})
+    metadata = cell.get("metadata")
+    found = metadata.get("nbgrader") if isinstance(metadata, dict) else None
+    return found if isinstance(found, dict) else {}
 
 
 def student_version(notebook: Json) -> Json:

@@ -1,0 +1,155 @@
+"""What a submission may try against the grader, beyond pretending: rewrite it, rename the bases, wreck the store, be no notebook at all."""
+
+from __future__ import annotations
+
+import copy
+import json
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dockerlab.course.grading import GradeReport, Submission, grade, transplant
+from dockerlab.course.guard import Watch, copy_package
+from dockerlab.course.material import grader, read, source, student_version
+from dockerlab.engine.embedded import EmbeddedEngine
+from dockerlab.errors import DockerlabError
+from dockerlab.store import Store
+from tests.conftest import missing
+
+Grade = Callable[[dict[str, str]], GradeReport]
+
+
+@pytest.fixture(scope="module")
+def bases(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    if not shutil.which("apt-get") or not shutil.which("dpkg-deb"):
+        missing("Debian's package tools", "the catalogue needs apt-get and dpkg-deb")
+    home = tmp_path_factory.mktemp("bases")
+    engine = EmbeddedEngine(Store.open(home))
+    for name in ("nginx", "busybox"):
+        engine.resolve_name(name)
+    engine.close()
+    return home
+
+
+@pytest.fixture
+def graded(bases: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Grade:
+    """Grade the handed-out notebook with these answers in it."""
+    monkeypatch.setenv("DOCKERLAB_HOME", str(bases))
+
+    def run(answers: dict[str, str]) -> GradeReport:
+        notebook = copy.deepcopy(student_version(read(source("layers", "en"))))
+        for cell in notebook["cells"]:
+            cell["source"] = answers.get(grader(cell).get("grade_id", ""), cell["source"])
+        path = tmp_path / "layers.ipynb"
+        path.write_text(json.dumps(notebook))
+        return grade(path)
+
+    return run
+
+
+@pytest.mark.slow
+@pytest.mark.network
+def test_a_cell_that_rewrites_the_checks_on_disk_gains_nothing_and_leaves_them_as_they_were(graded: Grade) -> None:
+    import dockerlab.course.labs.layers as checks
+
+    before = Path(checks.__file__).read_bytes()
+    report = graded(
+        {
+            "layers-1-answer": "import dockerlab, pathlib\n"
+            "path = pathlib.Path(dockerlab.__file__).parent / 'course/labs/layers.py'\n"
+            "path.write_text(path.read_text() + '\\nCHECKS = ()\\n')\n"
+        }
+    )
+    assert report.points == 0 and report.max_points == 7
+    assert Path(checks.__file__).read_bytes() == before
+
+
+@pytest.mark.slow
+@pytest.mark.network
+def test_a_base_image_under_another_name_does_not_move_the_measure(graded: Grade, containers_run_here: None) -> None:
+    report = graded(
+        {
+            "layers-3-answer": "from pathlib import Path\n"
+            "Path('D').write_text('FROM busybox\\nRUN dd if=/dev/zero of=/download bs=1024 count=5120; "
+            "wc -c < /download > /result\\nRUN rm /download\\n')\n"
+            "%docker build -q -t small:1 -f D .\n%docker tag small:1 busybox\n"
+        }
+    )
+    third = report.verdicts[2]
+    assert not third.passed and not third.findings[-1].passed
+
+
+@pytest.mark.slow
+@pytest.mark.network
+def test_a_wrecked_store_costs_the_points_and_not_the_grader(graded: Grade) -> None:
+    report = graded(
+        {
+            "layers-1-answer": "import os, pathlib\n"
+            "for path in (pathlib.Path(os.environ['DOCKERLAB_HOME']) / 'blobs/sha256').iterdir(): path.write_text('[]')\n"
+        }
+    )
+    assert report.points == 0 and len(report.verdicts) == 3
+
+
+def test_a_change_of_the_graders_own_files_is_found_out_and_nothing_is_put_back(tmp_path: Path) -> None:
+    (tmp_path / "check.py").write_text("right\n")
+    watch = Watch([tmp_path])
+    watch.finish()
+    (tmp_path / "check.py").write_text("forged\n")
+    (tmp_path / "check.pyc").write_text("forged\n")
+    with pytest.raises(DockerlabError, match=r"nothing is graded.*check\.py"):
+        watch.finish()
+    assert (tmp_path / "check.py").read_text() == "forged\n" and not (tmp_path / "check.pyc").exists()
+
+
+def test_the_kernel_s_copy_of_the_package_imports_and_holds_no_solutions(tmp_path: Path) -> None:
+    import subprocess
+
+    folder = copy_package(tmp_path / "code")
+    said = subprocess.run(
+        [sys.executable, "-c", "import dockerlab.course; print(dockerlab.course.__file__)"],
+        env={"PYTHONPATH": str(folder)},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert said.stdout.startswith(str(folder)) and not list(folder.rglob("*.ipynb"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[]",
+        '{"cells": 3}',
+        '{"cells": [null]}',
+        '{"cells": [{"source": 5}]}',
+        '{"cells": [{"source": ["a", 5]}]}',
+        "\x00",
+        '{"cells": [], "metadata": 3}',
+        '{"cells": [], "metadata": {"dockerlab": {"lab": ["layers"]}}}',
+    ],
+)
+def test_what_is_no_notebook_is_refused_in_one_message(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "other.ipynb"
+    path.write_text(text)
+    with pytest.raises(DockerlabError, match=r"can't be read as a notebook|no submission of a lab"):
+        Submission.read(path)
+
+
+def test_only_solution_cells_are_taken_over_and_a_missing_one_is_empty() -> None:
+    pristine = read(source("layers", "en"))
+    forged: dict[str, Any] = {
+        "cells": [
+            {"cell_type": "code", "source": "mine", "metadata": {"nbgrader": {"grade_id": "layers-1-answer", "solution": True}}},
+            {"cell_type": "code", "source": "forged", "metadata": {"nbgrader": {"grade_id": "layers-1", "grade": True, "solution": True}}},
+            {"cell_type": "code", "source": "unasked", "metadata": None},
+        ]
+    }
+    merged = {grader(cell).get("grade_id"): cell["source"] for cell in transplant(pristine, forged)["cells"]}
+    assert merged["layers-1-answer"] == "mine" and merged["layers-1"] == "%check layers-1" and merged["layers-2-answer"] == ""
+    assert len(transplant(pristine, forged)["cells"]) == len(pristine["cells"])
