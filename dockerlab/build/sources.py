@@ -122,7 +122,7 @@ def find(tree: SourceTree, words: list[str], missing: Callable[[str], BuildError
     out: list[Source] = []
     for word in words:
         pivot = word.split("/./", 1)[0] if parents and "/./" in word else ""
-        clean = posixpath.normpath("/" + word.replace("/./", "/"))
+        clean = posixpath.normpath("/" + word.replace("/./", "/").lstrip("/"))  # POSIX keeps two slashes at the beginning
         if has_wildcard(word):
             paths = _matches(tree, word.replace("/./", "/"))
         else:
@@ -136,7 +136,7 @@ def find(tree: SourceTree, words: list[str], missing: Callable[[str], BuildError
                     raise missing(path)
             parts: tuple[str, ...] = ()
             if parents:
-                kept = path[len(posixpath.normpath("/" + pivot)) :] if pivot else path
+                kept = path[len(posixpath.normpath("/" + pivot.lstrip("/"))) :] if pivot else path
                 parts = tuple(part for part in kept.split("/") if part)
             out.append(Source(posixpath.basename(path), node, parts=parts, tree=tree))
     return out
