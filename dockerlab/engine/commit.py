@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
@@ -14,6 +15,7 @@ from dockerlab.oci import HistoryEntry, ImageConfig
 from dockerlab.store import Image, Layer, Store
 
 Json = dict[str, Any]
+_MADE_UP = re.compile(r"[0-9a-f]{64}\Z")
 _KEPT = (
     "User",
     "ExposedPorts",
@@ -53,7 +55,7 @@ def committed_config(record: Record, changes: Iterable[str]) -> Json:
     config = {key: record.config[key] for key in _KEPT if record.config.get(key)}
     volumes = dict(config.get("Volumes") or {})
     for mount in record.mounts:
-        if mount["Type"] == "volume" and mount.get("Mode") == "" and mount["Destination"] not in volumes:
+        if mount["Type"] == "volume" and _MADE_UP.match(mount["Name"]):  # a volume that nobody named, as if the image had a VOLUME there
             volumes[mount["Destination"]] = {}
     if volumes:
         config["Volumes"] = volumes

@@ -317,8 +317,9 @@ class Containers:
             process.wait()
         self._records.remove(record)
         if volumes:
+            others = {mount.get("Name") for other in self._records.all() for mount in other.mounts}
             for mount in record.mounts:
-                if mount["Type"] == "volume" and self._volumes.is_anonymous(mount["Name"]):
+                if mount["Type"] == "volume" and mount["Name"] not in others and self._volumes.is_anonymous(mount["Name"]):
                     self._volumes.remove(mount["Name"])
 
     def rename(self, record: Record, name: str) -> None:

@@ -10,98 +10,116 @@ import lzma
 import os
 import shutil
 import tarfile
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 LONG_AGO = 1577934245
+"""2020-01-02T03:04:05Z: the time of whatever has no time of its own."""
+
+Spec = Mapping[str, Any]
+_PACKED: dict[str | None, Callable[[bytes], bytes]] = {
+    None: bytes,
+    "gz": lambda data: gzip.compress(data, mtime=0),
+    "xz": lzma.compress,
+    "bz2": bz2.compress,
+}
 
 
-def make_tar(entries, compress=None):
+def archive(entries: Iterable[Spec], compress: str | None = None) -> bytes:
+    """A tar of the entries, which are written as files are, and may name a device (`char`) or extended headers (`pax`) too."""
     raw = io.BytesIO()
     with tarfile.open(fileobj=raw, mode="w", format=tarfile.PAX_FORMAT) as tar:
-        for e in entries:
-            info, data = tarfile.TarInfo(e["path"]), e.get("text", "").encode()
-            info.mtime, info.uid, info.gid = e.get("mtime", LONG_AGO), e.get("uid", 0), e.get("gid", 0)
-            info.mode = int(e.get("mode", "0755" if e.get("dir") else "0644"), 8)
-            if e.get("dir"):
+        for entry in entries:
+            data = entry.get("text", "").encode()
+            info = tarfile.TarInfo(entry["path"])
+            info.uid, info.gid, info.mtime = entry.get("uid", 0), entry.get("gid", 0), entry.get("mtime", LONG_AGO)
+            info.mode, info.size, info.pax_headers = _mode(entry), len(data), entry.get("pax", {})
+            for key, kind in (("link", tarfile.SYMTYPE), ("hardlink", tarfile.LNKTYPE)):
+                if key in entry:
+                    info.type, info.linkname = kind, entry[key]
+            if "char" in entry:
+                info.type, (info.devmajor, info.devminor) = tarfile.CHRTYPE, entry["char"]
+            if entry.get("dir"):
                 info.type = tarfile.DIRTYPE
-            elif "link" in e:
-                info.type, info.linkname = tarfile.SYMTYPE, e["link"]
-            elif "hardlink" in e:
-                info.type, info.linkname = tarfile.LNKTYPE, e["hardlink"]
-            elif "char" in e:
-                info.type, (info.devmajor, info.devminor) = tarfile.CHRTYPE, e["char"]
-            info.size, info.pax_headers = len(data), e.get("pax", {})
             tar.addfile(info, io.BytesIO(data))
-    data = raw.getvalue()
-    return {
-        None: lambda: data,
-        "gz": lambda: gzip.compress(data, mtime=0),
-        "xz": lambda: lzma.compress(data),
-        "bz2": lambda: bz2.compress(data),
-    }[compress]()
+    return _PACKED[compress](raw.getvalue())
 
 
-def write_file(root, path, spec):
-    if isinstance(spec, str):
-        spec = {"text": spec}
-    p = Path(root, path)
-    parents = [q for q in p.parents if Path(root) in q.parents and not q.exists()]
-    p.parent.mkdir(parents=True, exist_ok=True)
-    if p.is_symlink() or p.is_file():
-        p.unlink()
+def _mode(spec: Spec) -> int:
+    return int(spec.get("mode", "0755" if spec.get("dir") else "0644"), 8)
+
+
+def _content(spec: Spec) -> bytes:
+    if "tar" in spec:
+        return archive(spec["tar"], spec.get("compress"))
+    return base64.b64decode(spec["base64"]) if "base64" in spec else str(spec["text"]).encode()
+
+
+def put(root: Path, name: str, spec: str | Spec, mtime: float = LONG_AGO) -> None:
+    """One file, folder or link of the context; folders on the way are made, 0755."""
+    spec = {"text": spec} if isinstance(spec, str) else spec
+    path = root / name
+    made = [folder for folder in path.parents if root in folder.parents and not folder.exists()]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    for folder in made:
+        folder.chmod(0o755)
+    if path.is_symlink() or path.is_file():
+        path.unlink()
     if "symlink" in spec:
-        os.symlink(spec["symlink"], p)
+        path.symlink_to(spec["symlink"])
     elif "hardlink" in spec:
-        os.link(Path(root, spec["hardlink"]), p)
-    elif spec.get("dir"):
-        p.mkdir(exist_ok=True)
-    elif "tar" in spec:
-        p.write_bytes(make_tar(spec["tar"], spec.get("compress")))
-    elif "base64" in spec:
-        p.write_bytes(base64.b64decode(spec["base64"]))
+        path.hardlink_to(root / spec["hardlink"])
     else:
-        p.write_bytes(spec["text"].encode())
-    if "symlink" not in spec and "hardlink" not in spec:
-        os.chmod(p, int(spec.get("mode", "0755" if spec.get("dir") else "0644"), 8))
+        if spec.get("dir"):
+            path.mkdir(exist_ok=True)
+        else:
+            path.write_bytes(_content(spec))
+        path.chmod(_mode(spec))
     if "owner" in spec and os.geteuid() == 0:
-        os.chown(p, *map(int, spec["owner"].split(":")), follow_symlinks=False)
-    os.utime(p, (spec.get("mtime", LONG_AGO),) * 2, follow_symlinks=False)
-    for q in parents:
-        os.chmod(q, 0o755)
+        _own(path, spec["owner"])
+    when = spec.get("mtime", mtime)
+    os.utime(path, (when, when), follow_symlinks=False)
 
 
-def write_context(root, case):
-    files = dict(case.get("files", {}))
+def _own(path: Path, owner: str) -> None:
+    uid, gid = owner.split(":")
+    os.chown(path, int(uid), int(gid), follow_symlinks=False)
+
+
+def lay_out(root: Path, case: Spec) -> None:
+    """The context of a case, its Dockerfile included; the times of folders last, since writing into them moves those."""
+    files: dict[str, Any] = dict(case.get("files", {}))
     if case.get("dockerfile") is not None:
         files.setdefault("Dockerfile", case["dockerfile"])
-    os.makedirs(root, exist_ok=True)
-    for path, spec in files.items():
-        write_file(root, path, spec)
-    for d, _, _ in os.walk(root, topdown=False):
-        spec = files.get(os.path.relpath(d, root))
-        mtime = spec.get("mtime", LONG_AGO) if isinstance(spec, dict) else LONG_AGO
-        os.utime(d, (mtime, mtime))
+    root.mkdir(parents=True, exist_ok=True)
+    for name, spec in files.items():
+        put(root, name, spec)
+    for folder, _, _ in os.walk(root, topdown=False):
+        spec = files.get(os.path.relpath(folder, root))
+        when = spec.get("mtime", LONG_AGO) if isinstance(spec, dict) else LONG_AGO
+        os.utime(folder, (when, when))
 
 
-def edit(root, change, now, program):
-    for path, spec in change.get("write", {}).items():
-        write_file(root, path, {"mtime": now} | (spec if isinstance(spec, dict) else {"text": spec}))
-    for path in change.get("remove", []):
-        p = Path(root, path)
-        shutil.rmtree(p) if p.is_dir() and not p.is_symlink() else p.unlink()
+def edit(root: Path, change: Spec, now: float) -> None:
+    """What is done to a context between two builds; what is written gets the time `now`, and so do the folders that it lies in."""
+    written = dict(change.get("write", {}))
+    for name, spec in written.items():
+        put(root, name, spec, now)
+    for name in change.get("remove", ()):
+        path = root / name
+        shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
     for old, new in change.get("rename", {}).items():
-        os.rename(Path(root, old), Path(root, new))
-    for path, mode in change.get("chmod", {}).items():
-        os.chmod(Path(root, path), int(mode, 8))
-    for path, mtime in change.get("mtime", {}).items():
-        os.utime(Path(root, path), (mtime, mtime))
-    for path, owner in change.get("chown", {}).items():
-        os.chown(Path(root, path), *map(int, owner.split(":")))
+        (root / old).rename(root / new)
+    for name, mode in change.get("chmod", {}).items():
+        (root / name).chmod(int(mode, 8))
+    for name, when in change.get("mtime", {}).items():
+        os.utime(root / name, (when, when))
+    for name, owner in change.get("chown", {}).items():
+        _own(root / name, owner)
     if "dockerfile" in change:
-        write_file(root, "Dockerfile", {"text": change["dockerfile"], "mtime": now})
-    for path in [*change.get("write", {}), *change.get("remove", []), *change.get("rename", {}).values()]:
-        for p in Path(root, path).parents:
-            if Path(root) in (p, *p.parents):
-                os.utime(p, (now, now))
-    for command in change.get("docker", []):
-        program(*command)
+        put(root, "Dockerfile", change["dockerfile"], now)
+    for name in (*written, *change.get("remove", ()), *change.get("rename", {}).values()):
+        for folder in (root / name).parents:
+            if folder == root or root in folder.parents:
+                os.utime(folder, (now, now))

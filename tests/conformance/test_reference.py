@@ -29,11 +29,11 @@ def reference() -> str:
 
 
 @pytest.fixture(scope="module")
-def ours(tmp_path_factory: pytest.TempPathFactory, static_busybox: Path) -> Iterator[Program]:
+def ours(tmp_path_factory: pytest.TempPathFactory, busybox_file: Path) -> Iterator[Program]:
     before = os.environ.get("DOCKERLAB_HOME")
     os.environ["DOCKERLAB_HOME"] = str(tmp_path_factory.mktemp("beside"))
     program = Program()
-    recorded_base(program, static_busybox)
+    recorded_base(program, busybox_file)
     yield program
     program.engine.close()
     if before is None:

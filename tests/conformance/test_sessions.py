@@ -3,66 +3,52 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import sys
-import tomllib
+import threading
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.conformance import sessions
+from tests.conformance.figures import Figures
+from tests.conformance.replay_cli import Stage
+from tests.conftest import missing
 
-HERE = Path(__file__).parent
-RECORDED = (HERE / "facts/docker-cli.json").read_text()
-# on purpose: where docker publishes on every address of the machine, we listen on loopback unless we are told otherwise, and say so
-SCENARIOS: list[dict[str, Any]] = json.loads(RECORDED.replace("0.0.0.0", "127.0.0.1"))["scenarios"]
-EXPECTED: dict[str, str] = tomllib.loads((HERE / "expected.toml").read_text()).get("sessions", {})
-EVERY = 1 if os.environ.get("DOCKERLAB_FULL") else 3
-"""All of them take a quarter of an hour; without DOCKERLAB_FULL=1 a fixed third is played."""
+RECORDED = "sessions"
+_FILE = Path(__file__).parent / "facts/docker-cli.json"
+SCENARIOS: dict[str, dict[str, Any]] = {one["name"]: one for one in json.loads(_FILE.read_text())["scenarios"]}
+_AT_ONCE = 3
+"""Sessions mostly wait: for a container to mind TERM, for a follower of logs."""
 
 
 @pytest.fixture(scope="module")
-def stage(static_busybox: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[sessions.Stage]:
+def performances(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, template_home: Path, containers_run_here: None
+) -> Iterator[dict[str, Future[list[str]]]]:
+    """Name → what will have differed; all that were selected are played ahead, a few at once."""
     for tool in ("bash", "curl", "script"):
         if not shutil.which(tool):
-            if os.environ.get("CI"):
-                pytest.fail(f"install {tool}: CI must play these sessions")
-            pytest.skip(f"the sessions need {tool}")
-    home = tmp_path_factory.mktemp("sessions-home")
-    before = {name: os.environ.get(name) for name in ("DOCKERLAB_HOME", "BUSYBOX", "DOCKER_HOST", "PYTHONPATH")}
-    os.environ.update(DOCKERLAB_HOME=str(home), BUSYBOX=str(static_busybox), PYTHONPATH=str(HERE.parent.parent))
-    os.environ.pop("DOCKER_HOST", None)
-    one = sessions.Stage(f"{sys.executable} -m dockerlab", limit=60, work=str(tmp_path_factory.mktemp("sessions")), wipe=True)
-    yield one
-    one.close()
-    for name, value in before.items():
-        if value is None:
-            os.environ.pop(name, None)
-        else:
-            os.environ[name] = value
+            missing(tool, f"the recorded sessions need it: apt install {'bsdutils' if tool == 'script' else tool}")
+    stage = Stage(tmp_path_factory.mktemp("sessions"), template_home)
+    ports = threading.Lock()  # sessions that publish use the same ports
+
+    def perform(scenario: dict[str, Any]) -> list[str]:
+        if "1808" not in json.dumps(scenario["steps"]):
+            return stage.play(scenario)
+        with ports:
+            return stage.play(scenario)
+
+    names = [item.callspec.params["name"] for item in request.session.items if getattr(item, "module", None) is request.module]  # type: ignore[attr-defined]
+    pool = ThreadPoolExecutor(_AT_ONCE)
+    yield {name: pool.submit(perform, SCENARIOS[name]) for name in names}
+    pool.shutdown(cancel_futures=True)
 
 
-@pytest.mark.parametrize(
-    "scenario",
-    [
-        pytest.param(
-            scenario,
-            id=scenario["name"],
-            marks=[pytest.mark.xfail(reason=EXPECTED[scenario["name"]])] if scenario["name"] in EXPECTED else [],
-        )
-        for scenario in SCENARIOS[::EVERY]
-    ],
-)
-def test_a_session_goes_as_recorded(scenario: dict[str, Any], stage: sessions.Stage, figures: Any) -> None:
-    bad: list[str] = []
-
-    def each(step: dict[str, Any], code: int, kind: str, out: str, err: str) -> None:
-        what = " ".join(step.get("args") or [step["shell"]])
-        bad.extend(f"{what}: {one}" for one in sessions.differences(step, code, out, err))
-
-    stage.play(scenario, each)
-    figures.add("command-line sessions", "all", not bad)
-    assert not bad, "\n".join(bad)
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_a_session_goes_as_recorded(name: str, performances: dict[str, Future[list[str]]], figures: Figures) -> None:
+    wrong = performances[name].result()
+    figures.add(RECORDED, name, "command-line sessions", name.split("-")[0], wrong)
+    assert not wrong, "\n".join(wrong)
