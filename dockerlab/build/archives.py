@@ -34,7 +34,7 @@ def is_git(word: str) -> bool:
 
 
 def _raw(source: Source) -> IO[bytes]:
-    return open(source.node.real, "rb") if source.node is not None else io.BytesIO(source.data)
+    return io.BufferedReader(source.node.open()) if source.node is not None else io.BytesIO(source.data)
 
 
 def _decompressed(stream: IO[bytes]) -> IO[bytes]:

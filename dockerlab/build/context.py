@@ -6,6 +6,7 @@ Nothing is sent or copied in advance; like BuildKit's, our build looks only at w
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 import stat
 import tarfile
@@ -16,6 +17,7 @@ from typing import IO, Any
 from dockerlab.dockerfile.ignore import IgnorePattern, IgnoreRules
 from dockerlab.errors import BuildError
 from dockerlab.layers.entry import KINDS, Entry
+from dockerlab.layers.view import Node
 
 _BLOCK = 1 << 20
 _HOPS = 40
@@ -50,10 +52,14 @@ class ContextNode:
             link=os.readlink(self.real) if kind == "symlink" else "",
         )  # fmt: skip
 
+    def open(self) -> io.FileIO:
+        """A file, open for reading."""
+        return io.FileIO(self.real)
+
     def read(self) -> bytes:
         """The bytes of a file."""
-        with open(self.real, "rb") as file:
-            return file.read()
+        with self.open() as file:
+            return file.readall()
 
 
 class BuildContext:
@@ -186,12 +192,13 @@ class FileDigests:
     def __init__(self) -> None:
         self._known: dict[tuple[str, int, int, int, int], str] = {}
 
-    def of(self, real: str, st: os.stat_result) -> str:
+    def of(self, node: ContextNode | Node) -> str:
         """The digest of a file's bytes."""
-        key = (real, st.st_ino, st.st_size, st.st_mtime_ns, st.st_ctime_ns)
+        st = node.st
+        key = (node.real, st.st_ino, st.st_size, st.st_mtime_ns, st.st_ctime_ns)
         if key not in self._known:
             digest = hashlib.sha256()
-            with open(real, "rb", buffering=0) as file:
+            with node.open() as file:
                 while block := file.read(_BLOCK):
                     digest.update(block)
             self._known[key] = digest.hexdigest()
@@ -200,8 +207,6 @@ class FileDigests:
 
 def unpack_context(source: IO[bytes] | Any, folder: Path) -> tuple[str, str | None]:
     """A context from a stream, unpacked into `folder`: a tar, or the text of a Dockerfile alone; ("tar" or "dockerfile", the text)."""
-    import io
-
     from dockerlab.layers import Owners, Tree, read_tar
 
     data = source.read()

@@ -166,7 +166,8 @@ class Layout:
             self.tree.symlink(rel, entry.link, *owner, entry.mtime)
         elif entry.kind == "file":
             mode = self.chmod(entry.mode, False) if self.chmod else entry.mode
-            self.tree.write_from(rel, node.real, mode, *owner, entry.mtime)
+            with node.open() as file:
+                self.tree.write_from(rel, file, mode, *owner, entry.mtime)
         elif entry.kind == "fifo":
             self.tree.fifo(rel, entry.mode, *owner, entry.mtime)
         elif entry.kind in ("char", "block"):

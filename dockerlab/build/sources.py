@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import posixpath
 import re
 from collections.abc import Callable, Iterator
@@ -164,12 +163,12 @@ def one_node(node: SourceNode, digests: FileDigests, owners: bool) -> str:
         entry = node.entry
         owner = f" {entry.uid}:{entry.gid} {int(entry.mtime)}"
     if node.is_link:
-        return f"link {os.readlink(node.real)}{owner}"
+        return f"link {node.entry.link}{owner}"
     if node.is_dir:
         return f"dir {mode}{owner}"
     if node.entry.kind != "file":
         return f"{node.entry.kind} {mode}{owner}"
-    return f"file {mode} {digests.of(node.real, st)}{owner}"
+    return f"file {mode} {digests.of(node)}{owner}"
 
 
 def context_missing(context: BuildContext, keyword: str) -> Callable[[str], BuildError]:

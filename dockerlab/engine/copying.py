@@ -177,7 +177,8 @@ def _take(node: Node, where: str) -> None:
         os.symlink(entry.link, where)
         return
     elif entry.kind == "file":
-        shutil.copyfile(node.real, where)
+        with node.open() as source, open(where, "wb") as target:
+            shutil.copyfileobj(source, target, 1 << 20)
         os.chmod(where, entry.mode & 0o777)
     else:
         return

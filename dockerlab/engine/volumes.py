@@ -51,7 +51,8 @@ class Volumes:
             if entry.kind == "dir":
                 tree.mkdir(rel, entry.mode, entry.uid, entry.gid, entry.mtime)
             elif entry.kind == "file":
-                tree.write_from(rel, below.real, entry.mode, entry.uid, entry.gid, entry.mtime)
+                with below.open() as file:
+                    tree.write_from(rel, file, entry.mode, entry.uid, entry.gid, entry.mtime)
             elif entry.kind == "symlink":
                 tree.symlink(rel, entry.link, entry.uid, entry.gid, entry.mtime)
         tree.close()

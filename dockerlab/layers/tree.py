@@ -7,6 +7,7 @@ way is followed inside the tree, as it would be in a container whose root the tr
 from __future__ import annotations
 
 import errno
+import io
 import os
 import stat
 from pathlib import Path
@@ -178,6 +179,8 @@ class Tree:
             if isinstance(source, (str, Path)):
                 with open(source, "rb", buffering=0) as file:
                     count = _copy(file.fileno(), fd)
+            elif isinstance(source, io.FileIO) and size is None:
+                count = _copy(source.fileno(), fd)
             else:
                 count = _pump(source, fd, size)
         finally:

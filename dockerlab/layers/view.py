@@ -6,6 +6,7 @@ the image and never outside it.
 
 from __future__ import annotations
 
+import io
 import os
 import stat
 from collections.abc import Iterator, Sequence
@@ -50,10 +51,22 @@ class Node:
         """The path as a tar header would describe it."""
         return describe(self.real, self.path[1:], self.st, self.owner, self._view.owners)
 
+    def open(self) -> io.FileIO:
+        """A regular file, open for reading whatever its mode says."""
+        return io.FileIO(open_lent(self.real))
+
     def read(self) -> bytes:
         """The bytes of a regular file."""
-        with open(open_lent(self.real), "rb") as file:
-            return file.read()
+        with self.open() as file:
+            return file.readall()
+
+
+def _target(real: str) -> str:
+    try:
+        return os.readlink(real)
+    except PermissionError:
+        with reached(real):
+            return os.readlink(real)
 
 
 def describe(real: str, rel: str, st: os.stat_result, owner: tuple[int, int], owners: Owners) -> Entry:
@@ -173,7 +186,7 @@ class TreeView:
                 hops += 1
                 if hops > _HOPS:
                     raise DockerlabError(f'"{path}": too many levels of symbolic links in the image')
-                target = os.readlink(child.real)
+                target = _target(child.real)
                 if target.startswith("/"):
                     here, dirs, node = "/", self._dirs["/"], self.root()
                 todo = [part for part in target.split("/") if part and part != "."] + todo
