@@ -252,7 +252,7 @@ class Keeper:
             self.supervisor.finish()
         if self.root.build:
             os.chdir("/")
-            rootfs.remove_stubs(self.root.stubs)
+            rootfs.remove_stubs(self.root.stubs, self.root.times)
         if self.streams:
             self.streams.drain()
         if self.failure:

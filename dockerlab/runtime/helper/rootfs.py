@@ -62,6 +62,7 @@ class Root:
     def __init__(self, box: Box) -> None:
         self.path = str(box["merged"])
         self.stubs: list[tuple[str, bool]] = []  # what was made only to mount on it: path in the container, is a folder
+        self.times: dict[str, tuple[int, int, int]] = {}  # folder above a stub: its own times of access and change, its time with the stub
         self.build = not box["init_layer"]
         self._identity = str(box["identity"])
         self._stage = -1
@@ -124,6 +125,7 @@ class Root:
             while not os.path.lexists(top):
                 made.append(top)
                 top = os.path.dirname(top)
+            before = os.stat(top)
             for name in reversed(made):
                 os.mkdir(name, 0o755)
             if folder:
@@ -133,6 +135,9 @@ class Root:
             if not keep:
                 self.stubs += [(name[len(self.path) :], True) for name in reversed(made)]
                 self.stubs.append((real[len(self.path) :], folder))
+                above = top[len(self.path) :] or "/"
+                first = self.times.get(above, (before.st_atime_ns, before.st_mtime_ns))
+                self.times[above] = (first[0], first[1], os.stat(top).st_mtime_ns)
         else:
             if stat.S_ISDIR(present.st_mode) != folder:
                 raise RootError(
@@ -221,8 +226,10 @@ def mount_proc(root: str, *, protect: bool) -> None:
             kernel.mount("/dev/null", path, None, MS_BIND)
 
 
-def remove_stubs(stubs: list[tuple[str, bool]]) -> None:
+def remove_stubs(stubs: list[tuple[str, bool]], parents: dict[str, tuple[int, int, int]]) -> None:
     """What BuildKit does after a RUN: take away the mount points it made, unless the step put something there, and keep folders' times.
+
+    A folder that only got a stub has the time that it had before, so that the same RUN makes the same layer.
 
     Run by the keeper, whose root is the container's, when no process is left. (BuildKit: executor/stubs.go.)
     """
@@ -241,6 +248,12 @@ def remove_stubs(stubs: list[tuple[str, bool]]) -> None:
             os.utime(above, ns=(times.st_atime_ns, times.st_mtime_ns))
         except OSError:
             pass  # not empty, or gone: the step's own doing
+    for path, (accessed, changed, with_stub) in parents.items():
+        try:
+            if os.stat(path).st_mtime_ns == with_stub:
+                os.utime(path, ns=(accessed, changed))
+        except OSError:
+            pass  # gone, with the step
 
 
 def forget_volatile(work: str) -> None:
