@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from html import escape
 
@@ -48,10 +49,10 @@ class Verdict:
 
     @property
     def points(self) -> float:
-        """What the right parts are worth, in half points."""
+        """What the right parts are worth, in half points, rounded down: all of them only where everything is right."""
         whole = sum(finding.weight for finding in self.findings)
         right = sum(finding.weight for finding in self.findings if finding.passed)
-        return round(2 * self.max_points * right / whole) / 2 if whole else 0.0
+        return math.floor(2 * self.max_points * right / whole + 1e-9) / 2 if whole else 0.0
 
     def _word(self, key: str) -> str:
         return _WORDS[key][self.language]
