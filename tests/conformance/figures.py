@@ -20,6 +20,12 @@ def expected() -> dict[str, dict[str, str]]:
     return {kind: found.get(kind, {}) for kind in KINDS}
 
 
+_RULES = """A build holds if success or error, build checks, layers with their entries, history, configuration and what a container of it prints are all as BuildKit's column
+says; a refusal counts only if our message names the same instruction, flag, path or word. A sequence holds if the same steps come from the cache and the same images and layers
+are equal. A session holds if every command of it ends with the same code, prints the same to standard output, and says something on standard error where docker does.
+Sessions run with `DOCKERLAB_PUBLISH_ADDRESS=0.0.0.0`, which is what docker does; our default is loopback. `.ci/full` writes this page."""
+
+
 class Figures:
     """What was played in this run."""
 
@@ -66,7 +72,7 @@ class Figures:
             if cases:
                 lines += ["", f"## {kind.capitalize()} that do not hold yet", "", "| case | first difference, or why |", "| --- | --- |"]
                 lines += [f"| {name} | {reason.replace('|', chr(92) + '|')} |" for name, reason in cases.items()]
-        lines += ["", "Sessions run with `DOCKERLAB_PUBLISH_ADDRESS=0.0.0.0`, which is what docker does; our default is loopback.", ""]
+        lines += ["", *_RULES.splitlines(), ""]
         return "\n".join(lines)
 
 

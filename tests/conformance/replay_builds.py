@@ -88,7 +88,8 @@ class Build:
         self.program, self.base, self.wanted = program, base, fact["buildkit"]
         self.address = server.address(name)
         self.case: dict[str, Any] = dict(fact["case"])
-        self.case["dockerfile"] = self.case["dockerfile"].replace(WEB, self.address)
+        if self.case.get("web"):
+            self.case["dockerfile"] = self.case["dockerfile"].replace(WEB, self.address)
         self.tag = f"fact:p{os.getpid()}"
         self.wrong: dict[str, str] = {}
 
