@@ -180,7 +180,11 @@ def context_missing(context: BuildContext, keyword: str) -> Callable[[str], Buil
             return BuildError(message, hint="this build has no context: name a folder instead of -")
         pattern = context.culprit(path)
         if pattern is not None:
-            where = f"line {pattern.line} of {pattern.file}" if pattern.line else "the notebook (it leaves itself out)"
+            where = (
+                f"line {pattern.line} of {pattern.file}"
+                if pattern.line
+                else "dockerlab itself (a build leaves out the running notebook and the store)"
+            )
             return BuildError(
                 message, hint=f'{path[1:]} is there, but the pattern "{pattern.text}" in {where} leaves it out of the build context'
             )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from dockerlab.build import BuildContext, Builder, BuildEvent, BuildRequest, Built
@@ -20,7 +21,7 @@ def build(store: Store, builder: Builder, options: BuildOptions) -> Iterator[Bui
     """Build; the tags are set before `Built` is yielded."""
     names = [_tag(text) for text in options.tags]
     with store.tmp() as scratch:
-        request = _request(options, scratch)
+        request = _request(_without_store(options, store), scratch)
         for event in builder.build(request):
             if isinstance(event, Built):
                 for name in names:
@@ -33,6 +34,17 @@ def _tag(text: str) -> Reference:
         return Reference.parse(text)
     except InvalidReferenceError as error:
         raise UsageError(f'ERROR: failed to build: invalid tag "{text}": {error.message}', hint=error.hint, exit_code=1) from None
+
+
+def _without_store(options: BuildOptions, store: Store) -> BuildOptions:
+    """A store inside of the build context is left out of it: a COPY of everything would copy what it is writing, without end."""
+    if not isinstance(options.context, str):
+        return options
+    rel = os.path.relpath(os.path.realpath(store.home), os.path.realpath(options.context))
+    if rel == os.curdir or rel.startswith(os.pardir):
+        return options
+    literal = "".join("\\" + letter if letter in "*?[]\\!#" else letter for letter in rel)
+    return replace(options, exclude=(*options.exclude, literal))
 
 
 def _request(options: BuildOptions, scratch: Path) -> BuildRequest:
@@ -111,7 +123,7 @@ def check(store: Store, builder: Builder, options: BuildOptions) -> tuple[str, s
 
     with store.tmp() as scratch:
         try:
-            request = _request(options, scratch)
+            request = _request(_without_store(options, store), scratch)
         except (DockerfileError, BuildError) as error:
             return options.dockerfile_text or "", os.path.basename(options.dockerfile) or "Dockerfile", [], error
         found = examine(request, builder.resolve, only_check=True)

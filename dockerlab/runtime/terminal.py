@@ -20,10 +20,27 @@ class Resizable(Protocol):
 
 
 @contextmanager
-def attached_terminal(control: Resizable, fd: int = 0) -> Iterator[None]:
-    """While the block runs, `fd` is raw and every change of its size is told to `control`. Does nothing where `fd` is no terminal.
+def raw_terminal(fd: int = 0) -> Iterator[None]:
+    """While the block runs, `fd` is raw: what is typed goes to the terminal inside, which echoes it. Restored however the block ends.
 
-    Main thread only (it handles SIGWINCH). The terminal is restored however the block ends.
+    To be entered before the process starts, whose first words would be changed otherwise. Does nothing where `fd` is no terminal.
+    """
+    if not os.isatty(fd):
+        yield
+        return
+    before = termios.tcgetattr(fd)
+    try:
+        tty.setraw(fd, termios.TCSADRAIN)  # what was typed already is not thrown away
+        yield
+    finally:
+        termios.tcsetattr(fd, termios.TCSADRAIN, before)
+
+
+@contextmanager
+def attached_terminal(control: Resizable, fd: int = 0) -> Iterator[None]:
+    """While the block runs, every change of the size of `fd` is told to `control`. Does nothing where `fd` is no terminal.
+
+    Main thread only (it handles SIGWINCH).
     """
     if not os.isatty(fd):
         yield
@@ -33,12 +50,9 @@ def attached_terminal(control: Resizable, fd: int = 0) -> Iterator[None]:
         columns, rows = os.get_terminal_size(fd)
         control.resize(rows, columns)
 
-    before = termios.tcgetattr(fd)
     handler = signal.signal(signal.SIGWINCH, tell)
     try:
-        tty.setraw(fd)
         tell()
         yield
     finally:
         signal.signal(signal.SIGWINCH, handler)
-        termios.tcsetattr(fd, termios.TCSADRAIN, before)

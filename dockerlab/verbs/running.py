@@ -289,6 +289,10 @@ def attached_start(engine: Engine, terminal: Terminal, identifier: str, streams:
     from contextlib import ExitStack
 
     with ExitStack() as stack:
+        if tty and terminal.stdin is not None and os.isatty(terminal.stdin):
+            from dockerlab.runtime.terminal import raw_terminal
+
+            stack.enter_context(raw_terminal(terminal.stdin))
         control = engine.start_attached(identifier, streams)  # type: ignore[attr-defined]
         if control is None:
             return engine.wait(identifier)
@@ -352,17 +356,22 @@ def exec_(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
     """`docker exec [OPTIONS] CONTAINER COMMAND…`: the command's exit code."""
     detached, tty = parsed.on("detach"), parsed.on("tty")
     streams = Streams(terminal.stdin if parsed.on("interactive") else None, terminal.stdout, terminal.stdout if tty else terminal.stderr)
+    from contextlib import nullcontext
+
+    from dockerlab.runtime.terminal import raw_terminal
+
     try:
-        return engine.exec(
-            parsed.words[0],
-            tuple(parsed.words[1:]),
-            Streams() if detached else streams,
-            env=environment(parsed, terminal),
-            workdir=parsed.flags.get("workdir"),
-            user=parsed.flags.get("user"),
-            tty=tty,
-            detach=detached,
-        )
+        with raw_terminal(streams.stdin) if tty and not detached and streams.stdin is not None else nullcontext():
+            return engine.exec(
+                parsed.words[0],
+                tuple(parsed.words[1:]),
+                Streams() if detached else streams,
+                env=environment(parsed, terminal),
+                workdir=parsed.flags.get("workdir"),
+                user=parsed.flags.get("user"),
+                tty=tty,
+                detach=detached,
+            )
     except ContainerStartError as error:
         if detached or not error.message.startswith("OCI runtime"):
             raise ContainerStartError(error.message, hint=error.hint, exit_code=1 if detached else error.exit_code) from None

@@ -348,3 +348,12 @@ def test_what_an_image_locks_can_be_copied_between_stages_by_an_ordinary_user(do
     assert build(docker, text).code == 0
     assert sh(docker, "stat -c '%n %a %u:%g' /l /l/m /l/m/f") == "/l 755 0:0\n/l/m 0 0:0\n/l/m/f 0 3:4\n"
     assert docker("rmi", "t:1").code == 0 and docker("builder", "prune", "-af").code == 0
+
+
+def test_a_store_inside_of_the_context_is_left_out_of_it(docker: Docker, tmp_path: Path) -> None:
+    (tmp_path / "Dockerfile").write_text("FROM busybox\nCOPY . /c/\n")
+    assert docker("build", "-t", "t:1", str(tmp_path)).code == 0
+    assert sh(docker, "ls /c").split() == ["Dockerfile", "work"]
+    (tmp_path / "Dockerfile").write_text("FROM busybox\nCOPY home /c/\n")
+    failed = docker("build", str(tmp_path))
+    assert failed.code == 1 and "leaves out the running notebook and the store" in failed.err
