@@ -107,7 +107,11 @@ def test_a_read_only_home_says_how_to_choose_another(tmp_path: Path) -> None:
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "DOCKERLAB_HOME": str(tmp_path / "locked/store")}
     answer = subprocess.run([sys.executable, "-m", "dockerlab", "run", "busybox", "true"], capture_output=True, text=True, env=environment)
     assert answer.returncode == 1
-    assert "can't be written: you may not write there" in answer.stderr and "DOCKERLAB_HOME" in answer.stderr and "Traceback" not in answer.stderr
+    assert (
+        "can't be written: you may not write there" in answer.stderr
+        and "DOCKERLAB_HOME" in answer.stderr
+        and "Traceback" not in answer.stderr
+    )
 
 
 def test_what_a_container_or_the_cache_needs_is_not_swept_away(tmp_path: Path) -> None:
