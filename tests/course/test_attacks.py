@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import json
-import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -15,30 +14,15 @@ import pytest
 from dockerlab.course.grading import GradeReport, Submission, grade, transplant
 from dockerlab.course.guard import Watch, copy_package
 from dockerlab.course.material import grader, read, source, student_version
-from dockerlab.engine.embedded import EmbeddedEngine
 from dockerlab.errors import DockerlabError
-from dockerlab.store import Store
-from tests.conftest import missing
 
 Grade = Callable[[dict[str, str]], GradeReport]
 
 
-@pytest.fixture(scope="module")
-def bases(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    if not shutil.which("apt-get") or not shutil.which("dpkg-deb"):
-        missing("Debian's package tools", "the catalogue needs apt-get and dpkg-deb")
-    home = tmp_path_factory.mktemp("bases")
-    engine = EmbeddedEngine(Store.open(home))
-    for name in ("nginx", "busybox"):
-        engine.resolve_name(name)
-    engine.close()
-    return home
-
-
 @pytest.fixture
-def graded(bases: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Grade:
+def graded(composed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Grade:
     """Grade the handed-out notebook with these answers in it."""
-    monkeypatch.setenv("DOCKERLAB_HOME", str(bases))
+    monkeypatch.setenv("DOCKERLAB_HOME", str(composed))
 
     def run(answers: dict[str, str]) -> GradeReport:
         notebook = copy.deepcopy(student_version(read(source("layers", "en"))))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-import shutil
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -15,7 +15,6 @@ from dockerlab.engine import BuildOptions, ContainerSpec
 from dockerlab.engine.embedded import EmbeddedEngine
 from dockerlab.errors import DockerlabError
 from dockerlab.store import Store
-from tests.conftest import missing
 
 pytestmark = [pytest.mark.network, pytest.mark.usefixtures("containers_run_here")]
 PAGE = "/usr/share/nginx/html/index.html"
@@ -23,12 +22,10 @@ Build = Callable[[str, str], None]
 
 
 @pytest.fixture(scope="module")
-def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedEngine]:
-    if not shutil.which("apt-get") or not shutil.which("dpkg-deb"):
-        missing("Debian's package tools", "the catalogue needs apt-get and dpkg-deb")
-    one = EmbeddedEngine(Store.open(tmp_path_factory.mktemp("bases")))
-    for name in ("nginx", "busybox"):
-        one.resolve_name(name)
+def engine(composed: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedEngine]:
+    home = tmp_path_factory.mktemp("copy") / "home"
+    subprocess.run(["cp", "-a", "--reflink=auto", str(composed), str(home)], check=True)
+    one = EmbeddedEngine(Store.open(home))
     yield one
     one.close()
 
