@@ -1,0 +1,114 @@
+"""What is timed: each row's work as Docker's client does it, as a `dockerlab` process, as a call in this process, and the least that it can cost."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from dockerlab.engine import BuildOptions, ContainerSpec
+from dockerlab.engine.embedded import EmbeddedEngine
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+Action = Callable[[], object]
+OURS = (sys.executable, "-m", "dockerlab")
+_CHANGES = "mkdir /c && i=0; while [ $i -lt 2000 ]; do echo $i > /c/$i; i=$((i+1)); done"
+
+
+@dataclass(frozen=True)
+class Row:
+    """`actions`: "docker", "process", "kernel", "raw" → what to time. Goals are ratios to docker's time; `kernel_of_raw` is one to the raw limit's."""
+
+    actions: dict[str, Action]
+    process_goal: float = 0.0
+    kernel_goal: float = 0.0
+    kernel_of_raw: float = 0.0
+    raw: str = ""
+
+
+def command(*words: str, check: bool = True) -> Action:
+    """A process, its output dropped."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "DOCKER_CLI_HINTS": "false"}
+    return lambda: subprocess.run(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment, check=check)
+
+
+def shell(text: str) -> Action:
+    """A line for the shell."""
+    return command("sh", "-c", text)
+
+
+class Bench:
+    """The rows, on an engine whose store holds busybox, and beside the `docker` program of this name ("" for none)."""
+
+    def __init__(self, engine: EmbeddedEngine, folder: Path, docker: str) -> None:
+        self.engine, self.folder, self.docker = engine, folder, docker
+        self.programs = [OURS, *([(docker,)] if docker else [])]
+
+    def prepare(self) -> None:
+        """The images and containers that rows look at."""
+        self.clear()
+        for program in self.programs:
+            command(*program, "build", "-q", "-t", "bench-deep", str(self.folder / "deep"))()
+            command(*program, "run", "--network", "none", "--name", "bench-changed", "busybox", "sh", "-c", _CHANGES)()
+            command(*program, "run", "-d", "--network", "none", "--name", "bench-on", "busybox", "sleep", "3600")()
+
+    def clear(self) -> None:
+        """Take them away again, at Docker's too."""
+        for program in self.programs:
+            command(*program, "rm", "-f", "bench-changed", "bench-on", check=False)()
+            command(*program, "rmi", "-f", "bench-small", "bench-deep", "bench-large", "bench-commit", check=False)()
+
+    def _beside(self, *words: str, kernel: Action | None = None, raw: Action | None = None) -> dict[str, Action]:
+        out = {"process": command(*OURS, *words)}
+        if self.docker:
+            out["docker"] = command(self.docker, *words)
+        return out | ({"kernel": kernel} if kernel else {}) | ({"raw": raw} if raw else {})
+
+    def _build(self, name: str, *, cached: bool, raw: Action | None = None) -> dict[str, Action]:
+        where = str(self.folder / name)
+        options = BuildOptions(context=where, tags=(f"bench-{name}",), no_cache=not cached)
+        flags = [] if cached else ["--no-cache"]
+        return self._beside("build", "-q", "-t", f"bench-{name}", *flags, where, kernel=lambda: list(self.engine.build(options)), raw=raw)
+
+    def _run_true(self) -> None:
+        identifier = self.engine.create(ContainerSpec("busybox", ("true",), network="none"))
+        self.engine.start(identifier)
+        self.engine.wait(identifier)
+        self.engine.remove(identifier)
+
+    def _bubblewrap(self) -> Action | None:
+        """`true` in new namespaces on busybox's own layer, by bubblewrap."""
+        if not shutil.which("bwrap"):
+            return None
+        image = self.engine.store.images.find("busybox")
+        tree = self.engine.store.layers_of(image.config)[0].tree
+        return command("bwrap", "--ro-bind", str(tree), "/", "--proc", "/proc", "--dev", "/dev", "--unshare-all", "true")
+
+    def rows(self) -> dict[str, Row]:
+        """Name → row, in the order in which they are told."""
+        large, copy = shlex.quote(str(self.folder / "large")), shlex.quote(str(self.folder / "copy"))
+        copied = shell(f"rm -rf {copy}; cp -r {large} {copy} && tar -C {copy} -c . | sha256sum")
+        start = command(sys.executable, "-I", "-S", "-c", "")
+        commit = lambda: self.engine.commit("bench-changed", "bench-commit")  # noqa: E731
+        interpreter = "an interpreter alone"
+        return {
+            "5-step build, no cache": Row(self._build("small", cached=False), 0.20, 0.08),
+            "the same, all cached": Row(self._build("small", cached=True, raw=start), 0.25, 0.02, raw=interpreter),
+            "30 RUN steps, no cache": Row(self._build("deep", cached=False), 0.10, 0.06),
+            "10,000 files, 200 MB, no cache": Row(self._build("large", cached=False, raw=copied), 0.35, 0.35, raw="cp -r, tar, sha256sum"),
+            "the same, nothing changed": Row(self._build("large", cached=True, raw=start), 0.25, 0.10, raw=interpreter),
+            "run --rm busybox true": Row(
+                self._beside("run", "--rm", "--network", "none", "busybox", "true", kernel=self._run_true, raw=self._bubblewrap()),
+                0.30, kernel_of_raw=2.0, raw="bwrap … true",
+            ),
+            "exec": Row(self._beside("exec", "bench-on", "true", raw=start), 0.50, raw=interpreter),
+            "commit after 2,000 changed files": Row(self._beside("commit", "bench-changed", "bench-commit", kernel=commit), 0.10, 0.05),
+            "history": Row(self._beside("history", "bench-deep", raw=start), 1.0, raw=interpreter),
+            "images": Row(self._beside("images", raw=start), 1.0, raw=interpreter),
+            "ps": Row(self._beside("ps", "-a", raw=start), 1.0, raw=interpreter),
+        }  # fmt: skip
