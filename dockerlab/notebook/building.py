@@ -11,7 +11,8 @@ from dockerlab.notebook import cells
 from dockerlab.notebook.results import Built, LayerStack
 from dockerlab.notebook.streams import cell_terminal, show
 from dockerlab.notebook.words import word
-from dockerlab.verbs.build import Progress, finished, options_of
+from dockerlab.verbs.build import Progress, finished, options_of, outputs
+from dockerlab.verbs.dispatch import machine_errors
 from dockerlab.verbs.flags import Parsed, parse, usage_error
 
 _EXTRA = {"force": {"type": "bool"}, "explain": {"type": "bool"}}
@@ -36,15 +37,18 @@ def build_cell(line: str, text: str, shell: Any, engine: Engine) -> Built:
         parsed.words = ["."]
         exclude = cells.left_out(shell, folder)
     name = parsed.text("file")
-    if name:
-        _write(name, text, parsed.on("force"))
-    return _build(parsed, text, engine, exclude)
+    with machine_errors():
+        if name:
+            _write(name, text, parsed.on("force"))
+        return _build(parsed, text, engine, exclude)
 
 
 def _write(name: str, text: str, force: bool) -> None:
     if os.path.exists(name) and not force:
         with open(name, encoding="utf-8", errors="surrogateescape") as file:
             old = file.read()
+        if old.rstrip("\n") == text.rstrip("\n"):
+            return  # an editor puts a line's end at the end, or takes it away: no difference to show
         if old != text:
             raise ConflictError(
                 f"{name} exists with other text", excerpt=cells.first_difference(old, text, name), hint="--force writes the cell over it"
@@ -59,8 +63,8 @@ def _build(parsed: Parsed, text: str, engine: Engine, exclude: tuple[str, ...]) 
         engine.notice = terminal.complain
         options = options_of(parsed, terminal, text=text, exclude=exclude)
         if exclude and not parsed.on("quiet"):
-            shown = [pattern for pattern in exclude if not pattern.startswith("**/")]
-            if present := [pattern for pattern in shown if os.path.exists(pattern.replace("\\", ""))]:
+            shown = [pattern.replace("\\", "") for pattern in exclude if not pattern.startswith("**/")]
+            if present := [name for name in shown if os.path.exists(name)]:
                 show(word("left out", what=", ".join(present)) + "\n")
         progress = Progress(terminal, quiet=parsed.on("quiet"), explain=True)
         steps: list[dict[str, Any]] = []
@@ -73,6 +77,7 @@ def _build(parsed: Parsed, text: str, engine: Engine, exclude: tuple[str, ...]) 
                 excerpt=error.excerpt.replace("Dockerfile:", "cell:", 1) if not parsed.text("file") else error.excerpt,
             ) from None
         progress.warnings(built.warnings)
+        outputs(parsed, engine, terminal, built, options)
     names = [str(name) for name in options.tags]
     return Built(built.image.id, names, steps, LayerStack.of(engine, built.image.id, names[0] if names else ""))
 

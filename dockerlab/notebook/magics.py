@@ -14,6 +14,8 @@ from dockerlab.notebook.results import Committed, CopyOnWrite, History, LayerSta
 from dockerlab.notebook.streams import captured, cell_terminal
 
 _RANGE = re.compile(r"~?\d*(/\d*)?(-(~?\d*(/\d*)?))?\Z")
+_THEIR_FLAGS = re.compile(r"-[gnoptflu]+\Z")
+_QUIET = re.compile(r"-[a-zA-Z]*[qh]")
 _LISTS = ("images", "ps", "volume ls", "network ls")
 
 
@@ -57,11 +59,12 @@ class Magics:
 
         words = split(line)
         verb, _ = find_verb(words)
-        if verb in _LISTS and not any(word.startswith(("--format", "-q", "--quiet", "--help")) for word in words):
+        plain = not any(word.startswith(("--format", "--quiet", "--help", "--json")) or _QUIET.match(word) for word in words)
+        if verb in _LISTS and plain:
             return self._listing(words)
-        if verb == "history" and not any(word.startswith(("--format", "-q", "--quiet", "--help")) for word in words):
+        if verb == "history" and plain:
             return self._history(words[1:] if words[0] == "history" else words[2:])
-        if verb == "commit":
+        if verb == "commit" and "--help" not in words:
             return self._commit(words[1:] if words[0] == "commit" else words[2:])
         with cell_terminal() as terminal:
             code = execute(words, lambda: self.engine, terminal)
@@ -102,16 +105,19 @@ class Magics:
 
     def history(self, line: str) -> Any:
         """%history IMAGE: the image's history. Anything else is IPython's own %history."""
-        words = split(line) if line.strip() else []
+        try:
+            words = split(line)
+        except UsageError:
+            words = []  # IPython takes `%history -g it's`
         if self._names_image(words):
             return self._history(words)
         if self.old_history is not None:
-            return self.old_history(line)
+            return self.old_history(self.shell.var_expand(line, depth=2))
         return None
 
     def _names_image(self, words: list[str]) -> bool:
         plain = [word for word in words if not word.startswith("-")]
-        if len(plain) != 1 or (len(words) > 1 and any(word in ("-g", "-n", "-o", "-p", "-t", "-f", "-l", "-u") for word in words)):
+        if len(plain) != 1 or (len(words) > 1 and any(_THEIR_FLAGS.match(word) for word in words)):
             return False
         if _RANGE.match(plain[0]):
             return self._known(plain[0]) and not plain[0].isdigit()
@@ -172,6 +178,12 @@ def _cells(text: str) -> list[list[str]]:
     return [[line[a:b].strip() for a, b in zip(starts, ends, strict=True)] for line in lines]
 
 
+_LINE_MAGICS = ("docker", "commit", "history", "layers", "cow", "check")
+for _name in ("dockerfile", *_LINE_MAGICS):
+    # as `@no_var_expand` does, without importing IPython: `{{.Names}}` and `$HOME` are docker's and the container's, not Python's
+    setattr(getattr(Magics, _name), "_ipython_magic_no_var_expand", True)  # noqa: B010
+
+
 def register(shell: Any) -> None:
     """Register every magic in this shell; IPython's own %history stays behind ours."""
     from IPython.core.magics import HistoryMagics
@@ -179,7 +191,7 @@ def register(shell: Any) -> None:
     # not the registered function: IPython looks that up again by its name, and would find ours
     magics = Magics(shell, HistoryMagics(shell).history)
     shell.register_magic_function(magics.dockerfile, "cell", "dockerfile")
-    for name in ("docker", "commit", "history", "layers", "cow", "check"):
+    for name in _LINE_MAGICS:
         shell.register_magic_function(getattr(magics, name), "line", name)
 
 

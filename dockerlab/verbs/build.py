@@ -175,10 +175,7 @@ def build(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
     except (BuildError, DockerfileError) as error:
         raise DockerlabError(f"ERROR: failed to build: failed to solve: {error.message}", hint=error.hint, excerpt=error.excerpt) from None
     progress.warnings(built.warnings)
-    _outputs(parsed, engine, terminal, built, options)
-    if path := parsed.text("iidfile"):
-        with open(os.path.join(terminal.cwd, path), "w", encoding="ascii") as file:
-            file.write(built.image.id)
+    outputs(parsed, engine, terminal, built, options)
     if quiet:
         terminal.line(built.image.id if not parsed.all("output") else "")
     terminal.results.append(built)
@@ -199,7 +196,11 @@ def finished(events: Iterator[BuildEvent], progress: Any) -> Built:
     raise BuildError("the build ended without an image")
 
 
-def _outputs(parsed: Parsed, engine: Engine, terminal: Terminal, built: Built, options: BuildOptions) -> None:
+def outputs(parsed: Parsed, engine: Engine, terminal: Terminal, built: Built, options: BuildOptions) -> None:
+    """What `--output` and `--iidfile` ask for."""
+    if path := parsed.text("iidfile"):
+        with open(os.path.join(terminal.cwd, path), "w", encoding="ascii") as file:
+            file.write(built.image.id)
     for text in parsed.all("output"):
         fields = {name: value for name, _, value in (part.partition("=") for part in text.split(","))}
         kind, target = fields.get("type"), fields.get("dest", "")
