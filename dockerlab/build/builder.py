@@ -10,7 +10,7 @@ from dockerlab.build.cachekeys import CacheKey
 from dockerlab.build.context import BuildContext, FileDigests
 from dockerlab.build.events import BuildEvent, Built, CheckWarning, StepDone, StepOutput, StepStarted
 from dockerlab.build.metadata import KEYWORDS, apply, workdir
-from dockerlab.build.running import Runner
+from dockerlab.build.running import Runner, script_summary
 from dockerlab.build.stages import LAYERED, PROXIES, Plan, Planned
 from dockerlab.build.state import StageState
 from dockerlab.dockerfile import Dockerfile, Instruction, Stage, excerpt
@@ -256,7 +256,7 @@ class _Run:
     def _layered(self, plan: Plan, stage: Stage, state: StageState, instruction: Instruction, label: str) -> Iterator[BuildEvent]:
         from dockerlab.build import steps
 
-        shown = state.expand().raw(instruction.shown)
+        shown = state.expand().raw(instruction.shown) + script_summary(instruction)
         started = self._begin(f"{label} {shown}", instruction.first)
         clock = time.monotonic()
         with self.store.tmp() as scratch:

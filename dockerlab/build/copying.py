@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from dockerlab.build.sources import Source, SourceNode, below
-from dockerlab.errors import BuildError
+from dockerlab.errors import BuildError, NotFoundError
 from dockerlab.layers import Tree, TreeView, find_group, find_user
 
 _OCTAL = re.compile(r"[0-7]{1,5}\Z")
@@ -57,20 +57,27 @@ def chmod_of(text: str) -> Callable[[int, bool], int] | None:
     return apply
 
 
-def chown_of(text: str, view: TreeView) -> tuple[int, int] | None:
-    """--chown as numbers; names are the image's. NotFoundError in docker's words."""
+def chown_of(text: str, view: TreeView) -> tuple[tuple[int, int] | None, list[str]]:
+    """(--chown as numbers, names that the image does not know). Names are the image's; for an unknown one BuildKit takes root and says nothing."""
     if not text:
-        return None
+        return None, []
     user, _, group = text.partition(":")
     uid, gid = 0, 0
+    unknown = []
     if user.isdigit():
         uid = gid = int(user)  # without a group the same number is the group's
     elif user:
-        found = find_user(view, user)
-        uid, gid = found.uid, found.gid
+        try:
+            found = find_user(view, user)
+            uid, gid = found.uid, found.gid
+        except NotFoundError:
+            unknown.append(user)
     if group:
-        gid = find_group(view, group)
-    return uid, gid
+        try:
+            gid = find_group(view, group)
+        except NotFoundError:
+            unknown.append(group)
+    return (uid, gid), unknown
 
 
 @dataclass
@@ -85,6 +92,8 @@ class Layout:
     excluded: Callable[[str], bool] = lambda rel: False
     _made: set[str] = field(default_factory=set)
     _new: set[str] = field(default_factory=set)
+    _inodes: dict[tuple[int, int], str] = field(default_factory=dict)
+    """Files with several names, by device and inode: where the first of them was written."""
 
     # --- what stands where, with what was just written
 
@@ -165,19 +174,30 @@ class Layout:
         if entry.kind == "symlink":
             self.tree.symlink(rel, entry.link, *owner, entry.mtime)
         elif entry.kind == "file":
-            mode = self.chmod(entry.mode, False) if self.chmod else entry.mode
-            with node.open() as file:
-                self.tree.write_from(rel, file, mode, *owner, entry.mtime)
+            if (first := self._other_name(node, rel)) is not None:
+                self.tree.hardlink(rel, first)
+            else:
+                mode = self.chmod(entry.mode, False) if self.chmod else entry.mode
+                with node.open() as file:
+                    self.tree.write_from(rel, file, mode, *owner, entry.mtime)
         elif entry.kind == "fifo":
             self.tree.fifo(rel, entry.mode, *owner, entry.mtime)
         elif entry.kind in ("char", "block"):
             self.tree.device(rel, entry.kind, entry.mode, entry.device, *owner, entry.mtime)
         self._made.add(rel)
 
+    def _other_name(self, node: SourceNode, rel: str) -> str | None:
+        """Where this step already wrote the same file under another name."""
+        if node.st.st_nlink < 2:
+            return None
+        first = self._inodes.setdefault((node.st.st_dev, node.st.st_ino), rel)
+        return first if first != rel else None
+
     # --- one source
 
     def put(self, source: Source, destination: str) -> None:
         """Copy one source to the destination as it was written (absolute; a slash at its end means a folder)."""
+        self._inodes.clear()  # names of one file stay one file within a source only
         if source.node is None:
             self._put_bytes(source, destination)
             return

@@ -16,6 +16,7 @@ from dockerlab.build.stages import Plan, Planned, froms, platform_arguments
 from dockerlab.build.state import StageState
 from dockerlab.dockerfile import Dockerfile, Instruction, Scope, Stage
 from dockerlab.dockerfile.checks import BuildCheck, kept, lines_of, skipped, warnings
+from dockerlab.dockerfile.mounts import mount_fields
 from dockerlab.errors import BuildError, DockerlabError, InvalidReferenceError
 from dockerlab.oci import Reference
 from dockerlab.store import Image
@@ -251,9 +252,9 @@ def _one(request: BuildRequest, plan: Plan, stage: Stage, state: WatchedState, i
 
 
 def _mount(text: str, state: WatchedState) -> None:
-    fields = dict(part.partition("=")[::2] for part in text.split(","))
+    fields = mount_fields(text, state.expand().word)
     target = fields.get("target") or fields.get("dst") or fields.get("destination") or ""
-    if fields.get("type", "bind") not in ("secret", "ssh") and not target.strip("/"):
+    if fields["type"] not in ("secret", "ssh") and not target.strip("/"):
         raise BuildError(f'invalid mount target "{target or "/"}"', hint="write target=/a/path")
 
 

@@ -15,6 +15,7 @@ from dockerlab.build.sources import Source, SourceTree
 from dockerlab.build.stages import PROXIES
 from dockerlab.build.state import StageState
 from dockerlab.dockerfile import Instruction
+from dockerlab.dockerfile.mounts import mount_fields
 from dockerlab.errors import BuildError, ContainerStartError, NotFoundError
 from dockerlab.layers import Owners, Tree, TreeView, find_user
 from dockerlab.runtime.spec import BoxSpec, Mount, ProcessSpec
@@ -61,6 +62,15 @@ def command_of(instruction: Instruction, state: StageState) -> Command:
     return Command((*shell, whole))
 
 
+def script_summary(instruction: Instruction) -> str:
+    """What BuildKit adds to the name of a RUN whose here-document is a script: ` (its first line...)`."""
+    if instruction.keyword != "RUN" or len(instruction.heredocs) != 1 or not _ONLY_HEREDOC.match(instruction.words[0]):
+        return ""
+    doc = instruction.heredocs[0]
+    first, *more = (_untabbed(doc.text) if doc.strip_tabs else doc.text).strip().splitlines() or [""]
+    return f" ({first}{'...' if more else ''})"
+
+
 def _untabbed(text: str) -> str:
     return re.sub(r"(?m)^\t+", "", text)
 
@@ -82,7 +92,7 @@ def variables(state: StageState, proxies: Mapping[str, str], secrets: Mapping[st
         if value is not None:
             kept[name] = state.scope.get(name, value)
     whole = {**proxies, **kept, **secrets}
-    return [f"{name}={value}" for name, value in whole.items()], {name: value for name, value in kept.items() if name not in PROXIES}
+    return [f"{name}={value}" for name, value in whole.items()], kept
 
 
 class RunMounts:
@@ -99,11 +109,8 @@ class RunMounts:
 
     def add(self, text: str, state: StageState) -> None:
         """One flag. BuildError in BuildKit's words for a wrong one."""
-        fields: dict[str, str] = {}
-        for part in text.split(","):
-            key, _, value = part.partition("=")
-            fields[key.lower()] = state.expand().word(value)
-        kind = fields.get("type", "bind")
+        fields = mount_fields(text, state.expand().word)
+        kind = fields["type"]
         target = fields.get("target") or fields.get("dst") or fields.get("destination") or ""
         if target and not target.startswith("/"):
             target = (state.config.get("WorkingDir") or "/").rstrip("/") + "/" + target
@@ -118,10 +125,8 @@ class RunMounts:
             self.mounts.append(Mount("", target, False, "tmpfs"))
         elif kind == "cache":
             self._cache(fields, target, state)
-        elif kind == "bind":
-            self._bind(fields, target)
         else:
-            raise BuildError(f"unsupported mount type {kind!r}", hint="bind, cache, tmpfs, secret or ssh")
+            self._bind(fields, target)
 
     def _folder(self) -> Path:
         self._count += 1
@@ -130,7 +135,7 @@ class RunMounts:
         return folder
 
     def _secret(self, fields: Mapping[str, str], target: str) -> None:
-        name = fields.get("id") or (target.rpartition("/")[2] if target else fields.get("env", ""))
+        name = fields.get("source") or fields.get("src") or fields.get("id") or target.rpartition("/")[2]
         data = self._secrets.get(name)
         if data is None:
             if _on(fields, "required"):
@@ -144,7 +149,7 @@ class RunMounts:
         file.write_bytes(data)
         file.chmod(int(fields.get("mode", "0400"), 8))
         Owners.here().set(str(file), int(fields.get("uid", "0")), int(fields.get("gid", "0")))
-        self.mounts.append(Mount(str(file), target or f"/run/secrets/{name}", True))
+        self.mounts.append(Mount(str(file), target or f"/run/secrets/{name.rpartition('/')[2]}", True))
 
     def _cache(self, fields: Mapping[str, str], target: str, state: StageState) -> None:
         from urllib.parse import quote
@@ -184,7 +189,7 @@ class RunMounts:
 
 
 def _on(fields: Mapping[str, str], name: str) -> bool:
-    return name in fields and fields[name] in ("", "true", "1")
+    return name in fields and fields[name] in ("true", "1", "t", "T", "TRUE", "True")
 
 
 @dataclass(frozen=True)

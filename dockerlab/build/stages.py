@@ -68,7 +68,8 @@ class Plan:
         self.bases = {stage.index: self._base(stage) for stage in dockerfile.stages}
         self.target = self._target(target)
         self.order = self._ordered()
-        self.alone = len(dockerfile.stages) == 1
+        # a mount or a foreign --from is one more input, and BuildKit then names even the only stage
+        self.alone = len(dockerfile.stages) == 1 and not any(_mounts_or_takes(one) for one in dockerfile.instructions)
 
     def _globals(self, platform: str) -> dict[str, str]:
         scope = dict(platform_arguments(platform))
@@ -187,6 +188,10 @@ def froms(instruction: Instruction) -> list[str]:
         return out
     name = instruction.flag("from")
     return [name] if name and instruction.keyword == "COPY" else []
+
+
+def _mounts_or_takes(instruction: Instruction) -> bool:
+    return bool(instruction.flag_values("mount")) or (instruction.keyword == "COPY" and bool(instruction.flag("from")))
 
 
 def _line(stage: Stage) -> int:

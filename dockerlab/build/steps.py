@@ -13,13 +13,13 @@ from e2b_dockerfile_utils import PatternMatcher
 from dockerlab.build import archives, running
 from dockerlab.build.cachekeys import CacheKey
 from dockerlab.build.copying import Layout, chmod_of, chown_of, make_workdir
-from dockerlab.build.events import BuildEvent, StepOutput
+from dockerlab.build.events import BuildEvent, Notice, StepOutput
 from dockerlab.build.metadata import shell_of, workdir
 from dockerlab.build.sources import Source, Sources, SourceTree, context_missing, describe, find, has_wildcard, stage_missing
 from dockerlab.build.stages import Plan
 from dockerlab.build.state import StageState
 from dockerlab.dockerfile import Instruction, Stage
-from dockerlab.errors import BuildError, DockerlabError, InvalidReferenceError, NotFoundError
+from dockerlab.errors import BuildError, DockerlabError, InvalidReferenceError
 from dockerlab.layers import Tree, TreeView, find_user
 from dockerlab.oci import Reference
 from dockerlab.store import Layer
@@ -167,10 +167,7 @@ def _copy(run: _Run, plan: Plan, stage: Stage, state: StageState, instruction: I
     scope, keyword = state.expand(), instruction.keyword
     chown_text, chmod_text = (scope.word(instruction.flag(name)) for name in ("chown", "chmod"))
     chmod = chmod_of(chmod_text)
-    try:
-        owner = chown_of(chown_text, state.view)
-    except NotFoundError as error:
-        raise BuildError(error.message, hint=error.hint) from None
+    owner, unknown = chown_of(chown_text, state.view)
     *words, last = [word if word.startswith("<<") and instruction.heredocs else scope.word(word) for word in instruction.words]
     destination = _destination(last, state)
     heredocs = [word for word in words if word.startswith("<<") and instruction.heredocs]
@@ -217,6 +214,8 @@ def _copy(run: _Run, plan: Plan, stage: Stage, state: StageState, instruction: I
                 layout.put(source, destination)
 
     def work() -> Iterator[BuildEvent | Layer]:
+        for name in unknown:
+            yield Notice(f"--chown={chown_text}: the image has no user or group {name}; as in Docker the files are root's")
         yield from _sealed(run, scratch, fill, state)
 
     return Step(key, f"{keyword} {flags}{shown} # buildkit", work)

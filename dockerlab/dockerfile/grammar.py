@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from dockerlab.dockerfile.model import Instruction
 
 KEYWORDS: dict[str, frozenset[str]] = {
-    "ADD": frozenset({"chown", "chmod", "link", "keep-git-dir", "checksum", "exclude", "unpack", "parents"}),
+    "ADD": frozenset({"chown", "chmod", "link", "keep-git-dir", "checksum", "exclude", "unpack"}),
     "ARG": frozenset(),
     "CMD": frozenset(),
     "COPY": frozenset({"chown", "chmod", "from", "link", "parents", "exclude"}),
@@ -28,6 +28,11 @@ KEYWORDS: dict[str, frozenset[str]] = {
     "WORKDIR": frozenset(),
 }
 """Every instruction, with its flags."""
+_OF_NEWER_SYNTAX = {"COPY": frozenset({"parents"}), "ADD": frozenset(), "RUN": frozenset({"security"})}
+"""Flags that Docker 28.5 knows only where `# syntax=` asks for another frontend."""
+_SWITCHES = frozenset({"link", "parents", "keep-git-dir", "unpack"})
+_SEVERAL = frozenset({"mount", "device", "exclude"})
+_TRUTH = frozenset({"1", "t", "T", "TRUE", "true", "True", "0", "f", "F", "FALSE", "false", "False"})
 _STAGE_NAME = re.compile(r"[a-z][a-z0-9-_.]*\Z")
 _DURATION = re.compile(r"(?:\d+(?:\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h)")
 _UNIT = {"ns": 1, "us": 1_000, "µs": 1_000, "ms": 1_000_000, "s": 1_000_000_000, "m": 60_000_000_000, "h": 3_600_000_000_000}
@@ -63,16 +68,21 @@ def duration(text: str) -> int:
     return int(sign * total)
 
 
-def read_flags(keyword: str, raw: list[str]) -> list[tuple[str, str]]:
-    """(name, value) of `--name=value` words. ValueError in BuildKit's words for an unknown one."""
-    out = []
+def read_flags(keyword: str, raw: list[str], own_syntax: bool = False) -> list[tuple[str, str]]:
+    """(name, value) of `--name=value` words. ValueError in BuildKit's words for a wrong one. `own_syntax`: the file has a `# syntax=` line."""
+    known = KEYWORDS[keyword] if own_syntax else KEYWORDS[keyword] - _OF_NEWER_SYNTAX.get(keyword, frozenset())
+    out: list[tuple[str, str]] = []
     for word in raw:
         name, equals, value = word.removeprefix("--").partition("=")
-        if name not in KEYWORDS[keyword]:
-            close = get_close_matches(name, sorted(KEYWORDS[keyword]), 1)
+        if name not in known:
+            close = get_close_matches(name, sorted(known), 1)
             raise ValueError(f"unknown flag: --{name}" + (f" (did you mean {close[0]}?)" if close else ""))
-        if not equals and name not in ("link", "parents", "keep-git-dir", "unpack"):
-            raise ValueError(f"missing a value on flag: {name}")
+        if name not in _SEVERAL and any(name == before for before, _ in out):
+            raise ValueError(f"duplicate flag specified: --{name}")
+        if (not equals and name not in _SWITCHES) or (equals and not value and name in _SWITCHES):
+            raise ValueError(f"missing a value on flag: --{name}")
+        if name in _SWITCHES and value and value not in _TRUTH:
+            raise ValueError(f"expecting boolean value for flag --{name}, not: {value}")
         out.append((name, value))
     return out
 

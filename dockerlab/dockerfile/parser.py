@@ -49,9 +49,9 @@ def _words(item: DockerfileInstruction) -> tuple[str, ...]:
     return tuple(item.args)
 
 
-def _instruction(item: DockerfileInstruction) -> Instruction:
+def _instruction(item: DockerfileInstruction, own_syntax: bool = False) -> Instruction:
     try:
-        flags = grammar.read_flags(item.name, list(item.flags))
+        flags = grammar.read_flags(item.name, list(item.flags), own_syntax)
         words = _words(item)
         if item.name == "HEALTHCHECK" and len(words) == 1 and words[0].upper().startswith("NONE "):
             words = tuple(words[0].split())
@@ -119,14 +119,15 @@ def parse(text: str, name: str = "Dockerfile") -> Dockerfile:
     text = text.removeprefix("\ufeff")
     try:
         tree = parse_dockerfile_ast(text)
-        instructions = [_instruction(item) for item in tree.instructions]
+        directives = _directives(text)
+        instructions = [_instruction(item, "syntax" in directives) for item in tree.instructions]
     except DockerfileSyntaxError as error:
         raise _syntax(name, text, error) from None
     if not instructions:
         raise _refuse(name, text, "file with no instructions", 1, hint="begin with FROM and the name of a base image")
     arguments, stages = _stages(name, text, instructions)
     empty = tuple(warning.line for warning in tree.warnings if "mpty continuation" in warning.message)
-    return Dockerfile(name, text, stages, arguments, tuple(instructions), tree.escape_token, _directives(text), empty)
+    return Dockerfile(name, text, stages, arguments, tuple(instructions), tree.escape_token, directives, empty)
 
 
 def _stages(name: str, text: str, instructions: list[Instruction]) -> tuple[tuple[Instruction, ...], tuple[Stage, ...]]:

@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Mapping
 
 from e2b_dockerfile_utils import ShellLex
+
+_SUBJECT = re.compile(r"failed to process '(.*?)': ", re.DOTALL)
+
+
+def _as_buildkit(error: ValueError) -> ValueError:
+    """The lexer quotes a word as Python does, BuildKit as Go does."""
+    return ValueError(
+        _SUBJECT.sub(lambda found: f"failed to process {json.dumps(found.group(1), ensure_ascii=False)}: ", str(error), count=1)
+    )
 
 
 class Scope:
@@ -17,11 +28,17 @@ class Scope:
         """One word, quotes removed and variables expanded. ValueError in BuildKit's words where that is impossible."""
         if not any(letter in text for letter in "$'\"\\`"):
             return text
-        return str(self._lexer().process_word(text))
+        try:
+            return str(self._lexer().process_word(text))
+        except ValueError as error:
+            raise _as_buildkit(error) from None
 
     def words(self, text: str) -> list[str]:
         """As `word`, but white space that a variable brings splits it."""
-        return [str(one) for one in self._lexer().process_words(text)]
+        try:
+            return [str(one) for one in self._lexer().process_words(text)]
+        except ValueError as error:
+            raise _as_buildkit(error) from None
 
     def raw(self, text: str) -> str:
         """Variables expanded, quotes kept (step names, here-documents)."""
