@@ -13,7 +13,7 @@ import pytest
 
 from tests.conftest import ROOT, Docker, build
 
-ROOMS = ("build", "verbs", "store", "layers")
+ROOMS = ("build", "verbs", "store", "layers", "engine", "notebook/test_magics.py")
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="this is an ordinary user")

@@ -49,6 +49,8 @@ class Target:
 
     def close(self) -> None:
         """Folders' times, owners of links."""
+        if self.live:
+            self.tree.links.clear()  # no owners.json lies beside a process's root: a link that is copied in is root's
         self.tree.close()
 
 
