@@ -76,8 +76,8 @@ class Sequence:
 
 
 def _next_second() -> None:
-    """A layer knows a file's time to the second, so a step that runs again makes another layer only in another second."""
-    time.sleep(1.02 - time.time() % 1)
+    """A layer knows a file's time to the second, so a step that runs again makes another layer only a whole second later."""
+    time.sleep(1.1)
 
 
 def _steps_of(progress: bytes) -> list[list[Any]]:
