@@ -45,11 +45,10 @@ class Stage:
             engine.close()
 
     def _environment(self, home: Path) -> dict[str, str]:
-        without = ("DOCKER_HOST", "DOCKER_CONFIG", "DOCKERLAB_LANG", "DOCKERLAB_BASES")
+        without = ("DOCKER_HOST", "DOCKERLAB_PUBLISH_ADDRESS", "DOCKER_CONFIG", "DOCKERLAB_LANG", "DOCKERLAB_BASES")
         return {
             **{key: value for key, value in os.environ.items() if key not in without},
             "DOCKERLAB_HOME": str(home),
-            "DOCKERLAB_PUBLISH_ADDRESS": "0.0.0.0",  # as docker; our default is loopback
             "PYTHONPATH": str(ROOT),
             "PATH": f"{self.folder / 'bin'}:{os.environ['PATH']}",
             "TZ": "UTC",

@@ -12,6 +12,7 @@ import pytest
 from tests.conformance.figures import Figures
 from tests.conformance.program import Program, recorded_base
 from tests.conformance.replay_sequences import Sequence
+from tests.conftest import sample
 
 RECORDED = "sequences"
 FACTS: dict[str, Any] = json.loads((Path(__file__).parent / "facts/docker-cache.json").read_text())
@@ -27,7 +28,7 @@ def world(tmp_path_factory: pytest.TempPathFactory, busybox_file: Path, containe
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", FACTS)
+@pytest.mark.parametrize("name", sample(FACTS, 2))
 def test_a_sequence_of_builds_is_as_recorded(name: str, world: tuple[Program, list[str]], figures: Figures) -> None:
     wrong = [f"{aspect}: {text}" for aspect, text in Sequence(*world, FACTS[name]).replay().items()]
     figures.add(RECORDED, name, "sequences of builds", FACTS[name]["group"], wrong)

@@ -14,12 +14,14 @@ import pytest
 
 from tests.conformance.figures import Figures
 from tests.conformance.replay_cli import Stage
-from tests.conftest import missing
+from tests.conftest import missing, sample, whole
 
 RECORDED = "sessions"
 _FILE = Path(__file__).parent / "facts/docker-cli.json"
-SCENARIOS: dict[str, dict[str, Any]] = {one["name"]: one for one in json.loads(_FILE.read_text())["scenarios"]}
-_AT_ONCE = 3
+_ON_LOOPBACK = _FILE.read_text().replace("0.0.0.0", "127.0.0.1")
+"""We publish on loopback where docker publishes everywhere: the recorded address is the only thing changed."""
+SCENARIOS: dict[str, dict[str, Any]] = {one["name"]: one for one in json.loads(_ON_LOOPBACK)["scenarios"]}
+_AT_ONCE = 3 if whole() else 1
 """Sessions mostly wait: for a container to mind TERM, for a follower of logs."""
 
 
@@ -47,7 +49,7 @@ def performances(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", SCENARIOS)
+@pytest.mark.parametrize("name", sample(SCENARIOS, 3))
 def test_a_session_goes_as_recorded(name: str, performances: dict[str, Future[list[str]]], figures: Figures) -> None:
     wrong = performances[name].result()
     figures.add(RECORDED, name, "command-line sessions", name.split("-")[0], wrong)
