@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,6 +27,16 @@ class Answer:
     code: int
     out: str
     err: str
+
+
+def whole() -> bool:
+    """Whether the long matrices are played to their ends: DOCKERLAB_FULL=1, which .ci/full sets."""
+    return os.environ.get("DOCKERLAB_FULL") == "1"
+
+
+def sample(names: Iterable[str], every: int) -> list[str]:
+    """A fixed sample of a long matrix, every so-manieth name; all of them if `whole()`."""
+    return list(names)[:: 1 if whole() else every]
 
 
 def missing(part: str, remedy: str) -> None:

@@ -23,7 +23,7 @@ def expected() -> dict[str, dict[str, str]]:
 _RULES = """A build holds if success or error, build checks, layers with their entries, history, configuration and what a container of it prints are all as BuildKit's column
 says; a refusal counts only if our message names the same instruction, flag, path or word. A sequence holds if the same steps come from the cache and the same images and layers
 are equal. A session holds if every command of it ends with the same code, prints the same to standard output, and says something on standard error where docker does.
-Sessions run with `DOCKERLAB_PUBLISH_ADDRESS=0.0.0.0`, which is what docker does; our default is loopback. `.ci/full` writes this page."""
+Published ports are compared with `127.0.0.1` where docker says `0.0.0.0`: we listen on loopback unless told otherwise. `.ci/full` writes this page."""
 
 
 class Figures:
