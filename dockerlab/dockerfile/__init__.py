@@ -1,6 +1,6 @@
 """The Dockerfile's language: text in, stages and instructions out. Knows no store, no context, no process.
 
-    Dockerfile.parse("FROM busybox\\nRUN ecko", "Dockerfile") → Dockerfile(arguments, stages=(Stage(base="busybox", instructions=(Instruction("RUN", …),)),))
+    parse("FROM busybox\\nRUN ecko", "Dockerfile") → Dockerfile(arguments, stages=(Stage(base="busybox", instructions=(Instruction("RUN", …),)),))
 
 The parser, the shell lexer and the ignore matcher are `e2b_dockerfile_utils` (a port of BuildKit's); what it lets pass and BuildKit refuses is
 refused in `grammar`, in BuildKit's words.
