@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,8 +15,9 @@ from dockerlab.engine.embedded import EmbeddedEngine
 from dockerlab.runtime.capabilities import Capabilities
 from dockerlab.store import Store
 from tests.conformance.program import Program, recorded_base
-
-ROOT = Path(__file__).resolve().parent.parent
+from tests.ordinary import OrdinaryUser
+from tests.ordinary import ordinary_user as some_ordinary_user
+from tests.parts import ROOT, busybox, missing, package_tools
 
 
 @dataclass(frozen=True)
@@ -29,29 +29,9 @@ class Answer:
     err: str
 
 
-def whole() -> bool:
-    """Whether the long matrices are played to their ends: DOCKERLAB_FULL=1, which .ci/full sets."""
-    return os.environ.get("DOCKERLAB_FULL") == "1"
-
-
-def sample(names: Iterable[str], every: int) -> list[str]:
-    """A fixed sample of a long matrix, every so-manieth name; all of them if `whole()`."""
-    return list(names)[:: 1 if whole() else every]
-
-
-def missing(part: str, remedy: str) -> None:
-    """Skip a test whose part is not here; in CI it must be."""
-    if os.environ.get("CI"):
-        pytest.fail(f"{part} is missing: {remedy}")
-    pytest.skip(f"{part} is missing: {remedy}")
-
-
 @pytest.fixture(scope="session")
 def busybox_file() -> Path:
-    found = os.environ.get("BUSYBOX") or shutil.which("busybox")
-    if not found:
-        missing("a static busybox", "apt install busybox-static, or set BUSYBOX")
-    return Path(str(found))
+    return busybox()
 
 
 @pytest.fixture(scope="session")
@@ -59,7 +39,25 @@ def containers_run_here(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Skip where no process can be started in a container."""
     found = Capabilities.load(None, tmp_path_factory.mktemp("probe"))
     if found.isolation == "none":
-        pytest.skip(f"no containers here: {found.reason}")
+        missing("a way to run containers", found.reason)
+
+
+@pytest.fixture(scope="session")
+def composed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store with nginx and busybox from the catalogue; take a copy to write to it."""
+    package_tools()
+    home = tmp_path_factory.mktemp("composed") / "home"
+    engine = EmbeddedEngine(Store.open(home))
+    for name in ("nginx", "busybox"):
+        engine.resolve_name(name)
+    engine.close()
+    return home
+
+
+@pytest.fixture
+def ordinary_user() -> Iterator[OrdinaryUser]:
+    with some_ordinary_user() as user:
+        yield user
 
 
 @pytest.fixture(scope="session")

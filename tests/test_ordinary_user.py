@@ -3,37 +3,20 @@
 from __future__ import annotations
 
 import os
-import pwd
-import subprocess
-import sys
-import tempfile
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT, Docker, build
+from tests.conftest import Docker, build
+from tests.ordinary import OrdinaryUser
 
 ROOMS = ("build", "verbs", "store", "layers", "engine", "notebook/test_magics.py")
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="this is an ordinary user")
 @pytest.mark.parametrize("room", ROOMS)
-def test_as_an_ordinary_user(room: str) -> None:
-    user = pwd.getpwnam(os.environ.get("DOCKERLAB_TEST_USER", "nobody"))
-    with tempfile.TemporaryDirectory() as scratch:
-        os.chown(scratch, user.pw_uid, user.pw_gid)
-        done = subprocess.run(
-            [sys.executable, "-B", "-m", "pytest", f"tests/{room}", "-q", "-p", "no:cacheprovider", "--basetemp", f"{scratch}/tests"],
-            user=user.pw_uid,
-            group=user.pw_gid,
-            extra_groups=[],
-            cwd=ROOT,
-            env={**os.environ, "HOME": scratch, "XDG_DATA_HOME": scratch, "TMPDIR": scratch},
-            capture_output=True,
-            text=True,
-        )
-        subprocess.run(["chmod", "-R", "u+rwx", scratch], check=False)
-    assert done.returncode == 0, done.stdout[-12000:] + done.stderr[-2000:]
+def test_as_an_ordinary_user(room: str, ordinary_user: OrdinaryUser) -> None:
+    ordinary_user.pass_tests(f"tests/{room}")
 
 
 @pytest.fixture

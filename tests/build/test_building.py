@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT, Docker, build
+from tests.conftest import Docker, build
+from tests.parts import ROOT
 
 pytestmark = pytest.mark.usefixtures("containers_run_here")
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 import urllib.request
@@ -14,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT, missing
+from tests.parts import ROOT, package_tools
 
 Cli = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -35,8 +34,7 @@ def cli(tmp_path_factory: pytest.TempPathFactory) -> Cli:
 
 @pytest.fixture
 def catalogue() -> None:
-    if not shutil.which("apt-get") or not shutil.which("dpkg-deb"):
-        missing("Debian's package tools", "the catalogue needs apt-get and dpkg-deb")
+    package_tools()
 
 
 def test_doctor_tells_each_capability_and_how_it_was_probed(cli: Cli) -> None:

@@ -12,7 +12,7 @@ import pytest
 from tests.conformance.figures import Figures
 from tests.conformance.program import Program, recorded_base
 from tests.conformance.replay_sequences import Sequence
-from tests.conftest import sample
+from tests.parts import sample
 
 RECORDED = "sequences"
 FACTS: dict[str, Any] = json.loads((Path(__file__).parent / "facts/docker-cache.json").read_text())

@@ -14,7 +14,7 @@ import pytest
 
 from tests.conformance.figures import Figures
 from tests.conformance.replay_cli import Stage
-from tests.conftest import missing, sample, whole
+from tests.parts import missing, sample, whole
 
 RECORDED = "sessions"
 _FILE = Path(__file__).parent / "facts/docker-cli.json"

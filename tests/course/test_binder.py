@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import os
-import pwd
-import shutil
 import subprocess
 import sys
-import tempfile
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 
-from dockerlab.layers import remove_tree
-from tests.conftest import ROOT, missing
+from tests.ordinary import OrdinaryUser
+from tests.parts import ROOT, package_tools
 
 BINDER = ROOT / "binder"
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -38,36 +34,24 @@ def test_the_environment_installs_this_repository_with_jupyterlab_and_a_python_t
 
 
 @pytest.fixture
-def as_user() -> Iterator[Run]:
-    """Run a command in the ordinary user's home, with `dockerlab` on the path."""
-    home = Path(tempfile.mkdtemp(prefix="binder-", dir="/var/tmp"))
-    (home / "bin").mkdir()
-    (home / "bin/dockerlab").write_text(f'#!/bin/sh\nPYTHONPATH={ROOT} exec {sys.executable} -m dockerlab "$@"\n')
-    (home / "bin/dockerlab").chmod(0o755)
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("DOCKERLAB_") and not name.startswith("XDG_")}
-    environment = {**kept, "HOME": str(home), "PATH": f"{home}/bin:{os.environ['PATH']}"}
-    prefix: list[str] = []
-    if os.geteuid() == 0:
-        user = os.environ.get("DOCKERLAB_TEST_USER", "nobody")
-        found = pwd.getpwnam(user)
-        os.chown(home, found.pw_uid, found.pw_gid)
-        prefix = ["setpriv", "--reuid", user, "--regid", str(found.pw_gid), "--clear-groups"]
-        if subprocess.run([*prefix, sys.executable, "-c", f"open({str(ROOT / 'README.md')!r})"], capture_output=True).returncode:
-            missing(f"a clone and a Python that {user} can read", "work where everybody may look")
+def as_user(ordinary_user: OrdinaryUser) -> Run:
+    """Run a command in the ordinary user's home, with `dockerlab` on the path and nothing of the session's own settings."""
+    (ordinary_user.home / "bin").mkdir()
+    shim = ordinary_user.home / "bin/dockerlab"
+    shim.write_text(f'#!/bin/sh\nPYTHONPATH="{ROOT}" exec "{sys.executable}" -m dockerlab "$@"\n')
+    shim.chmod(0o755)
+    settings = [f"--unset={name}" for name in os.environ if name.startswith(("DOCKERLAB_", "XDG_"))]
 
     def run(*words: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run([*prefix, *words], cwd=home, env=environment, capture_output=True, text=True, timeout=400)
+        return ordinary_user("env", *settings, *words, timeout=400, PATH=f"{shim.parent}:{os.environ['PATH']}")
 
-    yield run
-    remove_tree(home)
-    shutil.rmtree(home, ignore_errors=True)
+    return run
 
 
 @pytest.mark.slow
 @pytest.mark.network
 def test_an_ordinary_user_gets_labs_and_bases_and_a_server_could_start(as_user: Run, containers_run_here: None) -> None:
-    if not shutil.which("apt-get"):
-        missing("apt-get", "the catalogue needs Debian's package tools")
+    package_tools()
     built = as_user(str(BINDER / "postBuild"))
     assert built.returncode == 0, built.stdout + built.stderr
     assert "nginx:latest" in built.stdout

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
-import shutil
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,21 +18,16 @@ from dockerlab.course.material import grader, read, source, student_version
 from dockerlab.engine import BuildOptions, ContainerSpec
 from dockerlab.engine.embedded import EmbeddedEngine
 from dockerlab.store import Store
-from tests.conftest import missing
 
 pytestmark = [pytest.mark.network, pytest.mark.usefixtures("containers_run_here")]
 CONF, PAGE = "COPY default.conf /etc/nginx/conf.d/default.conf\n", "COPY index.html /usr/share/nginx/html/index.html\n"
 
 
 @pytest.fixture(scope="module")
-def bases(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def bases(composed: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store with nginx and busybox from the catalogue."""
-    if not shutil.which("apt-get") or not shutil.which("dpkg-deb"):
-        missing("Debian's package tools", "the catalogue needs apt-get and dpkg-deb")
-    home = tmp_path_factory.mktemp("bases")
-    engine = EmbeddedEngine(Store.open(home))
-    for name in ("nginx", "busybox"):
-        engine.resolve_name(name)
+    home = tmp_path_factory.mktemp("bases") / "home"
+    subprocess.run(["cp", "-a", "--reflink=auto", str(composed), str(home)], check=True)
     return home
 
 

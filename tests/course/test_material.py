@@ -17,7 +17,7 @@ from dockerlab.course.authoring import LANGUAGES, as_text, in_language, notebook
 from dockerlab.course.checks import all_checks
 from dockerlab.course.material import grader, hand_out, labs_folder, names, read, source, student_version
 from dockerlab.errors import DockerlabError
-from tests.conftest import ROOT
+from tests.parts import ROOT
 
 LABS = [path.stem for path in (labs_folder() / "text").glob("*.md")]
 

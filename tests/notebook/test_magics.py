@@ -14,7 +14,7 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
-from tests.conftest import ROOT
+from tests.parts import ROOT
 
 pytestmark = pytest.mark.usefixtures("containers_run_here")
 Run = Callable[..., Any]

@@ -14,6 +14,7 @@ import pytest
 
 from dockerlab.runtime import BoxSpec, Capabilities, ContainerDirectory, ProcessSpec, Runtime
 from dockerlab.store.rootfs import RootFs
+from tests.parts import missing
 
 PATH = "PATH=/usr/local/bin:/usr/bin:/bin"
 PASSWD = "root:x:0:0:root:/root:/bin/sh\napp:x:1000:1000::/home/app:/bin/sh\n"
@@ -21,20 +22,15 @@ GROUP = "root:x:0:\nstaff:x:50:\napp:x:1000:\n"
 
 
 @pytest.fixture(scope="session")
-def busybox() -> Path:
-    found = os.environ.get("BUSYBOX") or shutil.which("busybox")
-    if not found:
-        if os.environ.get("CI"):
-            pytest.fail("install busybox-static: CI must run these tests")
-        pytest.skip("no static busybox here (apt install busybox-static, or set BUSYBOX)")
-    return Path(found)
+def busybox(busybox_file: Path) -> Path:
+    return busybox_file
 
 
 @pytest.fixture(scope="session")
 def capabilities(tmp_path_factory: pytest.TempPathFactory) -> Capabilities:
     found = Capabilities.load(tmp_path_factory.mktemp("capabilities") / "capabilities.json")
     if found.isolation == "none":
-        pytest.skip(f"no containers here: {found.reason}")
+        missing("a way to run containers", found.reason)
     return found
 
 

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import os
-import pwd
 import shutil
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 import pytest
@@ -17,21 +15,8 @@ HERE = Path(__file__).parent
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="this is an ordinary user")
 @pytest.mark.parametrize("module", ["test_run.py", "test_containers.py", "test_owners.py", "test_kernel.py"])
-def test_as_an_ordinary_user(module):
-    user = pwd.getpwnam(os.environ.get("DOCKERLAB_TEST_USER", "nobody"))
-    with tempfile.TemporaryDirectory() as scratch:
-        os.chown(scratch, user.pw_uid, user.pw_gid)
-        done = subprocess.run(
-            [sys.executable, "-B", "-m", "pytest", str(HERE / module), "-q", "-p", "no:cacheprovider", "--basetemp", f"{scratch}/tests"],
-            user=user.pw_uid,
-            group=user.pw_gid,
-            extra_groups=[],
-            env={**os.environ, "HOME": scratch, "XDG_DATA_HOME": scratch, "PYTHONPATH": ":".join(filter(None, sys.path))},
-            capture_output=True,
-            text=True,
-        )
-        subprocess.run(["chmod", "-R", "u+rwx", scratch], check=False)
-    assert done.returncode == 0, done.stdout[-12000:] + done.stderr[-2000:]
+def test_as_an_ordinary_user(module, ordinary_user):
+    ordinary_user.pass_tests(str(HERE / module))
 
 
 @pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("setpriv"), reason="needs root and setpriv")

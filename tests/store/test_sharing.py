@@ -15,7 +15,8 @@ from dockerlab.errors import ConflictError, NotFoundError, StoreError
 from dockerlab.layers import Tree, TreeView
 from dockerlab.oci import HistoryEntry, ImageConfig, Reference
 from dockerlab.store import Store
-from tests.conftest import ROOT, Docker, build
+from tests.conftest import Docker, build
+from tests.parts import ROOT
 
 SEAL = """
 import sys

@@ -16,7 +16,7 @@ from dockerlab.errors import NotFoundError, StoreError
 from dockerlab.layers import Tree
 from dockerlab.oci import HistoryEntry, ImageConfig, Reference
 from dockerlab.store import Layer, Store
-from tests.conftest import ROOT
+from tests.parts import ROOT
 
 
 def sealed(store: Store, name: str = "f", data: bytes = b"data") -> Layer:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,6 +14,7 @@ from dockerlab.oci import Reference
 from dockerlab.runtime import BoxSpec, Capabilities, ProcessSpec, Runtime
 from dockerlab.store import Image, Store
 from dockerlab.transfer.catalogue import Catalogue
+from tests.parts import missing, package_tools
 
 
 @pytest.fixture(scope="session")
@@ -28,8 +28,7 @@ def scratch() -> Iterator[Path]:
 @pytest.fixture(scope="session")
 def cache(scratch: Path) -> Path:
     """The session's downloads; a test that spoils them takes a copy."""
-    if shutil.which("apt-get") is None:
-        pytest.skip("no apt-get on this machine")
+    package_tools()
     return scratch / "cache"
 
 
@@ -59,7 +58,7 @@ def view(store: Store, image: Callable[[str], Image]) -> Callable[[str], TreeVie
 def runtime(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runtime]:
     found = Capabilities.load(tmp_path_factory.mktemp("capabilities") / "capabilities.json")
     if found.isolation == "none":
-        pytest.skip(f"no containers here: {found.reason}")
+        missing("a way to run containers", found.reason)
     with Runtime(found) as one:
         yield one
 

@@ -4,29 +4,23 @@ from __future__ import annotations
 
 import json
 import os
-import pwd
 import shutil
-import subprocess
 import sys
-import tempfile
 import threading
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 
 import pytest
 
 from dockerlab.errors import CatalogueError
-from dockerlab.layers import remove_tree
 from dockerlab.oci import Reference
 from dockerlab.store import Store
 from dockerlab.transfer.catalogue import Catalogue
 
 pytestmark = pytest.mark.network
 
-HERE = Path(__file__).parent
 COMPOSE = """
 import sys
 from dockerlab.oci import Reference
@@ -37,7 +31,6 @@ print(Catalogue(store).image(Reference.parse(sys.argv[2])).id)
 """
 # What an Ubuntu has in place of Debian's files, and some things nobody should obey.
 UBUNTU = """
-set -e
 mount -t tmpfs ubuntu /etc/apt
 mkdir -p /etc/apt/apt.conf.d /etc/apt/sources.list.d /etc/apt/preferences.d /etc/apt/trusted.gpg.d /etc/apt/auth.conf.d
 echo 'deb http://archive.ubuntu.com/ubuntu jammy main universe' > /etc/apt/sources.list
@@ -55,67 +48,27 @@ echo 'nonsense that would be a syntax error' > /etc/apt/apt.conf
 printf 'Package: *\\nPin: release *\\nPin-Priority: -1\\n' > /etc/apt/preferences.d/no-debian
 for folder in /usr/share/keyrings /var/lib/dpkg /var/lib/apt /var/cache/apt; do mount -t tmpfs ubuntu $folder; done
 mount -t tmpfs ubuntu /tmp
-exec setpriv --reuid $1 --regid $2 --clear-groups "${@:3}"
 """
 
 
-@pytest.fixture
-def ordinary() -> Iterator[tuple[pwd.struct_passwd, Path]]:
-    """An ordinary user and a folder of theirs, with a space in its name."""
-    if os.geteuid() != 0:
-        pytest.skip("needs root to become somebody else")
-    user = pwd.getpwnam(os.environ.get("DOCKERLAB_TEST_USER", "nobody"))
-    folder = Path(tempfile.mkdtemp(prefix="ordinary user-", dir="/var/tmp"))
-    os.chown(folder, user.pw_uid, user.pw_gid)
-    yield user, folder
-    remove_tree(folder)
-
-
-def environment(home: Path) -> dict[str, str]:
-    return {**os.environ, "HOME": str(home), "XDG_DATA_HOME": str(home), "PYTHONPATH": ":".join(filter(None, sys.path))}
-
-
-def test_nothing_of_the_host_is_used(ordinary, image):
-    user, folder = ordinary
-    command = [
-        "unshare", "--mount", "bash", "-c", UBUNTU, "ubuntu", str(user.pw_uid), str(user.pw_gid),
-        sys.executable, "-B", "-c", COMPOSE, str(folder / "store"), "busybox",
-    ]  # fmt: skip
-    done = subprocess.run(command, env=environment(folder), capture_output=True, text=True)
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, who can change what the user sees")
+def test_nothing_of_the_host_is_used(ordinary_user, image):
+    store = ordinary_user.home / "store"
+    done = ordinary_user(sys.executable, "-B", "-c", COMPOSE, store, "busybox", first=UBUNTU)
     if "unshare failed" in done.stderr:
         pytest.skip("this root may not unshare mounts")
     assert done.returncode == 0, done.stderr[-4000:]
     assert done.stdout.strip() == image("busybox").id
-    sources = (folder / "store/catalogue/apt/state/lists").glob("*_InRelease")
+    sources = (store / "catalogue/apt/state/lists").glob("*_InRelease")
     assert all(path.name.startswith("deb.debian.org_") for path in sources)
 
 
 @pytest.mark.slow
-def test_as_an_ordinary_user(ordinary, image):
+@pytest.mark.skipif(os.geteuid() != 0, reason="this is an ordinary user")
+def test_as_an_ordinary_user(ordinary_user, image):
     """The tests of the images once more, by somebody who is not root; the images must be the same to the last bit."""
-    user, folder = ordinary
     expected = {name: image(name).id for name in ("busybox", "debian", "nginx", "gcc")}
-    done = subprocess.run(
-        [
-            sys.executable,
-            "-B",
-            "-m",
-            "pytest",
-            str(HERE / "test_catalogue_images.py"),
-            "-q",
-            "-p",
-            "no:cacheprovider",
-            "--basetemp",
-            f"{folder}/tests",
-        ],
-        user=user.pw_uid,
-        group=user.pw_gid,
-        extra_groups=[],
-        env={**environment(folder), "DOCKERLAB_TEST_EXPECTED_IDS": json.dumps(expected), "TMPDIR": str(folder)},
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stdout[-12000:] + done.stderr[-2000:]
+    ordinary_user.pass_tests("tests/transfer/test_catalogue_images.py", DOCKERLAB_TEST_EXPECTED_IDS=json.dumps(expected))
 
 
 class Meddler(BaseHTTPRequestHandler):

@@ -15,7 +15,8 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import ROOT, Docker, build
+from tests.conftest import Docker, build
+from tests.parts import ROOT
 
 pytestmark = pytest.mark.usefixtures("containers_run_here")
 
