@@ -29,6 +29,13 @@ class DockerlabError(Exception):
         return "\n".join(part for part in (self.excerpt.rstrip("\n"), self.message, self.hint and f"hint: {self.hint}") if part)
 
 
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C, or the stop button, in a magic: what was stopped and what is left of it, in one message and no traceback."""
+
+    def _render_traceback_(self) -> list[str]:
+        return str(self).split("\n")
+
+
 class UsageError(DockerlabError):
     """A flag or a word on the command line that docker has not, or one too few."""
 

@@ -6,7 +6,7 @@ import os
 from typing import Any
 
 from dockerlab.engine import Engine
-from dockerlab.errors import BuildError, ConflictError, DockerfileError, DockerlabError
+from dockerlab.errors import BuildError, ConflictError, DockerfileError, DockerlabError, Interrupted
 from dockerlab.notebook import cells
 from dockerlab.notebook.results import Built, LayerStack
 from dockerlab.notebook.streams import cell_terminal, show
@@ -26,10 +26,7 @@ def build_cell(line: str, text: str, shell: Any, engine: Engine) -> Built:
     if len(parsed.words) > 1:
         raise usage_error("build", f"%%dockerfile takes one PATH, not {len(parsed.words)}: {' '.join(parsed.words)}", 1)
     if cells.unanswered(text):
-        raise DockerlabError(
-            "not answered yet" if word("passed") == "passed" else "아직 답을 쓰지 않았습니다",
-            hint="write a Dockerfile into this cell: it begins with FROM",
-        )
+        raise DockerlabError(word("unanswered"), hint=word("how to answer"))
     own_context = not parsed.words
     folder = os.path.abspath(parsed.words[0] if parsed.words else ".")
     exclude: tuple[str, ...] = ()
@@ -49,11 +46,9 @@ def _write(name: str, text: str, force: bool) -> None:
             old = file.read()
         if old.rstrip("\n") == text.rstrip("\n"):
             return  # an editor puts a line's end at the end, or takes it away: no difference to show
-        if old != text:
-            raise ConflictError(
-                f"{name} exists with other text", excerpt=cells.first_difference(old, text, name), hint="--force writes the cell over it"
-            )
-        return
+        raise ConflictError(
+            f"{name} exists with other text", excerpt=cells.first_difference(old, text, name), hint="--force writes the cell over it"
+        )
     with open(name, "w", encoding="utf-8", errors="surrogateescape") as file:
         file.write(text)
 
@@ -70,6 +65,8 @@ def _build(parsed: Parsed, text: str, engine: Engine, exclude: tuple[str, ...]) 
         steps: list[dict[str, Any]] = []
         try:
             built = finished(_noted(engine.build(options), steps), progress)
+        except KeyboardInterrupt:
+            raise Interrupted(word("interrupted build")) from None
         except (BuildError, DockerfileError) as error:
             raise DockerlabError(
                 f"failed to build: {error.message}",

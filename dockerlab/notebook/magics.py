@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 import shlex
@@ -9,9 +10,10 @@ from collections.abc import Callable
 from typing import Any
 
 from dockerlab.engine import Engine, open_engine
-from dockerlab.errors import DockerlabError, UsageError
+from dockerlab.errors import DockerlabError, Interrupted, UsageError
 from dockerlab.notebook.results import Committed, CopyOnWrite, History, LayerStack, Listing, Ran
 from dockerlab.notebook.streams import captured, cell_terminal
+from dockerlab.notebook.words import language, word
 
 _RANGE = re.compile(r"~?\d*(/\d*)?(-(~?\d*(/\d*)?))?\Z")
 _THEIR_FLAGS = re.compile(r"-[gnoptflu]+\Z")
@@ -84,9 +86,8 @@ class Magics:
         with captured() as (terminal, kept):
             execute(words, lambda: self.engine, terminal)
         text = b"".join(kept).decode("utf-8", "replace")
-        head, *rows = [re.split(r" {3,}", row) for row in text.splitlines()] or [[]]
-        rows = [[cell.strip() for cell in row] for row in _cells(text)]
-        return Listing(terminal.results[-1] if terminal.results else [], text, rows[0] if rows else head, rows[1:])
+        heads, *rows = terminal.table or [[]]
+        return Listing(terminal.results[-1] if terminal.results else [], text, heads, rows)
 
     def commit(self, line: str) -> Committed:
         """%commit -m MESSAGE CONTAINER IMAGE: the container's layer as a new image."""
@@ -155,7 +156,6 @@ class Magics:
     def check(self, line: str) -> Any:
         """%check EXERCISE: what was seen, what was expected, where to look. Raises if it is not passed yet."""
         from dockerlab.course import CheckFailed, check
-        from dockerlab.notebook.words import language
 
         words = split(line)
         if len(words) != 1:
@@ -169,19 +169,24 @@ class Magics:
         return verdict
 
 
-def _cells(text: str) -> list[list[str]]:
-    lines = text.splitlines()
-    if not lines:
-        return []
-    starts = [match.start() for match in re.finditer(r"\S+(?: \S+)*", lines[0])]
-    ends = [*starts[1:], None]
-    return [[line[a:b].strip() for a, b in zip(starts, ends, strict=True)] for line in lines]
-
-
 _LINE_MAGICS = ("docker", "commit", "history", "layers", "cow", "check")
-for _name in ("dockerfile", *_LINE_MAGICS):
+
+
+def _told_if_interrupted(magic: Callable[..., Any]) -> Callable[..., Any]:
+    """The magic, whose interrupt is one sentence in the cell."""
+
+    @functools.wraps(magic)
+    def run(*texts: str) -> Any:
+        try:
+            return magic(*texts)
+        except Interrupted:
+            raise
+        except KeyboardInterrupt:
+            raise Interrupted(word("interrupted")) from None
+
     # as `@no_var_expand` does, without importing IPython: `{{.Names}}` and `$HOME` are docker's and the container's, not Python's
-    setattr(getattr(Magics, _name), "_ipython_magic_no_var_expand", True)  # noqa: B010
+    run._ipython_magic_no_var_expand = True  # type: ignore[attr-defined]
+    return run
 
 
 def register(shell: Any) -> None:
@@ -190,14 +195,14 @@ def register(shell: Any) -> None:
 
     # not the registered function: IPython looks that up again by its name, and would find ours
     magics = Magics(shell, HistoryMagics(shell).history)
-    shell.register_magic_function(magics.dockerfile, "cell", "dockerfile")
+    shell.register_magic_function(_told_if_interrupted(magics.dockerfile), "cell", "dockerfile")
     for name in _LINE_MAGICS:
-        shell.register_magic_function(getattr(magics, name), "line", name)
+        shell.register_magic_function(_told_if_interrupted(getattr(magics, name)), "line", name)
 
 
 def unregister(shell: Any) -> None:
     """Give IPython its own %history back."""
     ours = shell.magics_manager.magics["line"].get("history")
-    magics = getattr(ours, "__self__", None)
+    magics = getattr(getattr(ours, "__wrapped__", None), "__self__", None)
     if isinstance(magics, Magics) and magics.old_history is not None:
         shell.register_magic_function(magics.old_history, "line", "history")

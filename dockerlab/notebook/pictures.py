@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
-from dockerlab.notebook.words import word
+from dockerlab.notebook.words import layer_count, word
 from dockerlab.verbs.units import cut, human_size
 
 _FONT = "font-family='ui-sans-serif, system-ui, Noto Sans KR, Apple SD Gothic Neo, sans-serif'"
@@ -80,7 +80,7 @@ def _svg(pieces: Sequence[str], height: float, title: str) -> str:
 def stack_svg(name: str, bands: Sequence[Band], total: int) -> str:
     """An image's layers: base at the bottom, metadata dashed, sizes as bars."""
     count = sum(band.number > 0 for band in bands)
-    title = f"{word('image')} {name}: {count} {word('layers')}, {human_size(total)}"
+    title = f"{word('image')} {name}: {layer_count(count)}, {human_size(total)}"
     pieces = [_text(_LEFT, 28, title, size=15, weight="bold")]
     body, end = _bands(bands, 42)
     return _svg([*pieces, *body], end + 10, title)

@@ -8,7 +8,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from dockerlab.notebook.pictures import Band, Written, as_image, cow_svg, stack_svg
-from dockerlab.notebook.words import word
+from dockerlab.notebook.words import layer_count, word
 from dockerlab.oci import short_id
 from dockerlab.verbs.listing import align
 from dockerlab.verbs.units import ago, cut, human_size
@@ -21,8 +21,11 @@ Json = dict[str, Any]
 
 def table_html(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """A plain table: no style that a code hosting page would strip."""
-    head = "".join(f'<th align="left">{escape(cell)}</th>' for cell in heads)
-    body = "".join("<tr>" + "".join(f'<td align="left">{escape(cell)}</td>' for cell in row) + "</tr>" for row in rows)
+    head = "".join(f'<th align="left" style="text-align:left">{escape(cell)}</th>' for cell in heads)
+    body = "".join(
+        "<tr>" + "".join(f'<td align="left" style="text-align:left">{escape(cell)}</td>' for cell in row) + "</tr>" for row in rows
+    )
+    # JupyterLab's own style aligns to the right unless the cell says otherwise
     return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
 
@@ -122,7 +125,7 @@ class LayerStack:
             [str(band.number) if band.number else "-", human_size(band.size) if band.number else word("metadata"), cut(band.text, 70)]
             for band in self.bands
         ]
-        return f"{word('image')} {self.image}: {len(self)} {word('layers')}, {human_size(self.size)}\n" + align(rows).rstrip("\n")
+        return f"{word('image')} {self.image}: {layer_count(len(self))}, {human_size(self.size)}\n" + align(rows).rstrip("\n")
 
     def _repr_html_(self) -> str:
         return as_image(stack_svg(self.image, self.bands, self.size), repr(self))
@@ -191,10 +194,14 @@ class Ran:
     id: str = ""
 
     def __repr__(self) -> str:
-        return f"exit code {self.exit_code}" if self.exit_code else ""
+        return f"exit code {self.exit_code}"
 
-    def _repr_html_(self) -> str:
-        return f"<code>{escape(repr(self))}</code>" if self.exit_code else ""
+    def _ipython_display_(self) -> None:
+        """Success says nothing: the command's own output stands in the cell."""
+        if self.exit_code:
+            from IPython.display import display
+
+            display({"text/plain": repr(self), "text/html": f"<code>{escape(repr(self))}</code>"}, raw=True)
 
 
 @dataclass

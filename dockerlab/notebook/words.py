@@ -7,7 +7,8 @@ import os
 _WORDS: dict[str, dict[str, str]] = {
     "image": {"en": "image", "ko": "이미지"},
     "container": {"en": "container", "ko": "컨테이너"},
-    "layers": {"en": "layers", "ko": "레이어"},
+    "one layer": {"en": "1 layer", "ko": "레이어 1개"},
+    "layers": {"en": "{n} layers", "ko": "레이어 {n}개"},
     "read-only": {"en": "read-only image layers", "ko": "읽기 전용 이미지 레이어"},
     "writable": {"en": "writable container layer", "ko": "쓰기 가능한 컨테이너 레이어"},
     "metadata": {"en": "metadata only, no layer", "ko": "메타데이터만, 레이어 없음"},
@@ -29,6 +30,16 @@ _WORDS: dict[str, dict[str, str]] = {
     "seen": {"en": "seen", "ko": "확인한 값"},
     "expected": {"en": "expected", "ko": "기대한 값"},
     "look": {"en": "where to look", "ko": "살펴볼 곳"},
+    "interrupted": {"en": "interrupted", "ko": "중단했습니다"},
+    "interrupted build": {
+        "en": "interrupted: the step that ran was stopped and nothing of it is kept; the finished steps stay in the build cache",
+        "ko": "중단했습니다: 실행 중이던 단계는 멈췄고 아무것도 남지 않습니다. 끝난 단계는 빌드 캐시에 남아 있습니다",
+    },
+    "unanswered": {"en": "not answered yet", "ko": "아직 답을 쓰지 않았습니다"},
+    "how to answer": {
+        "en": "write a Dockerfile into this cell: it begins with FROM",
+        "ko": "이 셀에 Dockerfile을 작성하세요. FROM으로 시작합니다",
+    },
     "shared": {"en": "{n} shared with {other}", "ko": "{other}와(과) {n}개 공유"},
 }
 
@@ -42,3 +53,8 @@ def language() -> str:
 def word(key: str, **values: object) -> str:
     """A word or phrase in the learner's language."""
     return _WORDS[key][language()].format(**values)
+
+
+def layer_count(n: int) -> str:
+    """`1 layer`, `3 layers`."""
+    return word("one layer") if n == 1 else word("layers", n=n)

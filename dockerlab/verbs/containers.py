@@ -13,7 +13,7 @@ from dockerlab.verbs.dispatch import Terminal
 from dockerlab.verbs.filters import label_matches, read_filters
 from dockerlab.verbs.flags import Parsed
 from dockerlab.verbs.images import confirmed
-from dockerlab.verbs.listing import align, render
+from dockerlab.verbs.listing import align, show_list
 from dockerlab.verbs.units import ago, cut, human_duration, human_size, shown_time
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def ps(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
     columns = {name: HEADS[name] for name in ("ID", "Image", "Command", "RunningFor", "Status", "Ports", "Names")}
     if parsed.on("size"):
         columns["Size"] = HEADS["Size"]
-    terminal.say(render(rows, parsed.text("format"), columns, HEADS, "*formatter.ContainerContext"))
+    show_list(terminal, rows, parsed.text("format"), columns, HEADS, "*formatter.ContainerContext")
     return 0
 
 
@@ -351,7 +351,7 @@ def port(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
 def top(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
     """`docker top CONTAINER`."""
     rows = engine.top(parsed.words[0])  # type: ignore[attr-defined]
-    terminal.say(align([["UID", "PID", "CMD"], *([str(one.uid), str(one.pid), one.command] for one in rows)]))
+    terminal.say(align([["UID", "PID", "CMD"], *([str(one.uid), str(one.pid), one.command] for one in rows)], narrowest=20))
     return 0
 
 

@@ -56,6 +56,8 @@ class Terminal:
     program: str = "docker"
     results: list[Any] = field(default_factory=list)
     """What a verb has to give besides text: the notebook shows and returns the last."""
+    table: list[list[str]] = field(default_factory=list)
+    """The cells of the list that a verb said last, its heads first; empty if it was no table."""
 
     def say(self, text: str) -> None:
         """A text to standard output, as it is."""

@@ -10,7 +10,7 @@ from dockerlab.oci import Reference, short_id
 from dockerlab.verbs.dispatch import Terminal
 from dockerlab.verbs.filters import boolean, label_matches, read_filters, reference_matches
 from dockerlab.verbs.flags import Parsed
-from dockerlab.verbs.listing import render
+from dockerlab.verbs.listing import show_list
 from dockerlab.verbs.units import ago, cut, human_size, shown_time
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def images(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
     columns = {name: IMAGE_HEADS[name] for name in ("Repository", "Tag", "ID", "CreatedSince", "Size")}
     if parsed.on("digests"):
         columns = {name: IMAGE_HEADS[name] for name in ("Repository", "Tag", "Digest", "ID", "CreatedSince", "Size")}
-    terminal.say(render(rows, parsed.text("format"), columns, IMAGE_HEADS, "*formatter.imageContext"))
+    show_list(terminal, rows, parsed.text("format"), columns, IMAGE_HEADS, "*formatter.imageContext")
     return 0
 
 
@@ -120,7 +120,7 @@ def history(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
     columns = {name: HISTORY_HEADS[name] for name in ("ID", "CreatedSince", "CreatedBy", "Size", "Comment")}
     if plain:
         columns = {"ID": "IMAGE", "CreatedAt": "CREATED AT", "CreatedBy": "CREATED BY", "Size": "SIZE", "Comment": "COMMENT"}
-    terminal.say(render(rows, parsed.text("format"), columns, HISTORY_HEADS, "*formatter.historyContext"))
+    show_list(terminal, rows, parsed.text("format"), columns, HISTORY_HEADS, "*formatter.historyContext")
     return 0
 
 

@@ -4,31 +4,41 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dockerlab.errors import DockerlabError
 from dockerlab.verbs.template import Template
 from dockerlab.verbs.template_functions import TemplateRunError, TemplateSyntaxError, to_json
+from dockerlab.verbs.units import display_width
+
+if TYPE_CHECKING:
+    from dockerlab.verbs.dispatch import Terminal
 
 Row = Mapping[str, Any]
+_NARROWEST = 10
 
 
-def align(rows: Sequence[Sequence[str]]) -> str:
-    """Cells in columns, three spaces apart, as docker's tabwriter does."""
+def align(rows: Sequence[Sequence[str]], narrowest: int = _NARROWEST) -> str:
+    """Cells in columns at least three spaces apart, none narrower than `narrowest`, as docker's tabwriter does; wide letters (한글) count two."""
     if not rows:
         return ""
-    widths = [max(_width(row[n]) if n < len(row) else 0 for row in rows) for n in range(max(len(row) for row in rows))]
-    lines = []
-    for row in rows:
-        cells = [cell + " " * (widths[n] - _width(cell) + 3) for n, cell in enumerate(row[:-1])]
-        lines.append("".join([*cells, row[-1]]).rstrip() if len(row) > 1 else row[0])
+    columns = range(max(len(row) for row in rows))
+    widths = [max(narrowest, *(display_width(row[n]) + 3 for row in rows if n < len(row))) for n in columns]
+    lines = ["".join([cell + " " * (widths[n] - display_width(cell)) for n, cell in enumerate(row[:-1])]) + row[-1] for row in rows]
     return "\n".join(lines) + "\n"
 
 
-def _width(text: str) -> int:
-    from unicodedata import east_asian_width
+def show_list(
+    terminal: Terminal, rows: Sequence[Row], form: str, columns: Mapping[str, str], heads: Mapping[str, str], go_type: str
+) -> None:
+    """Say the rows as `--format` asks (see `render`); the default table's cells stay in the terminal's `table`."""
+    if form in ("", "table"):
+        terminal.table = _cells(rows, columns)
+    terminal.say(render(rows, form, columns, heads, go_type))
 
-    return len(text) if text.isascii() else sum(2 if east_asian_width(letter) in "WF" else 1 for letter in text)
+
+def _cells(rows: Sequence[Row], columns: Mapping[str, str]) -> list[list[str]]:
+    return [list(columns.values()), *([str(row[name]) for name in columns] for row in rows)]
 
 
 def render(rows: Sequence[Row], form: str, columns: Mapping[str, str], heads: Mapping[str, str], go_type: str) -> str:
@@ -38,7 +48,7 @@ def render(rows: Sequence[Row], form: str, columns: Mapping[str, str], heads: Ma
     "table TEMPLATE", "json", or a template. DockerlabError (exit 1) in docker's words for a template that is wrong.
     """
     if form in ("", "table"):
-        return align([list(columns.values()), *([_cell(row[name]) for name in columns] for row in rows)])
+        return align(_cells(rows, columns))
     if form == "json":
         form = "{{json .}}"
     text = form.replace("\\t", "\t").replace("\\n", "\n")
@@ -63,7 +73,3 @@ def _execute(template: Template, row: Row, text: str) -> str:
     if text == "{{json .}}":
         return to_json({key: value for key, value in sorted(row.items()) if not callable(value)})
     return template.execute(row)
-
-
-def _cell(value: Any) -> str:
-    return str(value)

@@ -11,7 +11,7 @@ from dockerlab.verbs.dispatch import Terminal
 from dockerlab.verbs.flags import Parsed
 from dockerlab.verbs.images import confirmed
 from dockerlab.verbs.inspect import show
-from dockerlab.verbs.listing import render
+from dockerlab.verbs.listing import show_list
 from dockerlab.verbs.template import Template
 from dockerlab.verbs.template_functions import TemplateRunError, TemplateSyntaxError
 from dockerlab.verbs.units import human_size
@@ -107,7 +107,7 @@ def volume_ls(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
         terminal.say("".join(f"{row['Name']}\n" for row in rows))
         return 0
     heads = {"Driver": "DRIVER", "Name": "VOLUME NAME", "Scope": "SCOPE", "Mountpoint": "MOUNTPOINT", "Labels": "LABELS"}
-    terminal.say(render(rows, parsed.text("format"), {"Driver": "DRIVER", "Name": "VOLUME NAME"}, heads, "*formatter.volumeContext"))
+    show_list(terminal, rows, parsed.text("format"), {"Driver": "DRIVER", "Name": "VOLUME NAME"}, heads, "*formatter.volumeContext")
     return 0
 
 
@@ -174,7 +174,7 @@ def network_ls(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
         terminal.say("".join(f"{row['ID']}\n" for row in rows))
         return 0
     heads = {"ID": "NETWORK ID", "Name": "NAME", "Driver": "DRIVER", "Scope": "SCOPE"}
-    terminal.say(render(rows, parsed.text("format"), heads, heads, "*formatter.networkContext"))
+    show_list(terminal, rows, parsed.text("format"), heads, heads, "*formatter.networkContext")
     return 0
 
 

@@ -56,6 +56,18 @@ def shown_time(seconds: float) -> str:
     return time.strftime("%Y-%m-%d %H:%M:%S %z %Z", time.localtime(seconds))
 
 
+def display_width(text: str) -> int:
+    """How many columns a terminal takes for it: wide letters (한글, 漢字) take two."""
+    from unicodedata import east_asian_width
+
+    return len(text) if text.isascii() else sum(2 if east_asian_width(letter) in "WF" else 1 for letter in text)
+
+
 def cut(text: str, width: int) -> str:
-    """The text, with … where it was cut."""
-    return text if len(text) <= width else text[: width - 1] + "…"
+    """The text in at most `width` columns, with … where it was cut. (docker/cli, formatter.Ellipsis)"""
+    if display_width(text) <= width:
+        return text
+    end = min(len(text), width - 1)
+    while display_width(text[:end]) > width - 1:
+        end -= 1
+    return text[:end] + "…"

@@ -147,15 +147,17 @@ def test_output_comes_as_it_happens(notebook: Run) -> None:
     assert shown(cell).split() == ["first", "second", "third"]
 
 
-def test_stopping_the_kernel_in_the_middle_of_a_run_ends_the_cell_at_once(home: Path, tmp_path: Path) -> None:
-    node = nbformat.v4.new_notebook(
-        cells=[
-            nbformat.v4.new_code_cell(cell)
-            for cell in ("%load_ext dockerlab", "%%dockerfile -t a\nFROM busybox\nRUN echo begun; sleep 50", "1 + 1")
-        ]
-    )
+@pytest.mark.parametrize(
+    ("cell", "ending"),
+    [
+        ("%%dockerfile -t a\nFROM busybox\nRUN echo begun; sleep 50", "interrupted: the step that ran was stopped"),
+        ("%docker run --rm busybox sh -c 'echo begun; sleep 50'", "exit code 137"),
+    ],
+)
+def test_the_stop_button_ends_the_cell_at_once_with_one_sentence(cell: str, ending: str, home: Path, tmp_path: Path) -> None:
+    node = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(text) for text in ("%load_ext dockerlab", cell, "1 + 1")])
     client = NotebookClient(node, timeout=40, allow_errors=True, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}})
-    env = {**os.environ, "PYTHONPATH": str(ROOT), "DOCKERLAB_HOME": str(home)}
+    env = {**os.environ, "PYTHONPATH": str(ROOT), "DOCKERLAB_HOME": str(home), "DOCKERLAB_LANG": "en"}
     seen: list[float] = []
 
     def stop() -> None:
@@ -167,5 +169,23 @@ def test_stopping_the_kernel_in_the_middle_of_a_run_ends_the_cell_at_once(home: 
     threading.Thread(target=stop, daemon=True).start()
     client.execute(env=env)
     assert seen and time.monotonic() - seen[0] < 20
-    assert error(node.cells[1]) and shown(node.cells[2]) == "2"
-    assert list((home / "snapshots").iterdir()) == []
+    assert ending in error(node.cells[1]) + shown(node.cells[1]) and "File" not in error(node.cells[1]) and shown(node.cells[2]) == "2"
+    assert list((home / "snapshots").iterdir()) == [] and list((home / "containers").iterdir()) == []
+
+
+def test_a_list_keeps_its_columns_whatever_letters_are_in_them(notebook: Run) -> None:
+    cells = notebook(
+        "%docker create --name 하나 busybox true",
+        "%docker create --name menu busybox sh -c 'echo 라면 >> /data/메뉴'",
+        "%docker ps -a",
+    )
+    assert "invalid container name" in error(cells[0]).lower()
+    table = html(cells[2])
+    for cell in ("&quot;sh -c &#x27;echo 라면 &gt;&gt;…&quot;", "Created", "menu"):  # the command cut where docker cuts it
+        assert f">{cell}</td>" in table
+
+
+def test_a_command_that_ends_well_adds_nothing_to_its_output(notebook: Run) -> None:
+    cells = notebook("%docker run --rm busybox echo word", "%docker run --rm busybox false")
+    assert shown(cells[0]) == "word\n" and len(cells[0].outputs) == 1
+    assert shown(cells[1]) == "exit code 1"

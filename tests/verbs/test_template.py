@@ -13,7 +13,7 @@ from dockerlab.verbs.flags import parse
 from dockerlab.verbs.listing import align, render
 from dockerlab.verbs.template import Template
 from dockerlab.verbs.template_functions import TemplateRunError, TemplateSyntaxError
-from dockerlab.verbs.units import cut, human_duration, human_size
+from dockerlab.verbs.units import cut, display_width, human_duration, human_size
 
 DATA: dict[str, Any] = {
     "Id": "sha256:0123456789abcdef", "Name": "web", "N": 3, "Yes": True, "No": False, "Nil": None, "List": ["a", "b"],
@@ -124,8 +124,8 @@ HEADS = {"Name": "NAME", "Size": "SIZE"}
 @pytest.mark.parametrize(
     ("form", "out"),
     [
-        ("", "NAME   SIZE\na      1B\n가나   20MB\n"),
-        ("table {{.Size}}\\t{{.Name}}", "SIZE   NAME\n1B     a\n20MB   가나\n"),
+        ("", "NAME      SIZE\na         1B\n가나      20MB\n"),
+        ("table {{.Size}}\\t{{.Name}}", "SIZE      NAME\n1B        a\n20MB      가나\n"),
         ("{{.Name}}", "a\n가나\n"),
         ("json", '{"Name":"a","Size":"1B"}\n{"Name":"가나","Size":"20MB"}\n'),
     ],
@@ -197,4 +197,4 @@ def test_ages_are_words(seconds: int, text: str) -> None:
 
 @given(st.text(max_size=30), st.integers(1, 20))
 def test_a_cut_text_has_at_most_its_width(text: str, width: int) -> None:
-    assert len(cut(text, width)) <= width and (cut(text, width) == text) == (len(text) <= width)
+    assert display_width(cut(text, width)) <= width and (cut(text, width) == text) == (display_width(text) <= width)
