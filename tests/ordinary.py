@@ -45,7 +45,7 @@ class OrdinaryUser:
         command = [*self.steps_down, *map(str, words)]
         if first or _opening():
             script = f'set -e\n{OPEN}kept=$1; shift\n{_opening()}cd "$1"; shift\n{first}\nexec "$@"'
-            command = ["unshare", "--mount", "bash", "-c", script, "ordinary", str(self.home / ".kept"), str(cwd or self.home), *command]
+            command = ["unshare", "--mount", "bash", "-c", script, "ordinary", str(self.home.parent / "kept"), str(cwd or self.home), *command]
         environment = {**os.environ, "HOME": str(self.home), "XDG_DATA_HOME": str(self.home), "TMPDIR": str(self.home)}
         environment["PYTHONPATH"] = ":".join(filter(None, sys.path))
         where = "/" if first or _opening() else cwd or self.home
@@ -61,17 +61,20 @@ class OrdinaryUser:
 @contextmanager
 def ordinary_user() -> Iterator[OrdinaryUser]:
     """The user that DOCKERLAB_TEST_USER names, else nobody; for a test."""
-    home = Path(tempfile.mkdtemp(prefix="ordinary user-", dir="/var/tmp"))
+    top = Path(tempfile.mkdtemp(prefix="ordinary-", dir="/var/tmp"))
+    top.chmod(0o755)
+    home = top / "their home"
+    for folder in (home, top / "kept"):
+        folder.mkdir()
     user = OrdinaryUser(home)
     if os.geteuid() == 0:
         found = pwd.getpwnam(os.environ.get("DOCKERLAB_TEST_USER", "nobody"))
-        (home / ".kept").mkdir()
         os.chown(home, found.pw_uid, found.pw_gid)
         user = OrdinaryUser(home, ("setpriv", "--reuid", str(found.pw_uid), "--regid", str(found.pw_gid), "--clear-groups"))
         if user(sys.executable, "-c", f"open({str(ROOT / 'README.md')!r})").returncode:
             missing(f"a clone and a Python that {found.pw_name} can read", "work where everybody may look")
     yield user
-    remove_tree(home)
+    remove_tree(top)
 
 
 @functools.cache
