@@ -82,7 +82,7 @@ class Verdict:
                     for key in ("seen", "expected", "look")
                     if getattr(finding, key)
                 )
-            rows.append(f'<tr><td>{"✓" if finding.passed else "✗"}</td><td align="left">{escape(finding.text)}{more}</td></tr>')
+            rows.append(f'<tr><td>{"✓" if finding.passed else "✗"}</td><td align="left" style="text-align:left">{escape(finding.text)}{more}</td></tr>')
         hint = f"<p>{self._word('hint')}: {escape(self.hint)}</p>" if self.hint else ""
         return f"<b>{escape(self._title())}</b><table>{''.join(rows)}</table>{hint}"
 

@@ -13,23 +13,10 @@ _WORDS: dict[str, dict[str, str]] = {
     "writable": {"en": "writable container layer", "ko": "쓰기 가능한 컨테이너 레이어"},
     "metadata": {"en": "metadata only, no layer", "ko": "메타데이터만, 레이어 없음"},
     "unchanged": {"en": "nothing written yet", "ko": "아직 쓴 것이 없습니다"},
-    "added": {"en": "added", "ko": "추가됨"},
-    "changed": {"en": "changed", "ko": "변경됨"},
-    "deleted": {"en": "deleted", "ko": "삭제됨"},
     "copied up": {"en": "copied up from layer {n}", "ko": "레이어 {n}에서 복사해 올림"},
     "hides": {"en": "whiteout hides the file of layer {n}", "ko": "화이트아웃이 레이어 {n}의 파일을 가림"},
     "more": {"en": "… and {n} more", "ko": "… 외 {n}개"},
-    "size": {"en": "size", "ko": "크기"},
-    "instruction": {"en": "instruction", "ko": "지시어"},
-    "layer": {"en": "layer", "ko": "레이어"},
-    "cached": {"en": "cached", "ko": "캐시됨"},
     "left out": {"en": "left out of the build context: {what}", "ko": "빌드 컨텍스트에서 제외했습니다: {what}"},
-    "passed": {"en": "passed", "ko": "통과"},
-    "not yet": {"en": "not yet", "ko": "아직 아닙니다"},
-    "points": {"en": "points", "ko": "점"},
-    "seen": {"en": "seen", "ko": "확인한 값"},
-    "expected": {"en": "expected", "ko": "기대한 값"},
-    "look": {"en": "where to look", "ko": "살펴볼 곳"},
     "interrupted": {"en": "interrupted", "ko": "중단했습니다"},
     "interrupted build": {
         "en": "interrupted: the step that ran was stopped and nothing of it is kept; the finished steps stay in the build cache",
@@ -40,7 +27,6 @@ _WORDS: dict[str, dict[str, str]] = {
         "en": "write a Dockerfile into this cell: it begins with FROM",
         "ko": "이 셀에 Dockerfile을 작성하세요. FROM으로 시작합니다",
     },
-    "shared": {"en": "{n} shared with {other}", "ko": "{other}와(과) {n}개 공유"},
 }
 
 
