@@ -11,9 +11,10 @@ from typing import Any
 
 from dockerlab.engine import Engine, open_engine
 from dockerlab.errors import DockerlabError, Interrupted, UsageError
+from dockerlab.notebook.cells import notebook_path
 from dockerlab.notebook.results import Committed, CopyOnWrite, History, LayerStack, Listing, Ran
 from dockerlab.notebook.streams import captured, cell_terminal
-from dockerlab.notebook.words import language, word
+from dockerlab.notebook.words import language, speak_as, word
 
 _RANGE = re.compile(r"~?\d*(/\d*)?(-(~?\d*(/\d*)?))?\Z")
 _THEIR_FLAGS = re.compile(r"-[gnoptflu]+\Z")
@@ -193,6 +194,7 @@ def register(shell: Any) -> None:
     """Register every magic in this shell; IPython's own %history stays behind ours."""
     from IPython.core.magics import HistoryMagics
 
+    speak_as(notebook_path(shell))
     # not the registered function: IPython looks that up again by its name, and would find ours
     magics = Magics(shell, HistoryMagics(shell).history)
     shell.register_magic_function(_told_if_interrupted(magics.dockerfile), "cell", "dockerfile")

@@ -1,7 +1,8 @@
-"""The words of pictures and notices, in the learner's language (DOCKERLAB_LANG, else the locale)."""
+"""The words of pictures and notices, in the learner's language: DOCKERLAB_LANG's, else the one the notebook is written in, else the locale's."""
 
 from __future__ import annotations
 
+import json
 import os
 
 _WORDS: dict[str, dict[str, str]] = {
@@ -30,10 +31,24 @@ _WORDS: dict[str, dict[str, str]] = {
 }
 
 
+_LOCALE = ("LC_ALL", "LC_MESSAGES", "LANG")
+_of_notebook = ""
+
+
 def language() -> str:
     """`ko` or `en`."""
-    chosen = os.environ.get("DOCKERLAB_LANG") or os.environ.get("LC_ALL") or os.environ.get("LC_MESSAGES") or os.environ.get("LANG") or "en"
+    chosen = os.environ.get("DOCKERLAB_LANG") or _of_notebook or next(filter(None, map(os.environ.get, _LOCALE)), "en")
     return "ko" if chosen.lower().startswith("ko") else "en"
+
+
+def speak_as(notebook: str) -> None:
+    """Speak the language that this notebook's metadata names, if it names one."""
+    global _of_notebook
+    try:
+        with open(notebook, encoding="utf-8") as file:
+            _of_notebook = str(json.load(file)["metadata"]["dockerlab"]["language"])
+    except (OSError, ValueError, KeyError, TypeError):
+        _of_notebook = ""
 
 
 def word(key: str, **values: object) -> str:

@@ -185,6 +185,22 @@ def test_a_list_keeps_its_columns_whatever_letters_are_in_them(notebook: Run) ->
         assert f">{cell}</td>" in table
 
 
+def test_a_korean_notebook_is_spoken_to_in_korean(home: Path, tmp_path: Path) -> None:
+    cells = [nbformat.v4.new_code_cell(text) for text in ("%load_ext dockerlab", "%layers busybox")]
+    node = nbformat.v4.new_notebook(cells=cells, metadata={"dockerlab": {"language": "ko"}})
+    nbformat.write(node, tmp_path / "lesson.ipynb")
+    env = {
+        **os.environ,
+        "PYTHONPATH": str(ROOT),
+        "DOCKERLAB_HOME": str(home),
+        "JPY_SESSION_NAME": str(tmp_path / "lesson.ipynb"),
+        "LANG": "C.UTF-8",
+    }
+    env.pop("DOCKERLAB_LANG", None)
+    NotebookClient(node, timeout=40, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}}).execute(env=env)
+    assert shown(node.cells[1]).startswith("이미지 busybox: 레이어 1개")
+
+
 def test_a_command_that_ends_well_adds_nothing_to_its_output(notebook: Run) -> None:
     cells = notebook("%docker run --rm busybox echo word", "%docker run --rm busybox false")
     assert shown(cells[0]) == "word\n" and len(cells[0].outputs) == 1
