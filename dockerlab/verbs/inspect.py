@@ -128,12 +128,12 @@ def _as_struct(item: Json) -> Json:
 
 def _formatted(form: str, found: list[Json], terminal: Terminal) -> int:
     try:
-        template = Template(form.replace("\\t", "\t").replace("\\n", "\n"))
+        template = Template(form.replace("\\t", "\t").replace("\\n", "\n"), nil="<no value>")
     except TemplateSyntaxError as error:
         raise UsageError(f"template parsing error: {error.message}", exit_code=64) from None
     for item in (_as_struct(item) for item in found):
         try:
-            terminal.line(template.execute(item).replace("<nil>", "<no value>") if "{{json" not in form else template.execute(item))
+            terminal.line(template.execute(item))
         except TemplateRunError as error:
             terminal.line("")
             terminal.complain(f"template parsing error: {error.message}")

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from dockerlab.errors import DockerlabError
 from dockerlab.verbs.template import Template
-from dockerlab.verbs.template_functions import TemplateRunError, TemplateSyntaxError, to_json
+from dockerlab.verbs.template_functions import Row as TemplateRow
+from dockerlab.verbs.template_functions import TemplateRunError, TemplateSyntaxError
 from dockerlab.verbs.units import display_width
 
 if TYPE_CHECKING:
@@ -58,18 +59,12 @@ def render(rows: Sequence[Row], form: str, columns: Mapping[str, str], heads: Ma
         template = Template(text, go_type)
     except TemplateSyntaxError as error:
         raise DockerlabError(f"failed to parse template: {error.message}", exit_code=1) from None
-    shown = [{key: value for key, value in row.items() if not key.startswith("_")} for row in rows]
+    shown = [TemplateRow({key: value for key, value in row.items() if not key.startswith("_")}) for row in rows]
     try:
-        lines = [_execute(template, row, text) for row in shown]
+        lines = [template.execute(row) for row in shown]
     except TemplateRunError as error:
         raise DockerlabError(f"failed to execute template: {error.message}", exit_code=1) from None
     if not table:
         return "".join(line + "\n" for line in lines)
     head = re.sub(r"\{\{.*?\.(\w+).*?\}\}", lambda match: heads.get(match.group(1), match.group(1)), text)
     return align([line.split("\t") for line in [head, *lines]])
-
-
-def _execute(template: Template, row: Row, text: str) -> str:
-    if text == "{{json .}}":
-        return to_json({key: value for key, value in sorted(row.items()) if not callable(value)})
-    return template.execute(row)

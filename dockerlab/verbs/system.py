@@ -24,13 +24,11 @@ Json = dict[str, Any]
 
 def _formatted(form: str, data: Json, go_type: str, name: str) -> str:
     try:
-        return Template(form, go_type).execute(data)
+        return Template(form, go_type, name=name).execute(data)
     except TemplateSyntaxError as error:
         raise DockerlabError(error.message, exit_code=64) from None
     except TemplateRunError as error:
-        raise DockerlabError(
-            error.message.replace('template: :1:2: executing ""', f'template: {name}:1:2: executing "{name}"'), exit_code=1
-        ) from None
+        raise DockerlabError(error.message, exit_code=1) from None
 
 
 def info(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections import ChainMap
+from collections.abc import Iterable, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -123,11 +124,13 @@ def _pipeline(tokens: list[tuple[str, Any]]) -> list[list[Any]]:
 
 
 class Template:
-    """A template, ready to be executed. `strict` says what a missing key is: an error naming this Go type, or, if empty, of a map."""
+    """A template, ready to be executed."""
 
-    def __init__(self, text: str, go_type: str = "") -> None:
-        """TemplateSyntaxError if it can't be read."""
-        self._type = go_type
+    def __init__(self, text: str, go_type: str = "", *, nil: str = "<nil>", name: str = "") -> None:
+        """`go_type` is what an error says of a missing key: a field of this type, or, if empty, an entry of a map; `nil` is how nothing is
+        printed; `name` is the template's in errors. TemplateSyntaxError if it can't be read.
+        """
+        self._type, self._nil, self._name = go_type, nil, name
         pieces = _cut(text)
         self._nodes = self._block(pieces, ())
         if pieces:
@@ -178,8 +181,8 @@ class Template:
         at = next((n for n, token in enumerate(tokens) if token in (("sign", ":="), ("sign", "="))), -1)
         if at >= 0:
             names = [value[0] for name, value in tokens[:at] if name == "variable"]
-            tokens = tokens[at + 1 :]
-            kind = "set" if kind == "print" else kind
+            sign, tokens = tokens[at][1], tokens[at + 1 :]
+            kind = {":=": "declare", "=": "assign"}[sign] if kind == "print" else kind
         if not tokens:
             raise TemplateSyntaxError(f"template: :1: missing value for {kind if kind != 'print' else 'command'}")
         return _Node(kind, _pipeline(tokens), variables=tuple(names))
@@ -189,56 +192,63 @@ class Template:
     def execute(self, data: Any) -> str:
         """The text. TemplateRunError, with Go's words, where the data has not what is asked for."""
         out: list[str] = []
-        self._run(self._nodes, data, {"$": data}, out)
+        self._run(self._nodes, data, ChainMap({"$": data}), out)
         return "".join(out)
 
-    def _run(self, nodes: Iterable[_Node], dot: Any, scope: dict[str, Any], out: list[str]) -> None:
+    def _run(self, nodes: Iterable[_Node], dot: Any, scope: ChainMap[str, Any], out: list[str]) -> None:
         for node in nodes:
             if node.kind == "text":
                 out.append(node.text)
                 continue
             value = self._pipe(node.pipe, dot, scope)
             if node.kind == "print":
-                out.append(go_text(value))
-            elif node.kind == "set":
+                out.append(go_text(value, self._nil))
+            elif node.kind == "declare":
                 scope[node.variables[0]] = value
+            elif node.kind == "assign":
+                self._owner(scope, node.variables[0])[node.variables[0]] = value
             elif node.kind == "if":
-                self._run(node.body if _true(value) else node.other, dot, dict(scope, **dict.fromkeys(node.variables, value)), out)
+                self._run(node.body if _true(value) else node.other, dot, scope.new_child(dict.fromkeys(node.variables, value)), out)
             elif node.kind == "with":
                 if _true(value):
-                    self._run(node.body, value, dict(scope, **dict.fromkeys(node.variables, value)), out)
+                    self._run(node.body, value, scope.new_child(dict.fromkeys(node.variables, value)), out)
                 else:
-                    self._run(node.other, dot, scope, out)
+                    self._run(node.other, dot, scope.new_child(), out)
             elif node.kind == "range":
                 self._range(node, value, dot, scope, out)
 
-    def _range(self, node: _Node, value: Any, dot: Any, scope: dict[str, Any], out: list[str]) -> None:
+    def _owner(self, scope: ChainMap[str, Any], name: str) -> MutableMapping[str, Any]:
+        """Where the variable was declared."""
+        for one in scope.maps:
+            if name in one:
+                return one
+        raise TemplateSyntaxError(f'template: :1: undefined variable "{name}"')
+
+    def _range(self, node: _Node, value: Any, dot: Any, scope: ChainMap[str, Any], out: list[str]) -> None:
         pairs = [(key, value[key]) for key in sorted(value)] if isinstance(value, Mapping) else list(enumerate(value or []))
         if not pairs:
-            self._run(node.other, dot, scope, out)
+            self._run(node.other, dot, scope.new_child(), out)
         for key, one in pairs:
-            inner = dict(scope)
+            inner = scope.new_child()
             if len(node.variables) == 2:
                 inner[node.variables[0]], inner[node.variables[1]] = key, one
             elif node.variables:
                 inner[node.variables[0]] = one
             self._run(node.body, one, inner, out)
 
-    def _pipe(self, pipe: list[list[Any]], dot: Any, scope: dict[str, Any]) -> Any:
+    def _pipe(self, pipe: list[list[Any]], dot: Any, scope: ChainMap[str, Any]) -> Any:
         value: Any = None
         for n, command in enumerate(pipe):
             value = self._command(command, dot, scope, [value] if n else [])
         return value
 
-    def _command(self, command: list[Any], dot: Any, scope: dict[str, Any], piped: list[Any]) -> Any:
+    def _command(self, command: list[Any], dot: Any, scope: ChainMap[str, Any], piped: list[Any]) -> Any:
         kind, first = command[0]
         if kind != "call":
             if kind == "field" and callable(method := self._operand(command[0], dot, scope)):  # a method, such as .Label "key"
                 return method(*(self._operand(operand, dot, scope) for operand in command[1:]), *piped)
             if len(command) > 1 or piped:
-                raise TemplateRunError(
-                    f'template: :1:2: executing "" at <{_shown(command[0])}>: can\'t give argument to non-function {_shown(command[0])}'
-                )
+                raise TemplateRunError(self._at(_shown(command[0]), f"can't give argument to non-function {_shown(command[0])}"))
             return self._operand(command[0], dot, scope)
         if first in ("and", "or"):
             value: Any = None
@@ -252,11 +262,14 @@ class Template:
         try:
             return FUNCTIONS[first](*arguments)
         except TemplateRunError as error:
-            raise TemplateRunError(f'template: :1:2: executing "" at <{shown}>: {error.message}') from None
+            raise TemplateRunError(self._at(shown, error.message)) from None
         except (TypeError, ValueError, AttributeError) as error:
-            raise TemplateRunError(f'template: :1:2: executing "" at <{shown}>: error calling {first}: {error}') from None
+            raise TemplateRunError(self._at(shown, f"error calling {first}: {error}")) from None
 
-    def _operand(self, token: tuple[str, Any], dot: Any, scope: dict[str, Any]) -> Any:
+    def _at(self, shown: str, problem: str) -> str:
+        return f'template: {self._name}:1:2: executing "{self._name}" at <{shown}>: {problem}'
+
+    def _operand(self, token: tuple[str, Any], dot: Any, scope: ChainMap[str, Any]) -> Any:
         kind, value = token
         if kind == "value":
             return value
@@ -276,13 +289,11 @@ class Template:
             if isinstance(value, Mapping) and name in value:
                 value = value[name]
             elif isinstance(value, Mapping) and not self._type:
-                raise TemplateRunError(f'template: :1:2: executing "" at <{shown}>: map has no entry for key "{name}"')
+                raise TemplateRunError(self._at(shown, f'map has no entry for key "{name}"'))
             elif value is None:
-                raise TemplateRunError(f'template: :1:2: executing "" at <{shown}>: nil data; no entry for key "{name}"')
+                raise TemplateRunError(self._at(shown, f'nil data; no entry for key "{name}"'))
             else:
-                raise TemplateRunError(
-                    f'template: :1:2: executing "" at <{shown}>: can\'t evaluate field {name} in type {self._type or type(value).__name__}'
-                )
+                raise TemplateRunError(self._at(shown, f"can't evaluate field {name} in type {self._type or type(value).__name__}"))
         return value
 
 

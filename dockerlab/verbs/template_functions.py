@@ -34,12 +34,18 @@ class GoStruct(dict[str, Any]):
         self.shown = shown
 
 
+class Row(dict[str, Any]):
+    """A line of a list: its columns, and methods that take an argument (`.Label "key"`); its JSON is the columns in the order of their names."""
+
+
 def _plain(value: Any) -> Any:
     """The value as its JSON shows it."""
     if isinstance(value, GoStruct):
         return value.shown
     if isinstance(value, NilList):
         return None
+    if isinstance(value, Row):
+        return {key: one for key, one in sorted(value.items()) if not callable(one)}
     return {key: _plain(one) for key, one in value.items()} if isinstance(value, dict) else value
 
 
@@ -48,16 +54,16 @@ def to_json(value: Any) -> str:
     return str(json.dumps(_plain(value), separators=(",", ":"), ensure_ascii=False))
 
 
-def go_text(value: Any) -> str:
-    """A value as Go's %v prints it: `[a b]`, `map[k:v]`, `true`."""
+def go_text(value: Any, nil: str = "<nil>") -> str:
+    """A value as Go's %v prints it: `[a b]`, `map[k:v]`, `true`; `nil` stands for nothing."""
     if value is None:
-        return "<nil>"
+        return nil
     if value is True or value is False:
         return str(value).lower()
     if isinstance(value, Mapping):
-        return "map[" + " ".join(f"{key}:{go_text(value[key])}" for key in sorted(value)) + "]"
+        return "map[" + " ".join(f"{key}:{go_text(value[key], nil)}" for key in sorted(value)) + "]"
     if isinstance(value, (list, tuple)):
-        return "[" + " ".join(go_text(one) for one in value) + "]"
+        return "[" + " ".join(go_text(one, nil) for one in value) + "]"
     return str(value)
 
 

@@ -198,3 +198,25 @@ def test_ages_are_words(seconds: int, text: str) -> None:
 @given(st.text(max_size=30), st.integers(1, 20))
 def test_a_cut_text_has_at_most_its_width(text: str, width: int) -> None:
     assert display_width(cut(text, width)) <= width and (cut(text, width) == text) == (display_width(text) <= width)
+
+
+@pytest.mark.parametrize(
+    ("text", "out"),
+    [
+        ("{{$x := 1}}{{if true}}{{$x = 2}}{{end}}{{$x}}", "2"),
+        ("{{$x := 1}}{{if true}}{{$x := 2}}{{$x}}{{end}}{{$x}}", "21"),
+        ("{{$n := 0}}{{range .L}}{{$n = .}}{{end}}{{$n}}", "3"),
+    ],
+)
+def test_a_variable_belongs_to_the_block_that_declared_it(text: str, out: str) -> None:
+    assert Template(text).execute({"L": [1, 2, 3]}) == out
+
+
+@pytest.mark.parametrize("form", ["{{json .}}", "{{ json . }}", "{{. | json}}"])
+def test_a_row_as_json_is_its_columns_however_it_is_asked_for(form: str) -> None:
+    rows = [{"Name": "a", "Label": lambda key: key, "Age": "1"}]
+    assert render(rows, form, {"Name": "NAME"}, {"Name": "NAME"}, "*x") == '{"Age":"1","Name":"a"}\n'
+
+
+def test_nothing_is_printed_as_asked_and_data_that_looks_like_it_stays() -> None:
+    assert Template("{{.A}} {{.B}} {{json .B}}", nil="<no value>").execute({"A": None, "B": "<nil>"}) == '<no value> <nil> "<nil>"'
