@@ -7,10 +7,10 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from dockerlab.errors import DockerlabError, NotFoundError, UsageError
+from dockerlab.errors import DockerlabError
 from dockerlab.oci import short_id
-from dockerlab.verbs.dispatch import Terminal
-from dockerlab.verbs.filters import label_matches, read_filters
+from dockerlab.verbs.dispatch import Terminal, each_word
+from dockerlab.verbs.filters import boolean, label_matches, moment, name_matches, read_filters
 from dockerlab.verbs.flags import Parsed
 from dockerlab.verbs.images import confirmed
 from dockerlab.verbs.listing import align, show_list
@@ -40,8 +40,8 @@ _FILTERS = (
     "expose",
     "health",
     "is-task",
-    "isolation",
 )
+_HEALTH = ("none", "starting", "healthy", "unhealthy")
 _STATES = ("created", "restarting", "running", "removing", "paused", "exited", "dead")
 
 
@@ -65,9 +65,10 @@ def ps(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
 
 def _filtered(engine: Engine, parsed: Parsed) -> list[Json]:
     filters = read_filters(parsed.all("filter"), _FILTERS)
-    for status in filters.get("status", ()):
-        if status not in _STATES:
-            raise DockerlabError(f"invalid filter 'status={status}'", hint="one of " + ", ".join(_STATES))
+    for key, known in (("status", _STATES), ("health", _HEALTH)):
+        for value in filters.get(key, ()):
+            if value not in known:
+                raise DockerlabError(f"invalid filter '{key}={value}'", hint="one of " + ", ".join(known))
     last = parsed.number("last")
     last = 1 if parsed.on("latest") else (last if last is not None and last > 0 else None)
     everything = engine.containers(all=True)
@@ -94,7 +95,9 @@ def _filtered(engine: Engine, parsed: Parsed) -> list[Json]:
 def _kept(item: Json, filters: dict[str, list[str]]) -> bool:
     state = item["State"]
     tests: dict[str, Callable[[str], bool]] = {
-        "name": lambda value: re.search(value.removeprefix("/"), item["Name"][1:]) is not None,
+        "name": lambda value: name_matches(value, item["Name"][1:]),
+        "health": lambda value: value == "none",  # health checks are not run here
+        "is-task": lambda value: not boolean("is-task", value),
         "id": lambda value: item["Id"].startswith(value),
         "status": lambda value: state["Status"] == value,
         "exited": lambda value: state["Status"] == "exited" and str(state["ExitCode"]) == value,
@@ -191,24 +194,10 @@ def sizes(item: Json, engine: Engine) -> tuple[int, int]:
     return own, own + image
 
 
-def _each(parsed: Parsed, terminal: Terminal, act: Any, said: str = "") -> int:
-    """Do it for every word, print the word, go on after a mistake."""
-    code = 0
-    for name in parsed.words:
-        try:
-            act(name)
-        except DockerlabError as error:
-            terminal.complain(f"Error: {error}" + (f"\n{said} {name}" if said else ""))
-            code = 1
-            continue
-        terminal.line(name)
-    return code
-
-
 def stop(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
     """`docker stop [-t SECONDS] CONTAINER…`."""
     timeout = parsed.number("timeout") if "timeout" in parsed.flags else parsed.number("time")
-    return _each(parsed, terminal, lambda name: engine.stop(name, timeout))
+    return each_word(parsed, terminal, lambda name: engine.stop(name, timeout))
 
 
 def restart(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
@@ -216,42 +205,30 @@ def restart(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
     timeout = parsed.number("timeout") if "timeout" in parsed.flags else parsed.number("time")
 
     def again(name: str) -> None:
-        if engine.container_inspect(name)["State"]["Paused"]:
-            engine.unpause(name)  # type: ignore[attr-defined]
         engine.stop(name, timeout)
         engine.start(name)
 
-    return _each(parsed, terminal, again)
+    return each_word(parsed, terminal, again)
 
 
 def kill(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
     """`docker kill [-s SIGNAL] CONTAINER…`."""
-    return _each(parsed, terminal, lambda name: engine.kill(name, parsed.text("signal", "KILL")))
+    return each_word(parsed, terminal, lambda name: engine.kill(name, parsed.text("signal", "KILL")))
 
 
 def pause(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
     """`docker pause CONTAINER…`."""
-    return _each(parsed, terminal, lambda name: engine.pause(name))  # type: ignore[attr-defined]
+    return each_word(parsed, terminal, lambda name: engine.pause(name))  # type: ignore[attr-defined]
 
 
 def unpause(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
     """`docker unpause CONTAINER…`."""
-    return _each(parsed, terminal, lambda name: engine.unpause(name))  # type: ignore[attr-defined]
+    return each_word(parsed, terminal, lambda name: engine.unpause(name))  # type: ignore[attr-defined]
 
 
 def rm(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
     """`docker rm [-f] [-v] CONTAINER…`."""
-    code = 0
-    for name in parsed.words:
-        try:
-            engine.remove(name, force=parsed.on("force"), volumes=parsed.on("volumes"))
-        except DockerlabError as error:
-            terminal.complain(f"Error: {error}")
-            if not (parsed.on("force") and isinstance(error, NotFoundError)):
-                code = 1
-            continue
-        terminal.line(name)
-    return code
+    return each_word(parsed, terminal, lambda name: engine.remove(name, force=parsed.on("force"), volumes=parsed.on("volumes")))
 
 
 def rename(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
@@ -266,14 +243,7 @@ def rename(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
 
 def wait(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
     """`docker wait CONTAINER…`: the exit code of each."""
-    code = 0
-    for name in parsed.words:
-        try:
-            terminal.line(str(engine.wait(name)))
-        except DockerlabError as error:
-            terminal.complain(f"Error: {error}")
-            code = 1
-    return code
+    return each_word(parsed, terminal, lambda name: str(engine.wait(name)))
 
 
 def diff(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
@@ -304,7 +274,7 @@ def logs(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
     """`docker logs [-f] [-n N] [-t] CONTAINER`."""
     text = parsed.text("tail", "all")
     tail = int(text) if re.fullmatch(r"\d+", text) else None
-    since, until = (_moment(parsed.text(name), name) if parsed.text(name) else None for name in ("since", "until"))
+    since, until = (moment(parsed.text(name), name) if parsed.text(name) else None for name in ("since", "until"))
     terminal_like = bool(engine.container_inspect(parsed.words[0])["Config"]["Tty"])
     from dockerlab.engine.timestamps import rfc3339
 
@@ -315,19 +285,6 @@ def logs(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
         write = terminal.write_error if stream == "stderr" and not terminal_like else terminal.write
         write(prefix.encode() + data)
     return 0
-
-
-def _moment(text: str, flag: str) -> float:
-    from dockerlab.engine.timestamps import to_seconds
-
-    units = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
-    if re.fullmatch(r"(\d+(\.\d+)?(h|ms|m|s))+", text):
-        return time.time() - sum(float(value) * units[unit] for value, _, unit in re.findall(r"(\d+(\.\d+)?)(h|ms|m|s)", text))
-    if re.fullmatch(r"\d+(\.\d+)?", text):
-        return float(text)
-    if seconds := to_seconds(text if "T" in text else text + "T00:00:00Z"):
-        return seconds
-    raise UsageError(f'invalid value for "{flag}": failed to parse value as time or duration: "{text}"', exit_code=1)
 
 
 def port(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
@@ -378,4 +335,4 @@ def _spared(item: Json, filters: dict[str, list[str]]) -> bool:
         return True
     if any(label_matches(own, unwanted) for unwanted in filters.get("not-label", ())):
         return True
-    return any(to_seconds(item["Created"]) > _moment(text, "until") for text in filters.get("until", ()))
+    return any(to_seconds(item["Created"]) > moment(text, "until") for text in filters.get("until", ()))

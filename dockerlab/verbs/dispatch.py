@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from dockerlab.errors import DockerlabError, UsageError
-from dockerlab.verbs.flags import check_count, parse, shown_name, table, usage_line
+from dockerlab.errors import DockerlabError, NotFoundError, UsageError
+from dockerlab.verbs.flags import Parsed, check_count, parse, shown_name, table, usage_line
 
 if TYPE_CHECKING:
     from dockerlab.engine import Engine
@@ -79,7 +79,11 @@ def find_verb(words: list[str]) -> tuple[str, list[str]]:
     if words[0] in ("--version", "-v"):
         return "version short", words[1:]
     if words[0].startswith("-") and words[0] not in ("--help", "-h"):
-        parse("", words[:1])
+        own = parse("", words)
+        for name in ("host", "context"):
+            if own.flags.get(name):
+                raise UsageError(f"docker --{name}: dockerlab speaks to its own engine only", hint="leave it away", exit_code=1)
+        return find_verb(own.words)
     if words[0] in ("help", "--help", "-h"):
         return "help", words[1:]
     known = table()
@@ -162,7 +166,30 @@ def execute(words: list[str], engine: Callable[[], Engine], terminal: Terminal) 
     chosen = engine()
     chosen.notice = terminal.complain
     with machine_errors():
-        return function_of(verb)(parsed, chosen, terminal)
+        code = function_of(verb)(parsed, chosen, terminal)
+    tell_ignored(parsed, terminal)
+    return code
+
+
+def each_word(parsed: Parsed, terminal: Terminal, act: Callable[[str], str | None]) -> int:
+    """Do it for every word and print what it says, or the word; go on after a mistake. With --force an unknown name is none."""
+    code = 0
+    for name in parsed.words:
+        try:
+            said = act(name)
+        except DockerlabError as error:
+            terminal.complain(f"Error: {error}")
+            if not (parsed.on("force") and isinstance(error, NotFoundError)):
+                code = 1
+            continue
+        terminal.line(name if said is None else said)
+    return code
+
+
+def tell_ignored(parsed: Parsed, terminal: Terminal) -> None:
+    """Say which of docker's flags were given and do nothing here."""
+    for name in parsed.ignored():
+        terminal.complain(f"WARNING: --{name} has no effect here: dockerlab does not do it yet")
 
 
 @contextmanager

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import fnmatch
+import re
+import time
 from collections.abc import Iterable, Mapping
 
 from dockerlab.errors import DockerlabError, UsageError
@@ -47,3 +49,25 @@ def reference_matches(pattern: str, repository: str, tag: str) -> bool:
         return len(parts) == len(shapes) and all(fnmatch.fnmatchcase(part, piece) for part, piece in zip(parts, shapes, strict=True))
 
     return one(f"{repository}:{tag}", pattern) or one(repository, pattern)
+
+
+def name_matches(pattern: str, name: str) -> bool:
+    """A regular expression anywhere in a container's name. DockerlabError for one that is none."""
+    try:
+        return re.search(pattern.removeprefix("/"), name) is not None
+    except re.error as error:
+        raise DockerlabError(f"invalid filter 'name={pattern}': {error}", hint="it is read as a regular expression") from None
+
+
+def moment(text: str, flag: str) -> float:
+    """A time, or a duration before now, as seconds since 1970. UsageError for anything else."""
+    from dockerlab.engine.timestamps import to_seconds
+
+    units = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
+    if re.fullmatch(r"(\d+(\.\d+)?(h|ms|m|s))+", text):
+        return time.time() - sum(float(value) * units[unit] for value, _, unit in re.findall(r"(\d+(\.\d+)?)(h|ms|m|s)", text))
+    if re.fullmatch(r"\d+(\.\d+)?", text):
+        return float(text)
+    if seconds := to_seconds(text if "T" in text else text + "T00:00:00Z"):
+        return seconds
+    raise UsageError(f'invalid value for "{flag}": failed to parse value as time or duration: "{text}"', exit_code=1)

@@ -24,12 +24,36 @@ def table() -> dict[str, Any]:
         return dict(json.load(file))
 
 
+class _Flags(dict[str, Any]):
+    """Flags by their long names, which notes what is looked up."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.read: set[str] = set()
+
+    def __getitem__(self, name: str) -> Any:
+        self.read.add(name)
+        return super().__getitem__(name)
+
+    def get(self, name: str, default: Any = None) -> Any:
+        self.read.add(name)
+        return super().get(name, default)
+
+    def __contains__(self, name: object) -> bool:
+        self.read.add(str(name))
+        return super().__contains__(name)
+
+
+# what changes nothing that could be seen here, done or not
+_INVISIBLE = {"builder", "detach-keys", "disable-content-trust", "help", "json", "load", "progress", "provenance", "sbom"}
+
+
 @dataclass
 class Parsed:
     """A verb's flags by their long names, and its other words."""
 
     verb: str
-    flags: dict[str, Any] = field(default_factory=dict)
+    flags: _Flags = field(default_factory=_Flags)
     words: list[str] = field(default_factory=list)
 
     def on(self, name: str) -> bool:
@@ -43,6 +67,12 @@ class Parsed:
     def all(self, name: str) -> list[str]:
         """Every value of a flag that may come several times."""
         return list(self.flags.get(name, ()))
+
+    def ignored(self) -> list[str]:
+        """Flags that were given and that nobody looked up until now; each is told once."""
+        names = sorted(set(self.flags) - self.flags.read - _INVISIBLE)
+        self.flags.read.update(names)
+        return names
 
     def number(self, name: str) -> int | None:
         """The value of a numeric flag, or None."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 from typing import IO, TYPE_CHECKING, Any, BinaryIO, cast
 
-from dockerlab.errors import DockerlabError, NotFoundError, UsageError
+from dockerlab.errors import DockerlabError, UsageError
 from dockerlab.oci import Reference, short_id
-from dockerlab.verbs.dispatch import Terminal
-from dockerlab.verbs.filters import boolean, label_matches, read_filters, reference_matches
+from dockerlab.verbs.dispatch import Terminal, each_word
+from dockerlab.verbs.filters import boolean, label_matches, moment, read_filters, reference_matches
 from dockerlab.verbs.flags import Parsed
 from dockerlab.verbs.listing import show_list
 from dockerlab.verbs.units import ago, cut, human_size, shown_time
@@ -44,11 +44,15 @@ def _filtered(engine: Engine, parsed: Parsed) -> list[Json]:
     items = engine.images(all=parsed.on("all"))
     parents = {item["ParentId"] for item in items}
     pattern = parsed.words[0] if parsed.words else ""
+    order = [item["Id"] for item in items]
     for key in ("before", "since"):
         for name in filters.get(key, ()):
             edge = engine.image_inspect(name)["Id"]
-            at = next(n for n, item in enumerate(items) if item["Id"] == edge)
-            items = items[at + 1 :] if key == "before" else items[:at]
+            at = order.index(edge) if edge in order else len(order)
+            allowed = set(order[at + 1 :] if key == "before" else order[:at])
+            items = [item for item in items if item["Id"] in allowed]
+    for text in filters.get("until", ()):
+        items = [item for item in items if item["Created"] <= moment(text, "until")]
     out = []
     for item in items:
         item["_names"] = list(item["RepoTags"])
@@ -160,24 +164,18 @@ def tag(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
 
 def rmi(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
     """`docker rmi IMAGE…`: goes on after a mistake; -f makes an unknown name no failure."""
-    code = 0
-    for name in parsed.words:
-        try:
-            done = engine.image_remove(name, force=parsed.on("force"))
-        except DockerlabError as error:
-            terminal.complain(f"Error: {error}")
-            if not (parsed.on("force") and isinstance(error, NotFoundError)):
-                code = 1
-            continue
-        for item in done:
-            for key, value in item.items():
-                terminal.line(f"{key}: {value}")
-    return code
+
+    def remove(name: str) -> str:
+        done = engine.image_remove(name, force=parsed.on("force"))
+        return "\n".join(f"{key}: {value}" for item in done for key, value in item.items())
+
+    return each_word(parsed, terminal, remove)
 
 
 def image_prune(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
     """`docker image prune [-a] [-f]`."""
     what = "all images without at least one container associated to them" if parsed.on("all") else "all dangling images"
+    refuse_flags(parsed, "filter")
     if not parsed.on("force") and not confirmed(terminal, f"WARNING! This will remove {what}."):
         return 0
     done = engine.image_prune(all=parsed.on("all"))
@@ -189,6 +187,17 @@ def image_prune(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
         terminal.line("")
     terminal.line("Total reclaimed space: 0B")  # layers stay while the build cache knows them, as in docker
     return 0
+
+
+def refuse_flags(parsed: Parsed, *names: str) -> None:
+    """UsageError for flags that would have narrowed what is deleted, and are not done here."""
+    for name in names:
+        if parsed.flags.get(name):
+            raise UsageError(
+                f"docker {parsed.verb} --{name} is not done here: nothing was removed",
+                hint="name what to remove, with rm or rmi",
+                exit_code=1,
+            )
 
 
 def confirmed(terminal: Terminal, warning: str) -> bool:

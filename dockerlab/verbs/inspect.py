@@ -19,7 +19,7 @@ Json = dict[str, Any]
 
 
 def inspect(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
-    """`docker inspect [-f FORMAT] [--type TYPE] NAME…`: containers first, then images."""
+    """`docker inspect [-f FORMAT] [--type TYPE] NAME…`: containers first, then images, then volumes."""
     kind = parsed.text("type")
     if kind not in ("", "container", "image", "volume", "network"):
         raise UsageError(f'"{kind}" is not a valid value for --type', exit_code=1)
@@ -31,12 +31,22 @@ def inspect(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
             except NotFoundError:
                 if kind:
                     raise
+        if kind == "network":
+            raise NotFoundError(f"network {name} not found", hint="networks of one's own are not part of this version")
+        hint = ""
+        if kind in ("", "image"):
+            try:
+                return engine.image_inspect(name)
+            except DockerlabError as error:
+                if kind:
+                    raise
+                hint = error.hint if isinstance(error, NotFoundError) else ""
         try:
-            return engine.image_inspect(name)
-        except DockerlabError as error:
+            return volume_of(engine, name)
+        except NotFoundError:
             if kind:
                 raise
-            raise NotFoundError(f"no such object: {name}", hint=error.hint if isinstance(error, NotFoundError) else "") from None
+            raise NotFoundError(f"no such object: {name}", hint=hint) from None
 
     return show(parsed, terminal, find)
 
@@ -49,6 +59,14 @@ def container_inspect(parsed: Parsed, engine: Engine, terminal: Terminal) -> int
 def image_inspect(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
     """`docker image inspect`."""
     return show(parsed, terminal, engine.image_inspect)
+
+
+def volume_of(engine: Engine, name: str) -> Json:
+    """What docker says of a volume. NotFoundError if there is none of this name."""
+    for item in engine.volumes():
+        if item["Name"] == name:
+            return item
+    raise NotFoundError(f"get {name}: no such volume")
 
 
 def _container(engine: Engine, name: str, with_size: bool) -> Json:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import re
+from contextlib import suppress
 from typing import Any
 
 from dockerlab.engine import ContainerSpec, Engine, PortBinding, Streams
 from dockerlab.errors import ContainerStartError, DockerlabError, NotFoundError, UsageError
-from dockerlab.verbs.dispatch import Terminal
-from dockerlab.verbs.flags import Parsed
+from dockerlab.verbs.dispatch import Terminal, tell_ignored
+from dockerlab.verbs.flags import Parsed, usage_error
 
 
 def spec_of(parsed: Parsed, terminal: Terminal, *, attached: bool) -> ContainerSpec:
@@ -23,6 +24,8 @@ def spec_of(parsed: Parsed, terminal: Terminal, *, attached: bool) -> ContainerS
     host: dict[str, Any] = {}
     if parsed.text("restart"):
         policy, _, count = parsed.text("restart").partition(":")
+        if count and not count.isdigit():
+            raise UsageError("docker: invalid restart policy format: maximum retry count must be an integer")
         host["RestartPolicy"] = {"MaximumRetryCount": int(count or 0), "Name": policy}
     for text in parsed.all("add-host"):
         if ":" not in text and "=" not in text:
@@ -34,7 +37,7 @@ def spec_of(parsed: Parsed, terminal: Terminal, *, attached: bool) -> ContainerS
     if parsed.text("memory"):
         host["Memory"] = size_bytes(parsed.text("memory"))
     if parsed.text("cpus"):
-        host["NanoCpus"] = int(float(parsed.text("cpus")) * 1_000_000_000)
+        host["NanoCpus"] = _nano_cpus(parsed.text("cpus"))
     if parsed.all("cap-drop"):
         host["CapDrop"] = [
             "CAP_" + name.upper().removeprefix("CAP_") if name.upper() != "ALL" else "ALL" for name in parsed.all("cap-drop")
@@ -83,6 +86,21 @@ def spec_of(parsed: Parsed, terminal: Terminal, *, attached: bool) -> ContainerS
         pull=parsed.text("pull", "missing"),
         extra_host_config=host,
     )
+
+
+def _nano_cpus(text: str) -> int:
+    try:
+        return int(float(text) * 1_000_000_000)
+    except (ValueError, OverflowError):
+        raise usage_error("run", f'invalid argument "{text}" for "--cpus" flag: failed to parse {text} as a rational number', 125) from None
+
+
+def _tell_unenforced(parsed: Parsed, terminal: Terminal) -> None:
+    """What is written into the container's configuration as docker writes it, and not acted upon."""
+    for name, kept in (("memory", "limit"), ("cpus", "limit"), ("restart", "policy"), ("init", "process")):
+        if parsed.flags.get(name) and parsed.text(name) != "no":
+            terminal.complain(f"WARNING: --{name} is recorded, and has no effect here: dockerlab does not keep this {kept} yet")
+    tell_ignored(parsed, terminal)
 
 
 def _check_image_flags(parsed: Parsed) -> None:
@@ -176,7 +194,7 @@ def port_bindings(text: str) -> list[PortBinding]:
 
 def _range(text: str) -> list[int]:
     first, _, last = text.partition("-")
-    numbers = range(int(first), int(last or first) + 1)
+    numbers = range(int(first), int(last or first) + 1) if re.fullmatch(r"\d+(-\d+)?", text) else range(0)
     if not numbers or numbers[0] < 1 or numbers[-1] > 65535:
         raise UsageError(f"docker: invalid containerPort: {text}", hint="ports go from 1 to 65535")
     return list(numbers)
@@ -204,8 +222,10 @@ def _mount_flag(text: str) -> tuple[str, str]:
 
 def create(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
     """`docker create [OPTIONS] IMAGE [COMMAND]…`."""
-    identifier = engine.create(spec_of(parsed, terminal, attached=True))
+    spec = spec_of(parsed, terminal, attached=True)
+    identifier = engine.create(spec)
     _cidfile(parsed, identifier, terminal)
+    _tell_unenforced(parsed, terminal)
     terminal.results.append(identifier)
     terminal.line(identifier)
     return 0
@@ -220,14 +240,7 @@ def _cidfile(parsed: Parsed, identifier: str, terminal: Terminal) -> None:
 def run(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
     """`docker run [OPTIONS] IMAGE [COMMAND]…`: the exit code of the command, 125 to 127 if it could not start."""
     detached = parsed.on("detach")
-    if (
-        parsed.on("tty")
-        and not detached
-        and parsed.on("interactive")
-        and terminal.stdin is not None
-        and terminal.program != "notebook"
-        and not os.isatty(terminal.stdin)
-    ):
+    if parsed.on("tty") and not detached and parsed.on("interactive") and terminal.stdin is not None and not os.isatty(terminal.stdin):
         raise UsageError("the input device is not a TTY", exit_code=1)
     try:
         spec = spec_of(parsed, terminal, attached=not detached)
@@ -237,14 +250,22 @@ def run(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
                 raise UsageError(f"container ID file found, make sure the other container isn't running or delete {path}")
             if not os.path.isdir(os.path.dirname(whole) or "."):
                 raise UsageError(f"failed to create the container ID file: open {path}: no such file or directory", exit_code=127)
+        _tell_unenforced(parsed, terminal)
         identifier = engine.create(spec)
     except DockerlabError as error:
         raise _as_run_error(error) from None
     _cidfile(parsed, identifier, terminal)
-    if detached:
-        return _detached(parsed, engine, terminal, identifier, spec)
     terminal.results.append(identifier)
-    return _attached(engine, terminal, identifier, spec)
+    try:
+        if not detached:
+            return _attached(engine, terminal, identifier, spec)
+        terminal.line(identifier)
+        engine.start(identifier)
+    except DockerlabError as error:
+        if spec.auto_remove:
+            engine.remove(identifier, force=True, volumes=True)
+        raise (_start_failed(error) if isinstance(error, ContainerStartError) else error) from None
+    return 0
 
 
 def _as_run_error(error: DockerlabError) -> DockerlabError:
@@ -259,26 +280,9 @@ def _start_failed(error: ContainerStartError) -> ContainerStartError:
     return ContainerStartError(f"docker: {error.message}", hint=error.hint, exit_code=error.exit_code)
 
 
-def _detached(parsed: Parsed, engine: Engine, terminal: Terminal, identifier: str, spec: ContainerSpec) -> int:
-    terminal.line(identifier)
-    terminal.results.append(identifier)
-    try:
-        engine.start(identifier)
-    except ContainerStartError as error:
-        if spec.auto_remove:
-            engine.remove(identifier, force=True, volumes=True)
-        raise _start_failed(error) from None
-    return 0
-
-
 def _attached(engine: Engine, terminal: Terminal, identifier: str, spec: ContainerSpec) -> int:
     streams = Streams(terminal.stdin if spec.open_stdin else None, terminal.stdout, terminal.stdout if spec.tty else terminal.stderr)
-    try:
-        code = attached_start(engine, terminal, identifier, streams, spec.tty)
-    except ContainerStartError as error:
-        if spec.auto_remove:
-            engine.remove(identifier, force=True, volumes=True)
-        raise _start_failed(error) from None
+    code = attached_start(engine, terminal, identifier, streams, spec.tty)
     if spec.auto_remove:
         engine.remove(identifier, force=True, volumes=True)
     return code
@@ -305,25 +309,21 @@ def attached_start(engine: Engine, terminal: Terminal, identifier: str, streams:
             try:
                 return int(control.wait())
             except KeyboardInterrupt:
-                if not _pass_on_interrupt(engine, identifier):
-                    raise
+                _pass_on_interrupt(engine, identifier)
 
 
-def _pass_on_interrupt(engine: Engine, identifier: str) -> bool:
-    """Process 1 ignores SIGINT unless it handles it; a user who presses Ctrl-C wants it gone either way. Whether it was still there."""
+def _pass_on_interrupt(engine: Engine, identifier: str) -> None:
+    """Process 1 ignores SIGINT unless it handles it; a user who presses Ctrl-C wants it gone either way."""
     import time
 
-    try:
+    with suppress(DockerlabError):
         engine.kill(identifier, "INT")
         end = time.monotonic() + 0.5
         while time.monotonic() < end:
             if not engine.container_inspect(identifier)["State"]["Running"]:
-                return True
+                return
             time.sleep(0.02)
         engine.kill(identifier, "KILL")
-    except DockerlabError:
-        return True
-    return True
 
 
 def start(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from dockerlab.errors import DockerlabError, NotFoundError
 from dockerlab.verbs.dispatch import Terminal
 from dockerlab.verbs.flags import Parsed
-from dockerlab.verbs.images import confirmed
-from dockerlab.verbs.inspect import show
+from dockerlab.verbs.images import confirmed, refuse_flags
+from dockerlab.verbs.inspect import show, volume_of
 from dockerlab.verbs.listing import show_list
 from dockerlab.verbs.template import Template
 from dockerlab.verbs.template_functions import TemplateRunError, TemplateSyntaxError
@@ -109,16 +109,9 @@ def volume_ls(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
     return 0
 
 
-def _volume(engine: Engine, name: str) -> Json:
-    for item in engine.volumes():
-        if item["Name"] == name:
-            return item
-    raise NotFoundError(f"get {name}: no such volume")
-
-
 def volume_inspect(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
     """`docker volume inspect`."""
-    return show(parsed, terminal, lambda name: _volume(engine, name))
+    return show(parsed, terminal, lambda name: volume_of(engine, name))
 
 
 def volume_rm(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
@@ -126,7 +119,7 @@ def volume_rm(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
     code = 0
     for name in parsed.words:
         try:
-            _volume(engine, name)
+            volume_of(engine, name)
             users = [item["Id"] for item in engine.containers(all=True) if any(mount.get("Name") == name for mount in item["Mounts"])]
             if users:
                 raise DockerlabError(f"remove {name}: volume is in use - [{', '.join(users)}]", hint="remove these containers first")
@@ -148,6 +141,7 @@ def volume_create(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
 
 def volume_prune(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
     """`docker volume prune [-a] [-f]`: volumes without a name that nobody uses; with -a named ones too."""
+    refuse_flags(parsed, "filter")
     what = (
         "all local volumes not used by at least one container"
         if parsed.on("all")
@@ -178,6 +172,7 @@ def network_ls(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
 
 def builder_prune(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
     """`docker builder prune [-a] [-f]`."""
+    refuse_flags(parsed, "filter", "reserved-space", "max-used-space", "min-free-space")
     if not parsed.on("force") and not confirmed(terminal, "WARNING! This will remove all dangling build cache."):
         return 0
     terminal.line(f"Total:\t{human_size(engine.prune_build_cache())}")
