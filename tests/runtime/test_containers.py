@@ -6,13 +6,14 @@ import contextlib
 import json
 import os
 import pty
+import resource
 import select
 import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -264,14 +265,50 @@ def test_a_published_port_serves(box):
     assert (address, inner) == (os.environ.get("DOCKERLAB_PUBLISH_ADDRESS", "127.0.0.1"), 80) and number > 0
     assert ContainerDirectory(box.folder).state().ports == ((address, number, 80),)
     assert _get(number).endswith(b"hello\n")
-    threads = [threading.Thread(target=_get, args=(number,)) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(10)
+    with ThreadPoolExecutor(8) as clients:
+        answers = list(clients.map(_get, [number] * 8))
+    assert len(answers) == 8 and all(answer.endswith(b"hello\n") for answer in answers)
     ContainerDirectory(box.folder).stop(grace=0)
     with pytest.raises(OSError):
         socket.create_connection(("127.0.0.1", number), 1)
+
+
+def test_a_burst_of_connections_waits_and_the_port_goes_on(box):
+    box.sh("mkdir /www; echo hello > /www/index.html")
+    started = box.runtime.start(box.folder, box.spec("httpd", "-f", "-p", "80", "-h", "/www", network="private", ports=(Port("", 0, 80),)))
+    started.control.close()
+    number = started.ports[0][1]
+    assert _get(number).endswith(b"hello\n")
+    resource.prlimit(_relay_of(box), resource.RLIMIT_NOFILE, (64, 64))
+    with contextlib.ExitStack() as burst:
+        clients = [burst.enter_context(socket.create_connection(("127.0.0.1", number), 5)) for _ in range(60)]
+        time.sleep(0.3)
+        for client in clients:
+            client.sendall(b"GET / HTTP/1.0\r\n\r\n")
+        for client in clients:
+            client.settimeout(20)
+            with client:
+                assert b"".join(iter(lambda client=client: client.recv(4096), b"")).endswith(b"hello\n")
+    assert _get(number).endswith(b"hello\n")
+
+
+def test_a_published_port_takes_as_many_connections_as_the_machine_allows(box, capabilities):
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (256, before[1]))
+    try:
+        with Runtime(capabilities) as runtime:
+            runtime.start(box.folder, box.spec("sleep", "100", network="private", ports=(Port("", 0, 80),))).control.close()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+    assert resource.prlimit(_relay_of(box), resource.RLIMIT_NOFILE) == (before[1], before[1])
+
+
+def _relay_of(box) -> int:
+    """The keeper's child that is not process 1."""
+    state = json.loads((box.folder / "state.json").read_text())
+    children = Path(f"/proc/{state['keeper']}/task/{state['keeper']}/children").read_text().split()
+    (relay,) = {int(child) for child in children} - {state["init"]}
+    return relay
 
 
 def _get(number):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import _thread
 import fcntl
 import os
+import resource
 import time
 from _socket import AF_INET, IPPROTO_TCP, SHUT_WR, SO_REUSEADDR, SOCK_DGRAM, SOCK_STREAM, SOL_SOCKET, TCP_NODELAY
 from _socket import socket as Socket
@@ -19,6 +20,7 @@ from dockerlab.runtime.helper.init import StartError, plain
 SIOCSIFFLAGS, IFF_UP, IFF_RUNNING = 0x8914, 1, 0x40
 F_SETPIPE_SZ = 1031
 PIPE = 1 << 20
+PAUSE = 0.05  # seconds until the next try where descriptors or threads have run out
 
 Port = tuple[str, int, int]  # address on the host, port on the host (0: the kernel chooses), port in the container
 
@@ -66,6 +68,8 @@ def start_relay(listeners: list[tuple[Socket, Port]]) -> int:
                     os.close(int(name))  # above all the container's lock and its output
                 except OSError:
                     pass
+        hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))  # a connection takes six
         if os.getppid() == keeper:
             for listener, (_, _, inner) in listeners[1:]:
                 _thread.start_new_thread(_serve, (listener, inner))
@@ -75,46 +79,66 @@ def start_relay(listeners: list[tuple[Socket, Port]]) -> int:
 
 
 def _serve(listener: Socket, port: int) -> None:
+    """Accept for ever. What a connection needs is made before it is accepted: where descriptors run out, clients wait in the kernel's queue."""
     while True:
-        fd, _ = listener._accept()  # type: ignore[attr-defined]
+        pipes: list[int] = []
+        inside = None
+        try:
+            pipes += os.pipe()
+            pipes += os.pipe()
+            inside = Socket(AF_INET, SOCK_STREAM)
+            fd, _ = listener._accept()  # type: ignore[attr-defined]
+        except OSError:
+            if inside:
+                inside.close()
+            _close(pipes)
+            time.sleep(PAUSE)  # what ends meanwhile gives its descriptors back
+            continue
         outside = Socket(fileno=fd)
-        inside = Socket(AF_INET, SOCK_STREAM)
         try:
             inside.connect(("127.0.0.1", port))
-        except OSError:
-            inside.close()
-            outside.close()  # nobody listens there yet: the client sees the end of the connection, as with docker-proxy
-            continue
-        for end in (outside, inside):
-            end.setsockopt(IPPROTO_TCP, TCP_NODELAY, 1)
-        try:
-            _thread.start_new_thread(_relay, (outside, inside))
-        except RuntimeError:
-            time.sleep(0.1)  # no thread to be had: drop this connection
-            outside.close()
-            inside.close()
+            for end in (outside, inside):
+                end.setsockopt(IPPROTO_TCP, TCP_NODELAY, 1)
+            _thread.start_new_thread(_relay, (outside, inside, pipes))
+        except (OSError, RuntimeError) as error:
+            _drop(outside, inside, pipes)  # nobody listens there yet: the client sees the end of the connection, as with docker-proxy
+            if isinstance(error, RuntimeError):
+                time.sleep(PAUSE)  # no thread to be had
 
 
-def _relay(one: Socket, other: Socket) -> None:
+def _relay(one: Socket, other: Socket, pipes: list[int]) -> None:
     done = _thread.allocate_lock()
     done.acquire()
 
     def back() -> None:
         try:
-            _pump(other, one)
+            _pump(other, one, *pipes[2:])
         finally:
             done.release()
 
-    _thread.start_new_thread(back, ())
-    _pump(one, other)
-    done.acquire()
+    try:
+        _thread.start_new_thread(back, ())
+        _pump(one, other, *pipes[:2])
+        done.acquire()
+    except RuntimeError:
+        pass  # no second thread to be had: drop this connection
+    finally:
+        _drop(one, other, pipes)
+
+
+def _drop(one: Socket, other: Socket, pipes: list[int]) -> None:
     one.close()
     other.close()
+    _close(pipes)
 
 
-def _pump(source: Socket, target: Socket) -> None:
+def _close(fds: list[int]) -> None:
+    for fd in fds:
+        os.close(fd)
+
+
+def _pump(source: Socket, target: Socket, reader: int, writer: int) -> None:
     """One direction, inside the kernel: socket to pipe to socket; then hand on the end."""
-    reader, writer = os.pipe()
     try:
         fcntl.fcntl(writer, F_SETPIPE_SZ, PIPE)
     except OSError:
@@ -126,8 +150,6 @@ def _pump(source: Socket, target: Socket) -> None:
     except OSError:
         pass  # one side has gone
     finally:
-        os.close(reader)
-        os.close(writer)
         try:
             target.shutdown(SHUT_WR)
         except OSError:
