@@ -17,3 +17,11 @@ def intruder() -> str:
         return ""
     found = next((name for name in names if name.startswith(f"{OTHER}-") and name.endswith(".dist-info")), "")
     return os.path.join(folder, found) if found else ""
+
+
+def warn_of_intruder() -> None:
+    """Warn, once, if the other distribution is there: whichever was installed last has overwritten files of the other."""
+    if intruder():
+        import warnings
+
+        warnings.warn(f"the distribution {OTHER} is installed beside this one, and {ADVICE}", stacklevel=3)

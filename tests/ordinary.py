@@ -45,7 +45,17 @@ class OrdinaryUser:
         command = [*self.steps_down, *map(str, words)]
         if first or _opening():
             script = f'set -e\n{OPEN}kept=$1; shift\n{_opening()}cd "$1"; shift\n{first}\nexec "$@"'
-            command = ["unshare", "--mount", "bash", "-c", script, "ordinary", str(self.home.parent / "kept"), str(cwd or self.home), *command]
+            command = [
+                "unshare",
+                "--mount",
+                "bash",
+                "-c",
+                script,
+                "ordinary",
+                str(self.home.parent / "kept"),
+                str(cwd or self.home),
+                *command,
+            ]
         environment = {**os.environ, "HOME": str(self.home), "XDG_DATA_HOME": str(self.home), "TMPDIR": str(self.home)}
         environment["PYTHONPATH"] = ":".join(filter(None, sys.path))
         where = "/" if first or _opening() else cwd or self.home

@@ -7,7 +7,8 @@ import functools
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pytest
@@ -71,3 +72,11 @@ def _composed_busybox() -> tuple[str, str]:
     except DockerlabError as error:
         return "", str(error)
     return str(folder / "busybox"), ""
+
+
+def until(condition: Callable[[], bool], limit: float = 20.0) -> None:
+    """Wait for something that comes soon; it must come."""
+    end = time.monotonic() + limit
+    while not condition():
+        assert time.monotonic() < end, f"not within {limit} seconds"
+        time.sleep(0.02)

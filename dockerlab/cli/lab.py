@@ -14,6 +14,7 @@ from dockerlab.course.grading import BASES
 from dockerlab.course.material import hand_out
 from dockerlab.engine import open_engine
 from dockerlab.errors import DockerlabError
+from dockerlab.notebook.words import language
 
 
 def main(words: list[str]) -> int:
@@ -22,7 +23,7 @@ def main(words: list[str]) -> int:
         prog="dockerlab lab", description="Copy the labs to a folder, fetch their base images, open JupyterLab on them."
     )
     parser.add_argument("folder", nargs="?", type=Path, help="where the notebooks go (default: dockerlab-labs, dockerlab-labs-ko)")
-    parser.add_argument("--lang", choices=("en", "ko"), default="ko" if os.environ.get("DOCKERLAB_LANG", "").startswith("ko") else "en")
+    parser.add_argument("--lang", choices=("en", "ko"), default=language())
     parser.add_argument("--port", type=int, default=8888, help="where JupyterLab listens; the next free one if it is taken")
     parser.add_argument("--no-browser", action="store_true", help="open no browser (none is opened where there is no display)")
     parser.add_argument("--no-start", action="store_true", help="only copy and fetch")

@@ -24,8 +24,10 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _run(words: list[str]) -> int:
+    from dockerlab.distribution import warn_of_intruder
     from dockerlab.verbs.dispatch import message_of, run, standard_terminal
 
+    warn_of_intruder()
     if words and words[0] in _OWN:
         from importlib import import_module
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from dockerlab.engine import Engine, open_engine
 from dockerlab.notebook.results import LayerStack
+from dockerlab.notebook.words import language
 from dockerlab.oci import short_id
 from dockerlab.runtime.capabilities import Capabilities
 from dockerlab.store.store import default_home
@@ -40,6 +41,8 @@ _SAYS = {
     "nothing": {"en": "  (nothing: this container's writable layer is empty)", "ko": "  (없음: 이 컨테이너의 쓰기 가능한 레이어는 비어 있습니다)"},
     "commit": {"en": "Commit: the writable layer becomes one more read-only layer of a new image.", "ko": "커밋하면 쓰기 가능한 레이어가 새 이미지의 읽기 전용 레이어가 됩니다."},
     "shared": {"en": "One new layer; the others are the same in both images, and lie on the disk once:", "ko": "새 레이어는 하나입니다. 나머지는 두 이미지가 공유하며 디스크에는 한 번만 있습니다:"},
+    "layer": {"en": "layer", "ko": "레이어"},
+    "only": {"en": "tour:2 only", "ko": "tour:2에만"},
     "serve": {"en": "Serve the new image on loopback and ask it for the page.", "ko": "새 이미지를 루프백에서 실행하고 페이지를 요청합니다."},
     "unserved": {"en": "Here a container would serve the page; `dockerlab doctor` says what this machine lacks for it.", "ko": "여기서 컨테이너가 페이지를 보여 줄 차례입니다. 무엇이 부족한지는 `dockerlab doctor`가 알려 줍니다."},
     "clean": {"en": "Clear up: the containers go, the images stay.", "ko": "정리합니다. 컨테이너는 지우고 이미지는 남깁니다."},
@@ -141,8 +144,8 @@ class Tour:
         old, new = (self.engine.image_inspect(image)["RootFS"]["Layers"] for image in ("tour:1", "tour:2"))
         sizes = [line["Size"] for line in reversed(self.engine.history("tour:2")) if not line["EmptyLayer"]]
         for number, (layer, size) in enumerate(zip(new, sizes, strict=True), 1):
-            where = "tour:1, tour:2" if layer in old else "tour:2 only"
-            self.terminal.line(f"  layer {number}  {short_id(layer)}  {human_size(size):>8}  {where}")
+            where = "tour:1, tour:2" if layer in old else _SAYS["only"][self.language]
+            self.terminal.line(f"  {_SAYS['layer'][self.language]} {number}  {short_id(layer)}  {human_size(size):>8}  {where}")
 
     def _serve(self) -> None:
         import urllib.request
@@ -166,9 +169,9 @@ class Tour:
 def main(words: list[str]) -> int:
     """Walk; 0 at the end of the story."""
     parser = argparse.ArgumentParser(prog="dockerlab tour", description="The story of image layers, told by really doing it.")
-    parser.add_argument("--lang", choices=("en", "ko"), default="ko" if os.environ.get("DOCKERLAB_LANG", "").startswith("ko") else "en")
+    parser.add_argument("--lang", choices=("en", "ko"), default=language())
     options = parser.parse_args(words)
-    os.environ["DOCKERLAB_BASES"] = "catalogue"
+    os.environ["DOCKERLAB_BASES"], os.environ["DOCKERLAB_LANG"] = "catalogue", options.lang
     engine = open_engine()
     engine.notice = lambda text: print(f"  {text}", file=sys.stderr)
     began = time.monotonic()

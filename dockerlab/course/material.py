@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+from dockerlab.course.authoring import paths
 from dockerlab.errors import NotFoundError
 
 Json = dict[str, Any]
@@ -25,8 +26,7 @@ def labs_folder() -> Path:
 
 def source(name: str, language: str) -> Path:
     """The instructor's notebook of a lab. NotFoundError if there is none."""
-    folder = labs_folder() / ("source" if language == "en" else f"{language}/source") / name
-    path = folder / f"{name}.ipynb"
+    path = paths(labs_folder(), name)[language]
     if not path.exists():
         raise NotFoundError(f"there is no lab {name} in {language}", hint="labs: " + ", ".join(names(language)))
     return path
@@ -34,8 +34,8 @@ def source(name: str, language: str) -> Path:
 
 def names(language: str) -> list[str]:
     """The labs of a language."""
-    folder = labs_folder() / ("source" if language == "en" else f"{language}/source")
-    return sorted(path.name for path in folder.iterdir() if path.is_dir())
+    texts = (labs_folder() / "text").glob("*.md")
+    return sorted(text.stem for text in texts if paths(labs_folder(), text.stem)[language].exists())
 
 
 def read(path: Path) -> Json:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from html import escape
 
 from dockerlab.errors import DockerlabError
@@ -40,7 +40,6 @@ class Verdict:
     max_points: float
     findings: tuple[Finding, ...] = ()
     hint: str = ""
-    _: None = field(default=None, repr=False)
 
     @property
     def passed(self) -> bool:
@@ -82,7 +81,9 @@ class Verdict:
                     for key in ("seen", "expected", "look")
                     if getattr(finding, key)
                 )
-            rows.append(f'<tr><td>{"✓" if finding.passed else "✗"}</td><td align="left" style="text-align:left">{escape(finding.text)}{more}</td></tr>')
+            rows.append(
+                f'<tr><td>{"✓" if finding.passed else "✗"}</td><td align="left" style="text-align:left">{escape(finding.text)}{more}</td></tr>'
+            )
         hint = f"<p>{self._word('hint')}: {escape(self.hint)}</p>" if self.hint else ""
         return f"<b>{escape(self._title())}</b><table>{''.join(rows)}</table>{hint}"
 

@@ -2,7 +2,7 @@
 
     look = Look(engine, "en")
     image = look.image("site:1")
-    look.expect("…", image.layers_above("nginx") == 2, seen=…, expected=…, look=…)
+    look.expect("…", image.above(nginx) == ["sha256:…"], seen=…, expected=…, look=…)
 
 Everything is read from the store; nothing is run unless `runs` is asked for.
 """
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dockerlab.course.verdict import Finding
-from dockerlab.engine import ContainerSpec, Engine
+from dockerlab.engine import Engine
 from dockerlab.errors import DockerlabError
 from dockerlab.layers import TreeView
 
@@ -65,10 +65,6 @@ class ImageSubject:
         """The layers above those of another image; None if it is not built on that."""
         return self.layers[len(base.layers) :] if self.layers[: len(base.layers)] == base.layers and base.layers else None
 
-    def has_step(self, word: str) -> bool:
-        """Whether a line of its history begins with this instruction."""
-        return any(str(line["CreatedBy"]).startswith(word) for line in self.history)
-
     @property
     def view(self) -> TreeView:
         """Its file system."""
@@ -85,17 +81,6 @@ class ImageSubject:
         """The number (1 is the lowest) of the layer whose version of the path is the one that shows."""
         node = self.view.lookup(path)
         return node.layer + 1 if node is not None else None
-
-    def runs(self, *command: str) -> tuple[int, str]:
-        """(exit code, output) of a command in a new container without network, which is removed again."""
-        identifier = self._engine.create(ContainerSpec(self.name, command, network="none"))
-        try:
-            self._engine.start(identifier)
-            code = self._engine.wait(identifier)
-            text = b"".join(data for _, _, data in self._engine.logs(identifier)).decode("utf-8", "replace")
-        finally:
-            self._engine.remove(identifier, force=True, volumes=True)
-        return code, text
 
 
 class ContainerSubject:

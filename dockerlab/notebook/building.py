@@ -29,15 +29,15 @@ def build_cell(line: str, text: str, shell: Any, engine: Engine) -> Built:
         raise DockerlabError(word("unanswered"), hint=word("how to answer"))
     own_context = not parsed.words
     folder = os.path.abspath(parsed.words[0] if parsed.words else ".")
-    exclude: tuple[str, ...] = ()
+    without: list[str] = []
     if own_context:
         parsed.words = ["."]
-        exclude = cells.left_out(shell, folder)
+        without = cells.left_out(shell, folder)
     name = parsed.text("file")
     with machine_errors():
         if name:
             _write(name, text, parsed.on("force"))
-        return _build(parsed, text, engine, exclude)
+        return _build(parsed, text, engine, without)
 
 
 def _write(name: str, text: str, force: bool) -> None:
@@ -53,14 +53,12 @@ def _write(name: str, text: str, force: bool) -> None:
         file.write(text)
 
 
-def _build(parsed: Parsed, text: str, engine: Engine, exclude: tuple[str, ...]) -> Built:
+def _build(parsed: Parsed, text: str, engine: Engine, without: list[str]) -> Built:
     with cell_terminal() as terminal:
         engine.notice = terminal.complain
-        options = options_of(parsed, terminal, text=text, exclude=exclude)
-        if exclude and not parsed.on("quiet"):
-            shown = [pattern.replace("\\", "") for pattern in exclude if not pattern.startswith("**/")]
-            if present := [name for name in shown if os.path.exists(name)]:
-                show(word("left out", what=", ".join(present)) + "\n")
+        options = options_of(parsed, terminal, text=text, exclude=cells.patterns(without) if without else ())
+        if without and not parsed.on("quiet") and (present := [name for name in without if os.path.exists(name)]):
+            show(word("left out", what=", ".join(present)) + "\n")
         progress = Progress(terminal, quiet=parsed.on("quiet"), explain=True)
         steps: list[dict[str, Any]] = []
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from typing import Any
 
 CHECKPOINTS = ".ipynb_checkpoints"
@@ -17,14 +18,19 @@ def notebook_path(shell: Any) -> str:
     return ""
 
 
-def left_out(shell: Any, folder: str) -> tuple[str, ...]:
-    """Patterns that keep the notebook out of its own build context: it changes at every save, and would break the cache of COPY."""
+def left_out(shell: Any, folder: str) -> list[str]:
+    """What a cell's default build context goes without: the running notebook, which changes at every save and would break the cache of COPY."""
     name = os.path.basename(notebook_path(shell))
     if name and os.path.exists(os.path.join(folder, name)):
         notebooks = [name]
     else:
         notebooks = sorted(entry for entry in os.listdir(folder) if entry.endswith(".ipynb"))
-    return (*(_literal(entry) for entry in notebooks), CHECKPOINTS, f"**/{CHECKPOINTS}")
+    return [*notebooks, CHECKPOINTS]
+
+
+def patterns(names: Iterable[str]) -> tuple[str, ...]:
+    """The names as lines of an ignore file; checkpoints wherever they lie."""
+    return (*map(_literal, names), f"**/{CHECKPOINTS}")
 
 
 def _literal(name: str) -> str:

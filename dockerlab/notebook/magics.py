@@ -65,7 +65,7 @@ class Magics:
         plain = not any(word.startswith(("--format", "--quiet", "--help", "--json")) or _QUIET.match(word) for word in words)
         if verb in _LISTS and plain:
             return self._listing(words)
-        if verb == "history" and plain:
+        if verb == "history" and not any(word.startswith("-") for word in words):
             return self._history(words[1:] if words[0] == "history" else words[2:])
         if verb == "commit" and "--help" not in words:
             return self._commit(words[1:] if words[0] == "commit" else words[2:])
@@ -96,11 +96,13 @@ class Magics:
 
     def _commit(self, words: list[str]) -> Committed:
         from dockerlab.verbs.dispatch import execute
+        from dockerlab.verbs.flags import parse
 
         with captured() as (terminal, _):
             execute(["commit", *words], lambda: self.engine, terminal)
         identifier = str(terminal.results[-1])
-        name = words[-1] if len(words) > 1 else ""
+        given = parse("commit", words).words
+        name = given[1] if len(given) > 1 else ""
         return Committed(identifier, name, LayerStack.of(self.engine, identifier, name))
 
     # --- looking

@@ -43,7 +43,7 @@ def show(text: str) -> None:
 
 
 @contextmanager
-def cell_terminal(cwd: str = "") -> Iterator[Terminal]:
+def cell_terminal() -> Iterator[Terminal]:
     """A terminal whose output is the running cell; it has no standard input."""
     pump = _Pump()
 
@@ -57,7 +57,7 @@ def cell_terminal(cwd: str = "") -> Iterator[Terminal]:
             stdin=None,
             stdout=pump.writer,
             stderr=pump.writer,
-            cwd=cwd or os.getcwd(),
+            cwd=os.getcwd(),
             environment=dict(os.environ),
             program="notebook",
         )

@@ -7,7 +7,6 @@ import os
 import re
 import subprocess
 import sys
-import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
@@ -60,7 +59,7 @@ def test_the_tour_tells_the_whole_story_and_serves_the_page(cli: Cli, language: 
     for part in (
         "$ docker build -t tour:1 .",
         "C /usr/share/nginx/html/index.html",
-        "tour:2 only",
+        "tour:2에만" if language == "ko" else "tour:2 only",
         "→ 200\n<h1>Changed in a container</h1>",
     ):
         assert part in answer.stdout
@@ -79,38 +78,6 @@ def test_lab_copies_the_notebooks_and_never_touches_a_learners_file(cli: Cli, tm
     notebook.write_text("mine")
     assert "left as it is" in cli("lab", "--no-start", "--lang", "ko", str(tmp_path / "mine")).stdout
     assert notebook.read_text() == "mine"
-
-
-@pytest.mark.network
-@pytest.mark.usefixtures("catalogue")
-def test_lab_opens_jupyterlab_on_loopback(cli: Cli, tmp_path: Path) -> None:
-    pytest.importorskip("jupyterlab")
-    environment = {
-        **os.environ,
-        "PYTHONPATH": str(ROOT),
-        "DOCKERLAB_HOME": str(tmp_path / "home"),
-        "PYTHONUNBUFFERED": "1",
-        "JUPYTER_CONFIG_DIR": str(tmp_path / "config"),
-    }
-    words = [sys.executable, "-m", "dockerlab", "lab", "--port", "18899", str(tmp_path / "labs")]
-    process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment)
-    try:
-        assert process.stdout is not None
-        url = next(line for line in process.stdout if "JupyterLab: http" in line).split()[1]
-        assert url.startswith("http://127.0.0.1:188")
-        api = url.replace("/lab?", "/api/contents?")
-        for _ in range(120):
-            try:
-                listed = json.loads(urllib.request.urlopen(api, timeout=5).read())
-                break
-            except OSError:
-                import time
-
-                time.sleep(0.5)
-        assert [item["name"] for item in listed["content"]] == ["layers.ipynb"]
-    finally:
-        process.kill()
-        process.wait()
 
 
 def test_grade_of_something_else_is_one_message(cli: Cli, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
+from tests.notebook.shown import error, html, shown
 from tests.parts import ROOT
 
 Run = Callable[..., Any]
@@ -36,21 +37,6 @@ def cells(home: Path, tmp_path: Path) -> Run:
         return node.cells[1:]
 
     return run
-
-
-def text(cell: Any) -> str:
-    """Everything a cell printed, and its result's text."""
-    return "".join(output.get("text", "") or output.get("data", {}).get("text/plain", "") for output in cell.outputs)
-
-
-def error(cell: Any) -> str:
-    """What the cell's error shows, without colours."""
-    shown = "\n".join(line for output in cell.outputs if output.output_type == "error" for line in output.traceback)
-    return re.sub(r"\x1b\[[0-9;]*m", "", shown)
-
-
-def html(cell: Any) -> str:
-    return "".join(output.get("data", {}).get("text/html", "") for output in cell.outputs)
 
 
 def kept(cell: Any) -> Any:
@@ -94,11 +80,11 @@ def test_the_notebook_is_left_out_by_its_name_or_every_notebook_where_the_kernel
         "print(sorted(name for name in os.listdir('given') if 'ipynb' in name))",
         told=told,
     )
-    assert "#2 CACHED" in text(kept(ran[3]))
-    seen = text(ran[5]) or error(ran[4])
+    assert "#2 CACHED" in shown(kept(ran[3]))
+    seen = shown(ran[5]) or error(ran[4])
     assert "data" in seen and "my lesson" not in seen and "checkpoints" not in seen and ("other.ipynb" in seen) == told
-    assert "my lesson [1].ipynb" in text(ran[1]) and "left out of the build context" in text(ran[1])
-    assert "my lesson [1].ipynb" in text(ran[8]), "a context that was named is taken as it is"
+    assert "my lesson [1].ipynb" in shown(ran[1]) and "left out of the build context" in shown(ran[1])
+    assert "my lesson [1].ipynb" in shown(ran[8]), "a context that was named is taken as it is"
 
 
 def test_a_learners_mistakes_show_one_message_and_nothing_of_our_code(cells: Run) -> None:
@@ -125,9 +111,9 @@ def test_a_learners_mistakes_show_one_message_and_nothing_of_our_code(cells: Run
         "%check nosuch-1",
     ]
     for line, cell in zip(lines, cells(*lines), strict=True):
-        shown = error(cell) + text(cell)
-        assert shown, line
-        assert "Traceback" not in shown and "site-packages" not in shown and not re.search(r"dockerlab/\w+/\w+\.py", shown), (line, shown)
+        seen = error(cell) + shown(cell)
+        assert seen, line
+        assert "Traceback" not in seen and "site-packages" not in seen and not re.search(r"dockerlab/\w+/\w+\.py", seen), (line, seen)
 
 
 def test_without_namespaces_a_notebook_still_builds_shows_and_commits(cells: Run) -> None:
@@ -146,8 +132,8 @@ def test_without_namespaces_a_notebook_still_builds_shows_and_commits(cells: Run
     )
     for cell in ran[:8]:
         kept(cell)
-    assert text(ran[1]) == "[True, False]\n"
-    assert "C /page  (copied up from layer 2" in text(ran[6]) and "3 layers" in text(ran[7])
+    assert shown(ran[1]) == "[True, False]\n"
+    assert "C /page  (copied up from layer 2" in shown(ran[6]) and "3 layers" in shown(ran[7])
     for cell in ran[8:]:
         assert "this machine can't run containers" in error(cell) and "Traceback" not in error(cell)
 
@@ -163,16 +149,16 @@ def test_lists_are_tables_and_python_lists(cells: Run) -> None:
         "%docker inspect -f '{{.Name}}' one",
         "x = %docker volume ls\nprint(len(x))",
     )
-    assert text(ran[1]) == "['busybox:latest'] 1\n"
-    assert text(ran[2]).split()[:2] == ["CONTAINER", "ID"] and "<table>" in html(ran[2]) and ">one<" in html(ran[2])
-    assert re.fullmatch(r"[0-9a-f]{12}\n?", text(ran[3])) and "<table>" not in html(ran[3])
-    assert text(ran[4]) == "busybox\n" and text(ran[6]) == "/one\n" and text(ran[7]) == "0\n"
+    assert shown(ran[1]) == "['busybox:latest'] 1\n"
+    assert shown(ran[2]).split()[:2] == ["CONTAINER", "ID"] and "<table>" in html(ran[2]) and ">one<" in html(ran[2])
+    assert re.fullmatch(r"[0-9a-f]{12}\n?", shown(ran[3])) and "<table>" not in html(ran[3])
+    assert shown(ran[4]) == "busybox\n" and shown(ran[6]) == "/one\n" and shown(ran[7]) == "0\n"
 
 
 def test_the_language_may_change_and_pictures_have_words_for_those_who_do_not_see(cells: Run) -> None:
     ran = cells("%layers busybox", "import os; os.environ['DOCKERLAB_LANG'] = 'ko'", "%layers busybox")
-    assert "1 layers" in text(ran[0]) or "1 layer" in text(ran[0])
-    assert "이미지 busybox" in text(ran[2])
+    assert "busybox: 1 layer," in shown(ran[0])
+    assert "이미지 busybox" in shown(ran[2])
     for cell in (ran[0], ran[2]):
         assert re.search(r'<img alt="[^"]*busybox', html(cell)) and "<script" not in html(cell) and "<style" not in html(cell)
 
@@ -187,6 +173,6 @@ def test_what_is_typed_is_what_is_built(cells: Run) -> None:
         "%history -n 1",
         "%docker run --rm busybox sh -c 'echo $name {name} $HOME'" if not os.environ.get("DOCKERLAB_ISOLATION") else "1",
     )
-    assert name in text(kept(ran[1]))
-    assert "{name}  {{x}}" in text(ran[2]) and "B=$HOME" in text(ran[2])
-    assert "1: %load_ext dockerlab" in text(kept(ran[4]))
+    assert name in shown(kept(ran[1]))
+    assert "{name}  {{x}}" in shown(ran[2]) and "B=$HOME" in shown(ran[2])
+    assert "1: %load_ext dockerlab" in shown(kept(ran[4]))

@@ -14,6 +14,7 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
+from tests.notebook.shown import error, html, shown
 from tests.parts import ROOT
 
 pytestmark = pytest.mark.usefixtures("containers_run_here")
@@ -44,20 +45,6 @@ def notebook(home: Path, tmp_path: Path) -> Run:
 
     run.folder = folder  # type: ignore[attr-defined]
     return run
-
-
-def shown(cell: Any) -> str:
-    """Everything a cell printed or displayed as text."""
-    return "".join(output.get("text", "") or output.get("data", {}).get("text/plain", "") for output in cell.outputs)
-
-
-def error(cell: Any) -> str:
-    """The error's text, or ""."""
-    return "\n".join(line for output in cell.outputs if output.output_type == "error" for line in output.traceback)
-
-
-def html(cell: Any) -> str:
-    return "".join(output.get("data", {}).get("text/html", "") for output in cell.outputs)
 
 
 def test_a_cell_builds_an_image_and_shows_its_layers(notebook: Run) -> None:

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import Docker, build
-from tests.parts import ROOT
+from tests.parts import ROOT, until
 
 pytestmark = pytest.mark.usefixtures("containers_run_here")
 
@@ -232,7 +232,7 @@ def test_cp_does_not_follow_a_containers_link_to_the_host(docker: Docker, tmp_pa
     secret = tmp_path / "secret"
     secret.write_text("hosts")
     docker("run", "-d", "--name", "box", "busybox", "sh", "-c", f"ln -s {secret} /link; ln -s {tmp_path} /folder; echo ready; sleep 1000")
-    list(iter(lambda: "ready" in docker("logs", "box").out, True))
+    until(lambda: "ready" in docker("logs", "box").out)
     if not running:
         docker("stop", "-t", "0", "box")
     assert docker("cp", "-L", "box:/link", "stolen").code == 1 and docker("cp", "box:/folder/secret", "stolen").code == 1

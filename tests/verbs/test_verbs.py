@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Docker, build
+from tests.parts import until
 
 pytestmark = pytest.mark.usefixtures("containers_run_here")
 
@@ -65,8 +66,7 @@ def test_a_detached_container_is_listed_read_stopped_and_removed(docker: Docker)
     ).out.strip()
     assert len(identifier) == 64
     assert docker("ps", "-q", "--no-trunc").out.strip() == identifier
-    while not docker("logs", "web").out:
-        time.sleep(0.02)
+    until(lambda: docker("logs", "web").out != "")
     assert docker("exec", "web", "sh", "-c", "exit 4").code == 4
     assert docker("rm", "web").code == 1
     assert docker("stop", "web").out == "web\n"

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 from dockerlab.course.checks import Check
-from dockerlab.course.vocabulary import Look
+from dockerlab.course.vocabulary import FileSubject, Look
 
 CONF, PAGE = "/etc/nginx/conf.d/default.conf", "/usr/share/nginx/html/index.html"
 _MISSING = {"en": "no image of that name", "ko": "그런 이름의 이미지가 없습니다"}
+_NO_FILE = {"en": "no such file", "ko": "파일 없음"}
+_UNCHANGED = {"en": "unchanged", "ko": "바뀌지 않음"}
 _NO_CONTAINER = {"en": "no container of that name", "ko": "그런 이름의 컨테이너가 없습니다"}
+
+
+def _begin(file: FileSubject) -> str | dict[str, str]:
+    """The file's first letters, or that there is none."""
+    return file.data[:60].decode("utf-8", "replace") if file.data is not None else _NO_FILE
 
 
 def _site(look: Look) -> None:
@@ -21,7 +28,7 @@ def _site(look: Look) -> None:
     above = site.above(nginx) if nginx is not None else None
     look.expect(
         {"en": "it is built on nginx: all of nginx's layers are its lowest", "ko": "nginx 위에 만들었습니다. nginx의 레이어가 모두 맨 아래에 있습니다"},
-        above is not None, seen=f"{len(site.layers)} layers", expected={"en": "nginx's layers at the bottom", "ko": "맨 아래에 nginx의 레이어"},
+        above is not None, seen={"en": f"{len(site.layers)} layers", "ko": f"레이어 {len(site.layers)}개"}, expected={"en": "nginx's layers at the bottom", "ko": "맨 아래에 nginx의 레이어"},
         look={"en": "the FROM of your Dockerfile", "ko": "Dockerfile의 FROM"},
     )  # fmt: skip
     look.expect(
@@ -33,7 +40,7 @@ def _site(look: Look) -> None:
     look.expect(
         {"en": f"{PAGE} is a page of your own with a heading, <h1>", "ko": f"{PAGE}는 제목 <h1>이 있는 나의 페이지입니다"},
         page.contains("<h1>") and (nginx is None or page.data != nginx.file(PAGE).data),
-        seen=(page.data or b"(no such file)")[:60].decode("utf-8", "replace"), expected="<h1>…</h1>", look="COPY index.html …",
+        seen=_begin(page), expected="<h1>…</h1>", look="COPY index.html …",
     )  # fmt: skip
     conf, html = site.layer_of(CONF), site.layer_of(PAGE)
     base = len(nginx.layers) if nginx is not None else 0
@@ -57,11 +64,11 @@ def _containers(look: Look) -> None:
     kind = one.changes.get(PAGE) if one is not None else None
     look.expect(
         {"en": "container one has its own version of the page", "ko": "컨테이너 one에는 자기만의 페이지가 있습니다"}, kind == "C",
-        seen=kind or "-", expected=f"C {PAGE}", look="%docker diff one, %cow one",
+        seen=kind or _UNCHANGED, expected=f"C {PAGE}", look="%docker diff one, %cow one",
     )  # fmt: skip
     look.expect(
         {"en": "container two still shows the image's page", "ko": "컨테이너 two는 여전히 이미지의 페이지를 보여 줍니다"},
-        kind == "C" and two is not None and PAGE not in two.changes, seen=two.changes.get(PAGE, "-") if two is not None else "-", expected="-",
+        kind == "C" and two is not None and PAGE not in two.changes, seen=two.changes.get(PAGE, _UNCHANGED) if two is not None else _NO_CONTAINER, expected=_UNCHANGED,
         look="%docker diff two, %cow two",
     )  # fmt: skip
 
@@ -76,16 +83,16 @@ def _small(look: Look) -> None:
     result = small.file("/result")
     look.expect(
         {"en": "/result is there and says how large the download was", "ko": "/result가 있고 내려받은 크기가 적혀 있습니다"}, result.contains("5242880"),
-        seen=(result.data or b"(no such file)")[:60].decode("utf-8", "replace"), expected="5242880", look="%docker run --rm small:1 cat /result",
+        seen=_begin(result), expected="5242880", look="%docker run --rm small:1 cat /result",
     )  # fmt: skip
     look.expect(
         {"en": "/download is not there", "ko": "/download가 없습니다"}, not small.file("/download").exists, seen="/download",
-        expected={"en": "no such file", "ko": "파일 없음"}, look="%docker run --rm small:1 ls /", weight=0.5,
+        expected=_NO_FILE, look="%docker run --rm small:1 ls /", weight=0.5,
     )  # fmt: skip
     extra = small.size - (busybox.size if busybox is not None else 0)
     look.expect(
         {"en": "the image is hardly larger than busybox", "ko": "이미지 크기가 busybox와 거의 같습니다"}, busybox is not None and extra < 100_000,
-        seen=f"+{extra} bytes", expected="< 100000 bytes", look={"en": "%layers small:1: which layer holds the bytes?", "ko": "%layers small:1: 어느 레이어가 그 크기를 차지합니까?"},
+        seen={"en": f"+{extra} bytes", "ko": f"+{extra}바이트"}, expected={"en": "< 100000 bytes", "ko": "100000바이트 미만"}, look={"en": "%layers small:1: which layer holds the bytes?", "ko": "%layers small:1: 어느 레이어가 그 크기를 차지합니까?"},
         weight=2,
     )  # fmt: skip
 
