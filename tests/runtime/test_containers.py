@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
 import pty
@@ -12,6 +13,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -141,6 +143,16 @@ def test_a_running_container_is_not_started_twice(box):
     box.start("sleep", "100")
     with pytest.raises(ContainerStartError, match="running already"):
         box.start("sleep", "100")
+
+
+def test_a_start_waits_for_those_who_only_ask_whether_the_container_lives(box):
+    with open(box.folder / "lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_SH)
+        asked = threading.Timer(0.1, fcntl.flock, (lock, fcntl.LOCK_UN))
+        asked.start()
+        container = box.start("sh", "-c", "exit 3")
+        asked.join()
+    assert container.wait() == 3
 
 
 def test_what_can_not_start(box):
@@ -345,6 +357,14 @@ def test_pause_and_unpause(box):
     container.unpause()
     until(lambda: text(container) != before)
     assert container.state().status == "running"
+
+
+def test_a_container_whose_keeper_was_killed_in_a_pause_is_not_paused_when_it_runs_again(box):
+    container = box.start("sleep", "100")
+    container.pause()
+    os.kill(json.loads((box.folder / "state.json").read_text())["keeper"], signal.SIGKILL)
+    assert container.wait(5) == 137
+    assert box.start("sleep", "100").state().status == "running"
 
 
 def test_top(box):

@@ -21,6 +21,7 @@ from dockerlab.runtime.helper.supervisor import Supervisor
 from dockerlab.runtime.helper.supervisor import filter as seccomp
 
 UNAVAILABLE = "unavailable"
+READERS_HOLD = 0.2  # seconds: who asks whether a container lives shares its lock for a moment (a `ps`, a `wait`, a `logs -f`)
 
 
 class Keeper:
@@ -129,12 +130,16 @@ class Keeper:
         """The lock is the truth about the container's life: the kernel drops it when we die, whatever killed us."""
         self.folder = os.open(self.folder_path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         self.lock = os.open("lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644, dir_fd=self.folder)
-        try:
-            fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise StartError(125, "the container is running already") from None
-        self.locked = True
-        for name in ("exit.json", "state.json", "control"):
+        patience = time.monotonic() + READERS_HOLD
+        while not self.locked:
+            try:
+                fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                self.locked = True
+            except BlockingIOError:
+                if time.monotonic() > patience:
+                    raise StartError(125, "the container is running already") from None
+                time.sleep(0.005)
+        for name in ("exit.json", "state.json", "control", "paused"):
             records.remove(self.folder, name)
         server = Socket(AF_UNIX, SOCK_SEQPACKET)
         os.fchdir(self.folder)  # a socket's path may have no more than 107 bytes
