@@ -9,5 +9,5 @@
     kernel.py  wire.py                           system calls, messages
 
 Everything here is imported by a bare interpreter (`-I -S -E`) in a few milliseconds, before `pivot_root` takes Python's files away: no
-import inside a function that runs later, nothing from the rest of the package.
+import inside a function that runs later (`init.import_no_more` sees to it), nothing from the rest of the package.
 """

@@ -7,7 +7,7 @@ from _socket import AF_UNIX, SOCK_SEQPACKET
 from _socket import socket as Socket
 
 from dockerlab.runtime.helper import kernel, records, wire
-from dockerlab.runtime.helper.init import StartError
+from dockerlab.runtime.helper.init import StartError, import_no_more
 from dockerlab.runtime.helper.keeper import become_process, report_failure
 from dockerlab.runtime.helper.loop import Loop
 from dockerlab.runtime.helper.streams import Streams
@@ -76,6 +76,7 @@ class Entrance:
             self.keeper = Socket(AF_UNIX, SOCK_SEQPACKET)
             self.keeper.connect("control")
             os.close(folder)
+        import_no_more()
         kernel.setns(target, int(self.state["namespaces"]))  # type: ignore[call-overload]
         os.close(target)
         os.chdir("/")

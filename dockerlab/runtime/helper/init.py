@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 import resource
 import stat
+import sys
+from _frozen_importlib import BuiltinImporter, FrozenImporter
 from _signal import SIG_DFL, pthread_sigmask, set_wakeup_fd, signal  # type: ignore[import-not-found]  # the `signal` module would import enum and cost 7 ms
 from _socket import socket as Socket
 
@@ -28,6 +30,14 @@ class StartError(Exception):
     def __init__(self, code: int, message: str) -> None:
         super().__init__(message)
         self.code, self.message = code, message
+
+
+def import_no_more() -> None:
+    """From here on files under /usr/lib/python3 may be the image's, and nothing of an image may run in a keeper: modules are had from memory only.
+
+    Importing late is easy without an import statement: a codec's first use, a traceback that the interpreter prints.
+    """
+    sys.meta_path[:] = [BuiltinImporter, FrozenImporter]
 
 
 def plain(error: OSError) -> str:

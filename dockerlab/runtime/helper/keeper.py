@@ -79,7 +79,7 @@ class Keeper:
     def _record_end(self, code: int, error: str, signal: int = 0) -> None:
         """exit.json; without a state.json beside it the container never ran."""
         if self.locked:
-            record = {"code": code, "finished_at": records.timestamp(), "error": error, "signal": signal, "oom": False}
+            record = {"code": code, "finished_at": records.timestamp(), "error": error, "signal": signal}
             records.write_record(self.folder, "exit.json", record)
 
     def _prepare(self) -> None:
@@ -110,12 +110,13 @@ class Keeper:
         if self.identity == "single":
             lowers: list[str] = list(self.box["lowers"])  # type: ignore[call-overload]
             self.supervisor = Supervisor(self.loop, lowers, str(self.box["upper"]), upper, records_beside, root.path)
+        init.import_no_more()
         ours, theirs = wire.pair()
         outer_proc = os.open("/proc", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         kernel.unshare(kernel.CLONE_NEWPID)
         self.init_pid = os.fork()
         if self.init_pid == 0:
-            first_process(self.box, root.path, theirs, stdio, fresh=True)
+            first_process(self.box, root.path, theirs, stdio)
         theirs.close()
         os.fchdir(outer_proc)  # the supervisor's paths: PID/cwd, PID/fd/N
         self.began = records.timestamp()
@@ -277,7 +278,7 @@ class Keeper:
             wire.send(self.control, message)
 
 
-def first_process(box: wire.Message, root: str, sync: Socket, stdio: list[int], *, fresh: bool) -> None:
+def first_process(box: wire.Message, root: str, sync: Socket, stdio: list[int]) -> None:
     """The child that becomes process 1. Never returns."""
     try:
         kernel.prctl(kernel.PR_SET_PDEATHSIG, kernel.SIGKILL)  # the keeper's death is ours, and ours is everybody's in here
@@ -287,7 +288,7 @@ def first_process(box: wire.Message, root: str, sync: Socket, stdio: list[int], 
         kernel.pivot_root(root)
         if box["hostname"]:
             kernel.sethostname(str(box["hostname"]))
-        become_process(box["process"], str(box["identity"]), sync, stdio, create_cwd=fresh, nproc=int(box.get("nproc") or 0))  # type: ignore[arg-type,call-overload]
+        become_process(box["process"], str(box["identity"]), sync, stdio, create_cwd=True, nproc=int(box.get("nproc") or 0))  # type: ignore[arg-type,call-overload]
     except BaseException as error:  # told to the one who asked, not to a stderr that nobody reads
         report_failure(sync, error, init=True)
     finally:

@@ -66,6 +66,6 @@ def _enter_mapped(flags: int) -> None:
 
 
 def _identity_map(path: str) -> bytes:
-    with open(path, encoding="ascii") as file:
+    with open(path, encoding="utf-8") as file:
         rows = [line.split() for line in file]
     return "\n".join(f"{inner} {inner} {count}" for inner, _, count in rows).encode()

@@ -15,7 +15,7 @@ from _socket import AF_INET, IPPROTO_TCP, SHUT_WR, SO_REUSEADDR, SOCK_DGRAM, SOC
 from _socket import socket as Socket
 
 from dockerlab.runtime.helper import kernel
-from dockerlab.runtime.helper.init import StartError, plain
+from dockerlab.runtime.helper.init import StartError, import_no_more, plain
 
 SIOCSIFFLAGS, IFF_UP, IFF_RUNNING = 0x8914, 1, 0x40
 F_SETPIPE_SZ = 1031
@@ -61,6 +61,7 @@ def start_relay(listeners: list[tuple[Socket, Port]]) -> int:
         return child
     try:
         kernel.prctl(kernel.PR_SET_PDEATHSIG, kernel.SIGKILL)
+        import_no_more()
         kept = {listener.fileno() for listener, _ in listeners}
         for name in os.listdir("/proc/self/fd"):
             if int(name) > 2 and int(name) not in kept:

@@ -75,11 +75,6 @@ def serve_one(requests: Socket, message: wire.Message, fds: list[int]) -> None:
             else:
                 Keeper(request, channel, named).run()
         except Exception as error:  # nobody reads our stderr
-            import traceback
-
-            text = "".join(traceback.format_exception(error))
-            wire.send(
-                channel, {"event": "failed", "code": 125, "message": f"{type(error).__name__}: {error}", "kind": "bug", "trace": text}
-            )
+            wire.send(channel, {"event": "failed", "code": 125, "message": f"{type(error).__name__}: {error}", "kind": "bug"})
     finally:
         os._exit(0)

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import fcntl
 import os
+import select
+import time
 
+from dockerlab.runtime.helper import kernel
 from dockerlab.runtime.helper.loop import Loop, Outlet, Stream
 from dockerlab.runtime.helper.records import Log
 
@@ -62,8 +65,6 @@ class Streams:
             self._take_input(stdin)
 
     def _make_console(self, dev: str, number: int) -> None:
-        from dockerlab.runtime.helper import kernel
-
         os.close(os.open(f"{dev}/console", os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o620))
         kernel.mount(f"{dev}/pts/{number}", f"{dev}/console", None, kernel.MS_BIND)
 
@@ -90,10 +91,7 @@ class Streams:
             else:
                 outlet.finish()
 
-        try:
-            self._stdin = Stream(self._loop, fd, sink, [])
-        except PermissionError:  # a plain file: poll doesn't know them, they are always ready
-            os.close(fd)
+        self._stdin = Stream(self._loop, fd, sink, [])
 
     def attach(self, fds: dict[str, int]) -> None:
         """`docker attach`: from now on also to these."""
@@ -132,9 +130,6 @@ class Streams:
         outlets = [outlet for stream in self._streams for outlet in stream.outlets if outlet.pending]
         if not outlets:
             return
-        import select
-        import time
-
         deadline = time.monotonic() + 0.05
         forked = False
         while outlets:

@@ -1,6 +1,6 @@
 """set*id, get*id, groups, capabilities and set-ID programs, by the kernel's rules (credentials(7), setresuid(2), execve(2)).
 
-Known gaps: the `Uid:` line of /proc/PID/status, SO_PEERCRED and signals still see the one real ID; threads share their process's IDs.
+Known gaps: SO_PEERCRED still sees the one real ID; threads share their process's IDs. (Signals and /proc: `processes`.)
 """
 
 from __future__ import annotations
