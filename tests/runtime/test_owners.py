@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import subprocess
 
 import pytest
+
+from tests.parts import missing
 
 
 def test_chown_is_seen_and_lasts_over_runs(box):
@@ -116,6 +120,34 @@ def test_set_id_programs_get_their_owners_id(box):
     assert box.run("crontab", "-l", uid=1000)[0] != 0
     box.sh("chmod 4755 /bin/busybox")
     assert box.sh("crontab -l", uid=1000) == "# secret\n"
+
+
+ACCESS = """
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+int main(int count, char **paths) {
+    for (int i = 1; i < count; i++)
+        printf("%s%s%s ", access(paths[i], R_OK) ? "-" : "r", access(paths[i], W_OK) ? "-" : "w", faccessat(AT_FDCWD, paths[i], W_OK, AT_EACCESS) ? "-" : "W");
+}
+"""
+
+
+def test_access_asks_for_the_one_who_started_a_set_id_program(box, tmp_path):
+    compiler = shutil.which("cc") or missing("a C compiler", "apt-get install gcc libc6-dev")
+    (tmp_path / "access.c").write_text(ACCESS)
+    program = tmp_path / "access"
+    subprocess.run([compiler, "-static", "-o", program, tmp_path / "access.c"], check=True)
+    (box.upper / "access").write_bytes(program.read_bytes())
+    box.sh(
+        "chmod 755 /access; echo s > /secret; chmod 600 /secret; echo p > /mine; chown 1000:1000 /mine; chmod 600 /mine; echo g > /ours; chmod 060 /ours; chgrp 50 /ours"
+    )
+    assert box.sh("/access /secret /etc/passwd /mine /ours", uid=1000) == "--- r-- rwW --- "
+    box.sh("chmod 4755 /access")
+    assert box.sh("/access /secret /etc/passwd /mine /ours", uid=1000) == "--W r-W rwW --W "
+    box.sh("chown 0:50 /access; chmod 2755 /access")
+    assert box.sh("/access /ours", uid=1000) == "--W "
+    assert box.sh("/access /secret /etc/passwd /mine /ours") == "rwW rwW rwW rwW "
 
 
 def test_set_id_bits_go_with_a_chown(box):

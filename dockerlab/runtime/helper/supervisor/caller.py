@@ -36,6 +36,11 @@ class Credential:
         return self.groups[3]
 
     @property
+    def real(self) -> Credential:
+        """The one who started a set-ID program, by whom access(2) judges."""
+        return Credential((self.users[0],) * 4, (self.groups[0],) * 4, self.supplementary)
+
+    @property
     def is_root(self) -> bool:
         """Whether the effective user is root."""
         return self.users[1] == 0

@@ -169,9 +169,8 @@ class NameCalls:
 
     def _access(self, caller: Caller, path: bytes, mode: int, effective: bool, follow: bool = True) -> None:
         """access(2) asks for the real user, unless told otherwise."""
-        credential = caller.credential
-        uid = credential.fsuid if effective else credential.users[0]
-        if uid:
+        credential = caller.credential if effective else caller.credential.real
+        if credential.fsuid:
             self._permissions.check_search(credential, path)
             if mode & 7 and self._permissions.may(credential, path, mode & 7, follow) is False:
                 raise refuse(EACCES)
