@@ -103,4 +103,4 @@ def download(url: str, checksum: str, destination: str) -> Source:
     name = posixpath.basename(urllib.parse.urlsplit(url).path)
     if not name and destination.endswith("/"):
         raise BuildError(f"cannot determine filename for {url}", hint="write the file's name at the end of the destination")
-    return Source(name, None, data, 0o600, mtime if mtime is not None else 0)
+    return Source(name, None, data, 0o600, mtime if mtime is not None else 0, asked=url)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass, field
 
@@ -19,6 +20,7 @@ from dockerlab.oci import Reference
 from dockerlab.store import Image, Layer, Store
 
 _TAIL = 20  # lines of a failed step's output that its error shows
+_KEPT = 200  # pieces of output that are kept for them, of 64 kB at most
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,7 @@ class _Run:
         self.states: dict[int, StageState] = {}
         self.number = 0
         self.ran: set[int] = set()
-        self.tail: list[bytes] = []
+        self.tail: deque[bytes] = deque(maxlen=_KEPT)
         self.epoch = epoch_of(request)
 
     def now(self) -> str:
@@ -215,7 +217,7 @@ class _Run:
 
     def _begin(self, name: str, line: int) -> StepStarted:
         self.number += 1
-        self.tail = []
+        self.tail.clear()
         return StepStarted(self.number, name, line)
 
     def _instruction(self, plan: Plan, stage: Stage, state: StageState, instruction: Instruction, label: str) -> Iterator[BuildEvent]:

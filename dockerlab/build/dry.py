@@ -259,7 +259,7 @@ def _mount(text: str, state: WatchedState) -> None:
 
 
 def _argument(request: BuildRequest, plan: Plan, state: WatchedState, instruction: Instruction) -> None:
-    platforms = platform_arguments(request.platform)
+    platforms = {**platform_arguments(request.platform), "TARGETSTAGE": plan.target.name or "default"}
     for word in instruction.words:
         name, equals, default = word.partition("=")
         value = request.argument(name)

@@ -104,8 +104,15 @@ class RunMounts:
         self._scratch, self._store, self._context, self._find_tree, self._secrets = scratch, store, context, find_tree, secrets
         self.mounts: list[Mount] = []
         self.environment: dict[str, str] = {}
-        self.reads: list[tuple[SourceTree, Source]] = []
+        self.reads: list[tuple[str, SourceTree, Source]] = []
+        """What the bind mounts read: target, tree, source."""
+        self._fills: list[Callable[[], None]] = []
         self._count = 0
+
+    def fill(self) -> None:
+        """Make the folders of bind mounts and new caches ready: the step is going to run."""
+        for fill in self._fills:
+            fill()
 
     def add(self, text: str, state: StageState) -> None:
         """One flag. BuildError in BuildKit's words for a wrong one."""
@@ -152,40 +159,51 @@ class RunMounts:
         self.mounts.append(Mount(str(file), target or f"/run/secrets/{name.rpartition('/')[2]}", True))
 
     def _cache(self, fields: Mapping[str, str], target: str, state: StageState) -> None:
-        from urllib.parse import quote
+        folder = self._store.cache_mounts.folder(fields.get("id") or target)
+        source = self._source(self._find_tree(fields["from"]), _path_of(fields)) if fields.get("from") else None
 
-        folder = self._store.home / "cache-mounts" / quote(fields.get("id") or target, safe="")
-        if not folder.exists():
-            tree = Tree(folder / "tree")
-            uid, gid = int(fields.get("uid", "0")), int(fields.get("gid", "0"))
-            if name := fields.get("from"):
-                self._fill(Layout(tree, TreeView([]), 0), self._find_tree(name), fields.get("source", "/"))
-            tree.close()
-            (folder / "tree").chmod(int(fields.get("mode", "0755"), 8))
-            Owners.here().set(str(folder / "tree"), uid, gid)
+        def fill() -> None:
+            with self._store.cache_mounts.making(folder) as made:
+                if made is None:
+                    return
+                tree = Tree(made / "tree")
+                if source is not None:
+                    _put(Layout(tree, TreeView([]), 0), source)
+                tree.close()
+                (made / "tree").chmod(int(fields.get("mode", "0755"), 8))
+                Owners.here().set(str(made / "tree"), int(fields.get("uid", "0")), int(fields.get("gid", "0")))
+
+        self._fills.append(fill)
         self.mounts.append(Mount(str(folder / "tree"), target, _on(fields, "ro") or _on(fields, "readonly")))
 
     def _bind(self, fields: Mapping[str, str], target: str) -> None:
         tree: SourceTree = self._find_tree(fields["from"]) if fields.get("from") else self._context
-        path = "/" + (fields.get("source") or fields.get("src") or "").lstrip("/")
         folder = self._folder()
-        source = self._fill(Layout(Tree(folder / "tree"), TreeView([]), 0), tree, path)
-        self.reads.append((tree, source))
+        source = self._source(tree, _path_of(fields))
+        self.reads.append((target, tree, source))
+        self._fills.append(lambda: _put(Layout(Tree(folder / "tree"), TreeView([]), 0), source))
         made = folder / "tree" if source.node is not None and source.node.is_dir else folder / "tree" / source.name
         writable = _on(fields, "rw") or _on(fields, "readwrite")
         self.mounts.append(Mount(str(made), target, not writable))
 
-    def _fill(self, layout: Layout, tree: SourceTree, path: str) -> Source:
+    def _source(self, tree: SourceTree, path: str) -> Source:
         node = tree.lookup(path)
         if node is None:
             raise BuildError(
                 f'failed to compute cache key: failed to calculate checksum of ref: "{path}": not found',
                 hint="the source of a bind mount lies in the build context, or in the stage that from= names",
             )
-        source = Source(path.rpartition("/")[2], node, tree=tree)
-        layout.put(source, "/" if node.is_dir else "/" + source.name)
-        layout.tree.close()
-        return source
+        return Source(path.rpartition("/")[2], node, tree=tree, asked=path)
+
+
+def _path_of(fields: Mapping[str, str]) -> str:
+    return "/" + (fields.get("source") or fields.get("src") or "").lstrip("/")
+
+
+def _put(layout: Layout, source: Source) -> None:
+    assert source.node is not None
+    layout.put(source, "/" if source.node.is_dir else "/" + source.name)
+    layout.tree.close()
 
 
 def _on(fields: Mapping[str, str], name: str) -> bool:
@@ -196,11 +214,10 @@ def _on(fields: Mapping[str, str], name: str) -> bool:
 class RunStep:
     """One RUN, ready to be done."""
 
-    instruction: Instruction
     command: Command
     environment: tuple[str, ...]
     network: str
-    mounts: tuple[Mount, ...]
+    mounts: RunMounts
     hosts: tuple[tuple[str, str], ...] = ()
 
 
@@ -219,7 +236,8 @@ def execute(step: RunStep, state: StageState, store: Store, runner: Runner, scra
         for pair in ("PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", f"HOME={user.home}")
         if pair.partition("=")[0] not in names
     ]
-    mounts = list(step.mounts)
+    step.mounts.fill()
+    mounts = list(step.mounts.mounts)
     if step.command.pipes:
         folder = scratch / "pipes"
         folder.mkdir()

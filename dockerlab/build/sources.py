@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import posixpath
 import re
 from collections.abc import Callable, Iterator
@@ -34,7 +33,10 @@ class SourceTree(Protocol):
 
 @dataclass(frozen=True)
 class Source:
-    """One thing to copy: a node of a tree, or bytes with a name. `parts` is its path below the pivot of --parents, [] otherwise."""
+    """One thing to copy: a node of a tree, or bytes with a name.
+
+    `asked` is what named it: a path of its tree (which links may lead on from) or a URL; `parts` its path below the pivot of --parents, () otherwise.
+    """
 
     name: str
     node: SourceNode | None = None
@@ -43,6 +45,7 @@ class Source:
     mtime: float | None = None
     parts: tuple[str, ...] = ()
     tree: SourceTree | None = None
+    asked: str = ""
 
 
 @dataclass
@@ -51,14 +54,6 @@ class Sources:
 
     items: list[Source] = field(default_factory=list)
     made_of: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def digest(self) -> str:
-        """What all of it is, in one digest."""
-        whole = hashlib.sha256()
-        for path, one in sorted(self.made_of.items()):
-            whole.update(f"{path}\0{one}\n".encode("utf-8", "surrogateescape"))
-        return whole.hexdigest()
 
 
 def below(tree: SourceTree, node: SourceNode) -> Iterator[SourceNode]:
@@ -137,12 +132,12 @@ def find(tree: SourceTree, words: list[str], missing: Callable[[str], BuildError
             if parents:
                 kept = path[len(posixpath.normpath("/" + pivot.lstrip("/"))) :] if pivot else path
                 parts = tuple(part for part in kept.split("/") if part)
-            out.append(Source(posixpath.basename(path), node, parts=parts, tree=tree))
+            out.append(Source(posixpath.basename(path), node, parts=parts, tree=tree, asked=path))
     return out
 
 
 def describe(source: Source, tree: SourceTree, digests: FileDigests, owners: bool, excluded: Callable[[str], bool]) -> dict[str, str]:
-    """path → what it is (kind, mode, content; owners too where they are copied), for everything that a source brings."""
+    """Path, as it was asked for → what it is (kind, mode, content; owners too where they are copied), for everything that a source brings."""
     assert source.node is not None
     out: dict[str, str] = {}
     top = source.node.path.rstrip("/")
@@ -150,7 +145,7 @@ def describe(source: Source, tree: SourceTree, digests: FileDigests, owners: boo
         rel = node.path[len(top) :].lstrip("/")
         if rel and excluded(rel):
             continue
-        out[f"{source.name}/{rel}".strip("/") or node.path] = one_node(node, digests, owners)
+        out[f"{source.asked}/{rel}".strip("/") or "/"] = one_node(node, digests, owners)
     return out
 
 

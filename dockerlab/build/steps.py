@@ -106,8 +106,9 @@ def _run(run: _Run, plan: Plan, stage: Stage, state: StageState, instruction: In
     environment, kept = running.variables(state, run.proxies(), mounts.environment)
     network = instruction.flag("network") or run.request.network
     made_of: dict[str, str] = {}
-    for tree, source in mounts.reads:
-        made_of.update(describe(source, tree, run.builder.digests, False, lambda rel: False))
+    for target, tree, source in mounts.reads:
+        found = describe(source, tree, run.builder.digests, isinstance(tree, TreeView), lambda rel: False)
+        made_of.update({f"{target}: {path}" if len(mounts.reads) > 1 else path: one for path, one in found.items()})
     command = running.command_of(instruction, state)
     config = state.config
     hosts = tuple((address, name) for name, _, address in (entry.replace("=", ":", 1).partition(":") for entry in run.request.add_hosts))
@@ -124,7 +125,7 @@ def _run(run: _Run, plan: Plan, stage: Stage, state: StageState, instruction: In
             "hosts": ",".join(run.request.add_hosts),
         },
     )
-    step = running.RunStep(instruction, command, tuple(environment), "none" if network == "none" else "host", tuple(mounts.mounts), hosts)
+    step = running.RunStep(command, tuple(environment), "none" if network == "none" else "host", mounts, hosts)
 
     def work() -> Iterator[BuildEvent | Layer]:
         number = run.number
@@ -157,7 +158,7 @@ def _heredoc_sources(instruction: Instruction, words: list[str], state: StageSta
         text = re.sub(r"(?m)^\t+", "", doc.text) if doc.strip_tabs else doc.text
         if doc.expand:
             text = state.expand().raw(text)
-        out.append(Source(name, None, text.encode("utf-8", "surrogateescape")))
+        out.append(Source(name, None, text.encode("utf-8", "surrogateescape"), asked=name))
     return out
 
 
@@ -185,11 +186,9 @@ def _copy(run: _Run, plan: Plan, stage: Stage, state: StageState, instruction: I
     owned = isinstance(tree, TreeView)
     for source in sources.items:
         if source.node is not None:
-            found = describe(source, tree, run.builder.digests, owned, excluded)
-            where = "/".join(source.parts[:-1])
-            sources.made_of.update({f"{where}/{path}" if where else path: one for path, one in found.items()})
+            sources.made_of.update(describe(source, tree, run.builder.digests, owned, excluded))
         else:
-            sources.made_of[source.name] = f"url {hash_of(source.data)} {source.mtime}"
+            sources.made_of[source.asked] = f"url {hash_of(source.data)} {source.mtime}"
     if matcher is not None:
         wild = any(has_wildcard(word) for word in files)  # a file that is named itself is copied whatever the patterns say
         items = [source for source in items if source.node is None or source.node.is_dir or not (wild and excluded(source.name))]

@@ -127,8 +127,8 @@ class EmbeddedEngine:
     def tag(self, source: str, target: str) -> None:
         self.images_.tag(source, target)
 
-    def image_remove(self, name: str, *, force: bool = False) -> list[Json]:
-        done = self.images_.remove(name, force)
+    def image_remove(self, name: str, *, force: bool = False, prune: bool = True) -> list[Json]:
+        done = self.images_.remove(name, force, prune)
         return done + self._swept() if any("Deleted" in item for item in done) else done
 
     def image_prune(self, *, all: bool = False) -> list[Json]:
@@ -193,6 +193,7 @@ class EmbeddedEngine:
 
     def prune_build_cache(self) -> int:
         self.store.cache.clear()
+        self.store.cache_mounts.clear()
         return self.store.sweep()
 
     # --- containers

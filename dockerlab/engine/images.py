@@ -187,8 +187,8 @@ class Images:
             raise InvalidReferenceError("refusing to create a tag with a digest reference")
         self._store.images.tag(self.local(source).id, reference)
 
-    def remove(self, name: str, force: bool = False) -> list[Json]:
-        """`docker rmi NAME`: only the name if it has others, else the image too."""
+    def remove(self, name: str, force: bool = False, prune: bool = True) -> list[Json]:
+        """`docker rmi NAME`: only the name if it has others, else the image too, and (`prune`) its parents that nobody names or needs."""
         image = self.local(name)
         reference = self._as_name(name, image)
         names = self._store.images.names(image.id)
@@ -206,7 +206,7 @@ class Images:
             done: list[Json] = [{"Untagged": reference.familiar}]
             if others or running is not None or self._children(image):
                 return done
-            return done + self._delete(image)
+            return done + self._delete(image, prune)
         if len(names) > 1 and not force:
             raise ConflictError(
                 f"conflict: unable to delete {short_id(image.id)} (must be forced) - image is referenced in multiple repositories",
@@ -228,7 +228,7 @@ class Images:
         for other in names:
             self._store.images.untag(other)
             done.append({"Untagged": other.familiar})
-        return done + self._delete(image)
+        return done + self._delete(image, prune)
 
     def _as_name(self, name: str, image: Image) -> Reference | None:
         try:
@@ -240,11 +240,11 @@ class Images:
     def _children(self, image: Image) -> bool:
         return any(self._store.images.parent(other.id) == image.id for other in self._store.images.all())
 
-    def _delete(self, image: Image) -> list[Json]:
+    def _delete(self, image: Image, prune: bool = True) -> list[Json]:
         parent = self._store.images.parent(image.id)
         self._store.images.remove(image.id)
         out: list[Json] = [{"Deleted": image.id}]
-        if parent:
+        if parent and prune:
             try:
                 older = self._store.images.get(parent)
             except NotFoundError:

@@ -108,8 +108,8 @@ class Engine(Protocol):
     def tag(self, source: str, target: str) -> None:
         """Give an image another name."""
 
-    def image_remove(self, name: str, *, force: bool = False) -> list[Json]:
-        """`docker rmi`: what was {"Untagged": name} and {"Deleted": id}, in order."""
+    def image_remove(self, name: str, *, force: bool = False, prune: bool = True) -> list[Json]:
+        """`docker rmi`: what was {"Untagged": name} and {"Deleted": id}, in order; `prune`: its parents too that nobody names or needs."""
 
     def image_prune(self, *, all: bool = False) -> list[Json]:
         """Remove images without a name (`all`: those that no container uses)."""

@@ -25,7 +25,9 @@ class Tree:
     def __init__(self, root: Path | str, owners: Owners | None = None) -> None:
         self.root = str(root)
         self.owners = owners or Owners.here()
-        os.makedirs(self.root, mode=0o755, exist_ok=True)
+        if not os.path.isdir(self.root):
+            os.makedirs(self.root)
+            os.chmod(self.root, 0o755)  # whatever the umask
         self.links: Links = {} if self.owners.real else read_links(self.root)
         self._inherits = False
         self._own_ids = (os.geteuid(), os.getegid()) if self.owners.real else (0, 0)
@@ -150,6 +152,7 @@ class Tree:
         except FileNotFoundError:
             os.mkdir(target)
         self._finish(target, mode | (0 if self.owners.real else stat.S_IRWXU), uid, gid, None, fresh=False)
+        self._modes.pop(target, None)
         if not self.owners.real and mode & stat.S_IRWXU != stat.S_IRWXU:
             self._modes[target] = mode  # we must be able to write into it until all is there
         self._inherits = self._inherits or bool(mode & stat.S_ISGID)

@@ -41,7 +41,9 @@ class Snapshot:
 def rootfs_at(folder: Path, layers: Sequence[Layer]) -> RootFs:
     """The root file system of these layers (bottom first) whose changes lie in folder/diff; the folders are made."""
     for name in ("diff", "work", "merged"):
-        (folder / name).mkdir(exist_ok=True)
+        if not (folder / name).is_dir():
+            (folder / name).mkdir()
+            (folder / name).chmod(0o755)  # whatever the umask: the topmost is the root folder that processes see
     # overlay refuses the same folder twice; of equal layers the upper one hides the lower
     lowers = dict.fromkeys(str(layer.tree) for layer in reversed(layers))
     return RootFs(tuple(lowers), str(folder / "diff"), str(folder / "work"), str(folder / "merged"))

@@ -12,6 +12,7 @@ from pathlib import Path
 from dockerlab.layers import remove_tree
 from dockerlab.oci import ImageConfig
 from dockerlab.store.cache import BuildCache
+from dockerlab.store.cache_mounts import CacheMounts
 from dockerlab.store.files import Lock, explained
 from dockerlab.store.images import ImageStore
 from dockerlab.store.layers import Layer, LayerStore
@@ -36,6 +37,7 @@ class Store:
         self.layers = LayerStore(home)
         self.images = ImageStore(home)
         self.cache = BuildCache(home)
+        self.cache_mounts = CacheMounts(home)
         self.snapshots = Snapshotter(home, self.layers)
         self.containers_dir = home / "containers"
         self.container_names = home / "container-names"

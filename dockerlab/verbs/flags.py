@@ -45,7 +45,19 @@ class _Flags(dict[str, Any]):
 
 
 # what changes nothing that could be seen here, done or not
-_INVISIBLE = {"builder", "detach-keys", "disable-content-trust", "help", "json", "load", "progress", "provenance", "sbom"}
+_INVISIBLE = {
+    "archive",
+    "builder",
+    "detach-keys",
+    "disable-content-trust",
+    "help",
+    "json",
+    "load",
+    "progress",
+    "provenance",
+    "quiet",
+    "sbom",
+}
 
 
 @dataclass

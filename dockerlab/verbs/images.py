@@ -163,10 +163,10 @@ def tag(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
 
 
 def rmi(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
-    """`docker rmi IMAGE…`: goes on after a mistake; -f makes an unknown name no failure."""
+    """`docker rmi IMAGE…`: goes on after a mistake; -f makes an unknown name no failure, --no-prune keeps untagged parents."""
 
     def remove(name: str) -> str:
-        done = engine.image_remove(name, force=parsed.on("force"))
+        done = engine.image_remove(name, force=parsed.on("force"), prune=not parsed.on("no-prune"))
         return "\n".join(f"{key}: {value}" for item in done for key, value in item.items())
 
     return each_word(parsed, terminal, remove)

@@ -390,6 +390,6 @@ def attach(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
         raise UsageError("cannot attach to a paused container, unpause it first", exit_code=1)
     if not state["Running"]:
         raise UsageError("cannot attach to a stopped container, start it first", exit_code=1, hint=f"dockerlab start -a {name}")
-    stdin = terminal.stdin if config["OpenStdin"] and not parsed.on("no-stdin") else None
+    stdin = terminal.stdin if not parsed.on("no-stdin") and config["OpenStdin"] else None
     engine.attach(name, Streams(stdin, terminal.stdout, terminal.stderr))  # type: ignore[attr-defined]
     return engine.wait(name)
