@@ -11,16 +11,84 @@ import io
 import json
 import lzma
 import os
+import shutil
 import tarfile
+import zlib
 from collections.abc import Iterable
-from typing import IO, Any, cast
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, TypeVar, cast
 
 from dockerlab.errors import InvalidReferenceError, StoreError
 from dockerlab.oci import ImageConfig, Reference
 from dockerlab.oci.digest import digest_of, hex_of
 from dockerlab.store import Image, Store
+from dockerlab.store.files import explained
 
 _LAYER_TYPE = "application/vnd.oci.image.layer.v1.tar"
+_MANIFEST_TYPE = "application/vnd.oci.image.manifest.v1+json"
+_T = TypeVar("_T")
+
+
+def write_archive(store: Store, images: Iterable[tuple[Image, Reference | None]], out: IO[bytes]) -> None:
+    """Write images with their names (None: saved by ID) to a stream; layers that they share are written once.
+
+    As Docker 28 does: one entry of manifest.json an image; of index.json one a name, and one without annotations for an image that has none.
+    """
+    asked: dict[str, tuple[Image, list[Reference]]] = {}
+    for image, name in images:
+        names = asked.setdefault(image.id, (image, []))[1]
+        if name is not None and name not in names:
+            names.append(name)
+    entries: list[dict[str, Any]] = []
+    index: list[dict[str, Any]] = []
+    repositories: dict[str, dict[str, str]] = {}
+    sizes: dict[str, int] = {}
+    with tarfile.open(fileobj=out, mode="w|", format=tarfile.PAX_FORMAT) as tar, store.tmp() as scratch:
+        for image, names in asked.values():
+            for diff_id in image.config.diff_ids:
+                if diff_id not in sizes:
+                    sizes[diff_id] = _add_layer(tar, store, diff_id, scratch)
+            raw = store.images.raw(image.id)
+            _add(tar, _blob(image.id), raw)
+            sources = {diff_id: {"mediaType": _LAYER_TYPE, "size": sizes[diff_id], "digest": diff_id} for diff_id in image.config.diff_ids}
+            manifest = {
+                "schemaVersion": 2,
+                "mediaType": _MANIFEST_TYPE,
+                "config": {"mediaType": "application/vnd.oci.image.config.v1+json", "digest": image.id, "size": len(raw)},
+                "layers": [sources[diff_id] for diff_id in image.config.diff_ids],
+            }
+            body = json.dumps(manifest).encode()
+            _add(tar, _blob(digest_of(body)), body)
+            entries.append(
+                {
+                    "Config": _blob(image.id),
+                    "RepoTags": [name.familiar for name in names] or None,
+                    "Layers": [_blob(diff_id) for diff_id in image.config.diff_ids],
+                    "LayerSources": sources,
+                }
+            )
+            descriptor = {"mediaType": _MANIFEST_TYPE, "digest": digest_of(body), "size": len(body)}
+            index += [{**descriptor, "annotations": _annotations(name)} for name in names] or [descriptor]
+            for name in names:
+                repositories.setdefault(name.repository, {})[name.tag] = hex_of(image.config.diff_ids[-1])
+        _add(tar, "manifest.json", json.dumps(entries, separators=(",", ":")).encode())
+        if repositories:
+            _add(tar, "repositories", json.dumps(repositories).encode())
+        _add(tar, "oci-layout", b'{"imageLayoutVersion":"1.0.0"}')
+        _add(
+            tar,
+            "index.json",
+            json.dumps({"schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", "manifests": index}).encode(),
+        )
+
+
+def _blob(digest: str) -> str:
+    return f"blobs/sha256/{hex_of(digest)}"
+
+
+def _annotations(name: Reference) -> dict[str, str]:
+    return {"io.containerd.image.name": str(name), "org.opencontainers.image.ref.name": name.tag}
 
 
 def _add(tar: tarfile.TarFile, name: str, data: bytes) -> None:
@@ -29,67 +97,45 @@ def _add(tar: tarfile.TarFile, name: str, data: bytes) -> None:
     tar.addfile(member, io.BytesIO(data))
 
 
-def write_archive(store: Store, images: Iterable[tuple[Image, Reference | None]], out: IO[bytes]) -> None:
-    """Write images with their names (None: saved by ID) to a stream; layers that they share are written once."""
-    entries: dict[str, dict[str, Any]] = {}
-    repositories: dict[str, dict[str, str]] = {}
-    written: dict[str, int] = {}
-    manifests: list[dict[str, Any]] = []
-    with tarfile.open(fileobj=out, mode="w|", format=tarfile.PAX_FORMAT) as tar, store.tmp() as scratch:
-        for image, name in images:
-            for diff_id in image.config.diff_ids:
-                if diff_id in written:
-                    continue
-                file = scratch / hex_of(diff_id)
-                with open(file, "wb") as whole:
-                    store.layers.open_tar(store.layers.get(diff_id), whole)
-                member = tarfile.TarInfo(f"blobs/sha256/{hex_of(diff_id)}")
-                written[diff_id] = member.size = file.stat().st_size
-                with open(file, "rb") as again:
-                    tar.addfile(member, again)
-                os.unlink(file)
-            entry = entries.get(image.id)
-            if entry is None:
-                raw = store.images.raw(image.id)
-                _add(tar, f"blobs/sha256/{hex_of(image.id)}", raw)
-                sources = {d: {"mediaType": _LAYER_TYPE, "size": written[d], "digest": d} for d in image.config.diff_ids}
-                entry = entries[image.id] = {
-                    "Config": f"blobs/sha256/{hex_of(image.id)}",
-                    "RepoTags": None,
-                    "Layers": [f"blobs/sha256/{hex_of(d)}" for d in image.config.diff_ids],
-                    "LayerSources": sources,
-                }
-                manifest = {
-                    "schemaVersion": 2,
-                    "mediaType": "application/vnd.oci.image.manifest.v1+json",
-                    "config": {"mediaType": "application/vnd.oci.image.config.v1+json", "digest": image.id, "size": len(raw)},
-                    "layers": list(sources[d] for d in image.config.diff_ids),
-                }
-                body = json.dumps(manifest).encode()
-                _add(tar, f"blobs/sha256/{hex_of(digest_of(body))}", body)
-                manifests.append({"mediaType": manifest["mediaType"], "digest": digest_of(body), "size": len(body)})
-            if name is not None:
-                entry["RepoTags"] = [*(entry["RepoTags"] or []), name.familiar]
-                repositories.setdefault(name.repository, {})[name.tag] = hex_of(image.config.diff_ids[-1])
-                manifests[-1].setdefault("annotations", {})["org.opencontainers.image.ref.name"] = name.tag
-        _add(tar, "manifest.json", json.dumps(list(entries.values()), separators=(",", ":")).encode())
-        _add(tar, "repositories", json.dumps(repositories).encode())
-        _add(tar, "oci-layout", b'{"imageLayoutVersion":"1.0.0"}')
-        _add(
-            tar,
-            "index.json",
-            json.dumps({"schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", "manifests": manifests}).encode(),
-        )
+def _add_layer(tar: tarfile.TarFile, store: Store, diff_id: str, scratch: Path) -> int:
+    """The layer's tar, through a file, since a member's size comes before its bytes; how many there were."""
+    file = scratch / hex_of(diff_id)
+    with open(file, "wb") as whole:
+        store.layers.open_tar(store.layers.get(diff_id), whole)
+    member = tarfile.TarInfo(_blob(diff_id))
+    member.size = file.stat().st_size
+    with open(file, "rb") as again:
+        tar.addfile(member, again)
+    file.unlink()
+    return member.size
+
+
+class _Decompressed(io.RawIOBase):
+    """What a compressed stream holds; damage in it is a StoreError."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream = stream
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1, /) -> bytes:
+        try:
+            return self._stream.read(size)
+        except EOFError as error:
+            raise StoreError("unexpected EOF: the archive is cut short") from error
+        except (gzip.BadGzipFile, zlib.error, lzma.LZMAError) as error:
+            raise StoreError(f"the archive is damaged: {error}") from error
 
 
 def uncompressed(source: IO[bytes]) -> IO[bytes]:
-    """The stream behind gzip, xz or nothing, by its first bytes."""
+    """The stream behind gzip, xz or nothing, by its first bytes. Where what is compressed is damaged, a read raises StoreError."""
     buffered: Any = source if hasattr(source, "peek") else io.BufferedReader(cast(io.RawIOBase, source))
     head = buffered.peek(6)[:6]
     if head[:2] == b"\x1f\x8b":
-        return cast(IO[bytes], gzip.GzipFile(fileobj=buffered))
+        return cast(IO[bytes], _Decompressed(cast(IO[bytes], gzip.GzipFile(fileobj=buffered))))
     if head[:6] == b"\xfd7zXZ\0":
-        return cast(IO[bytes], lzma.LZMAFile(buffered))
+        return cast(IO[bytes], _Decompressed(cast(IO[bytes], lzma.LZMAFile(buffered))))
     return cast(IO[bytes], buffered)
 
 
@@ -97,13 +143,8 @@ def read_archive(store: Store, source: IO[bytes]) -> list[str]:
     """Take in every image of an archive; its names, or its ID where it has none. StoreError if anything in it is damaged or false."""
     with store.tmp() as scratch, store.using():
         whole = scratch / "archive.tar"
-        with open(whole, "wb") as out:
-            try:
-                stream = uncompressed(source)
-                while block := stream.read(1 << 20):
-                    out.write(block)
-            except (OSError, EOFError, lzma.LZMAError) as error:
-                raise StoreError(f"unexpected EOF: the archive is damaged ({error})") from error
+        with explained(store.home), open(whole, "wb") as out:
+            shutil.copyfileobj(uncompressed(source), out, 1 << 20)
         try:
             with tarfile.open(whole, mode="r:") as tar:
                 return _read(store, tar, scratch)
@@ -113,30 +154,73 @@ def read_archive(store: Store, source: IO[bytes]) -> list[str]:
             ) from error
 
 
-def _read(store: Store, tar: tarfile.TarFile, scratch: Any) -> list[str]:
-    manifest = json.loads(_member(tar, "manifest.json").read())
-    said: list[str] = []
-    for number, item in enumerate(manifest):
-        raw = _member(tar, item["Config"]).read()
+@dataclass(frozen=True)
+class _Saved:
+    """One entry of manifest.json: names of members of the archive, and of the image."""
+
+    config: str
+    layers: list[str]
+    names: list[str]
+
+
+def _entries(tar: tarfile.TarFile) -> list[_Saved]:
+    """The entries of manifest.json, their shape looked at once and for all."""
+    try:
+        items = json.loads(_member(tar, "manifest.json").read())
+    except (ValueError, RecursionError) as error:
+        raise StoreError(f"the archive's manifest.json is no JSON: {error}") from error
+    return [_entry(item) for item in _list_of(dict, items, "")]
+
+
+def _entry(item: dict[str, Any]) -> _Saved:
+    (config,) = _list_of(str, [item.get("Config")], "Config")
+    saved = _Saved(config, _list_of(str, item.get("Layers"), "Layers"), _list_of(str, item.get("RepoTags") or [], "RepoTags"))
+    for name in saved.names:
         try:
-            config = ImageConfig.from_bytes(raw)
-        except ValueError as error:
-            raise StoreError(f"the configuration {item['Config']} in the archive is no JSON of an image: {error}") from error
-        if len(config.diff_ids) != len(item["Layers"]):
-            raise StoreError(f"the archive lists {len(item['Layers'])} layers, the image's configuration {len(config.diff_ids)}")
-        for at, (diff_id, name) in enumerate(zip(config.diff_ids, item["Layers"], strict=True)):
+            Reference.parse(name)
+        except InvalidReferenceError as error:
+            raise StoreError(f'the archive names an image "{name}", which is no name: {error.message}') from error
+    return saved
+
+
+def _list_of(kind: type[_T], value: Any, key: str) -> list[_T]:
+    if isinstance(value, list) and all(isinstance(one, kind) for one in value):
+        return value
+    raise StoreError(
+        f'the archive\'s manifest.json is damaged: "{key}" of an image is wrong or missing'
+        if key
+        else "the archive's manifest.json is damaged: it is no list of images",
+        hint="docker save writes a list of objects with Config, RepoTags and Layers",
+    )
+
+
+def _read(store: Store, tar: tarfile.TarFile, scratch: Path) -> list[str]:
+    said: list[str] = []
+    for number, saved in enumerate(_entries(tar)):
+        raw = _member(tar, saved.config).read()
+        config = _config(raw, saved.config)
+        if len(config.diff_ids) != len(saved.layers):
+            raise StoreError(f"the archive lists {len(saved.layers)} layers, the image's configuration {len(config.diff_ids)}")
+        for at, (diff_id, name) in enumerate(zip(config.diff_ids, saved.layers, strict=True)):
             if not store.layers.has(diff_id):
                 folder = scratch / f"{number}-{at}"
                 folder.mkdir()
                 store.layers.add_tar(uncompressed(_member(tar, name)), folder, expect=diff_id)
         image = store.images.add(config, raw)
-        for tag in item.get("RepoTags") or []:
-            try:
-                store.images.tag(image.id, Reference.parse(tag))
-            except InvalidReferenceError as error:
-                raise StoreError(f'the archive names an image "{tag}", which is no name: {error.message}') from error
-        said += item.get("RepoTags") or [image.id]
+        for name in saved.names:
+            store.images.tag(image.id, Reference.parse(name))
+        said += saved.names or [image.id]
     return said
+
+
+def _config(raw: bytes, name: str) -> ImageConfig:
+    try:
+        config = ImageConfig.from_bytes(raw)
+        for diff_id in config.diff_ids:
+            hex_of(diff_id)
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:  # JSON, but not of that shape
+        raise StoreError(f"the configuration {name} in the archive is no JSON of an image: {error}") from error
+    return config
 
 
 def _member(tar: tarfile.TarFile, name: str) -> IO[bytes]:
