@@ -16,30 +16,17 @@ from typing import IO, Any
 
 from dockerlab.dockerfile.ignore import IgnorePattern, IgnoreRules
 from dockerlab.errors import BuildError
-from dockerlab.layers.entry import KINDS, Entry
+from dockerlab.layers.entry import KINDS, Entry, Inode
 from dockerlab.layers.view import Node
 
 _BLOCK = 1 << 20
 _HOPS = 40
 
 
-class ContextNode:
-    """A path of the context; `path` is canonical ("/a/b")."""
+class ContextNode(Inode):
+    """A path of the context."""
 
-    __slots__ = ("path", "real", "st")
-
-    def __init__(self, path: str, real: str, st: os.stat_result) -> None:
-        self.path, self.real, self.st = path, real, st
-
-    @property
-    def is_dir(self) -> bool:
-        """Whether it is a folder."""
-        return stat.S_ISDIR(self.st.st_mode)
-
-    @property
-    def is_link(self) -> bool:
-        """Whether it is a symbolic link."""
-        return stat.S_ISLNK(self.st.st_mode)
+    __slots__ = ()
 
     @property
     def entry(self) -> Entry:

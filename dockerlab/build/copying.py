@@ -10,13 +10,14 @@ import posixpath
 import re
 import stat
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from dockerlab.build.sources import Source, SourceNode, below
 from dockerlab.errors import BuildError, NotFoundError
 from dockerlab.layers import Tree, TreeView, find_group, find_user
 
 _OCTAL = re.compile(r"[0-7]{1,5}\Z")
+_CAPABILITY = "security.capability"  # the attribute that BuildKit's layers keep
 _CLAUSE = re.compile(r"([ugoa]*)([-+=])([rwxXst]*)\Z")
 
 
@@ -171,20 +172,14 @@ class Layout:
                 f"cannot overwrite directory {path} with non-directory {node.path}",
                 hint="choose another destination, or remove the folder in an earlier RUN",
             )
-        if entry.kind == "symlink":
-            self.tree.symlink(rel, entry.link, *owner, entry.mtime)
-        elif entry.kind == "file":
-            if (first := self._other_name(node, rel)) is not None:
-                self.tree.hardlink(rel, first)
-            else:
-                mode = self.chmod(entry.mode, False) if self.chmod else entry.mode
-                with node.open() as file:
-                    self.tree.write_from(rel, file, mode, *owner, entry.mtime)
-        elif entry.kind == "fifo":
-            self.tree.fifo(rel, entry.mode, *owner, entry.mtime)
-        elif entry.kind in ("char", "block"):
-            self.tree.device(rel, entry.kind, entry.mode, entry.device, *owner, entry.mtime)
-        self._made.add(rel)
+        if entry.kind == "file" and (first := self._other_name(node, rel)) is not None:
+            self.tree.hardlink(rel, first)
+        else:
+            mode = self.chmod(entry.mode, False) if self.chmod and entry.kind == "file" else entry.mode
+            kept = {name: value for name, value in entry.xattrs.items() if name == _CAPABILITY}
+            self.tree.put(rel, replace(entry, mode=mode, uid=owner[0], gid=owner[1], xattrs=kept), node.open)
+        if entry.kind != "socket":
+            self._made.add(rel)
 
     def _other_name(self, node: SourceNode, rel: str) -> str | None:
         """Where this step already wrote the same file under another name."""

@@ -18,6 +18,7 @@ from dockerlab.dockerfile import Instruction
 from dockerlab.dockerfile.mounts import mount_fields
 from dockerlab.errors import BuildError, ContainerStartError, NotFoundError
 from dockerlab.layers import Owners, Tree, TreeView, find_user
+from dockerlab.oci import DEFAULT_PATH
 from dockerlab.runtime.spec import BoxSpec, Mount, ProcessSpec
 from dockerlab.store import Layer, Store
 
@@ -231,11 +232,7 @@ def execute(step: RunStep, state: StageState, store: Store, runner: Runner, scra
         raise BuildError(said + error.message, hint=error.hint) from None
     env = list(step.environment)
     names = {pair.partition("=")[0] for pair in env}
-    env += [
-        pair
-        for pair in ("PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", f"HOME={user.home}")
-        if pair.partition("=")[0] not in names
-    ]
+    env += [pair for pair in (f"PATH={DEFAULT_PATH}", f"HOME={user.home}") if pair.partition("=")[0] not in names]
     step.mounts.fill()
     mounts = list(step.mounts.mounts)
     if step.command.pipes:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import platform
 from dataclasses import dataclass, field
 from typing import Any
 
 from dockerlab.dockerfile import Scope
 from dockerlab.layers import TreeView
-from dockerlab.oci import HistoryEntry, ImageConfig, chain_ids
+from dockerlab.oci import DEFAULT_PATH, HistoryEntry, ImageConfig, chain_ids, own_architecture
 from dockerlab.store import Image, Layer, Store
 
-DEFAULT_PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 COMMENT = "buildkit.dockerfile.v0"
-MACHINE = {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
+MACHINE = own_architecture()
 
 
 @dataclass
@@ -38,7 +36,7 @@ class StageState:
     @classmethod
     def scratch(cls, name: str) -> StageState:
         """FROM scratch: nothing but a PATH."""
-        return cls(name, {"Env": [DEFAULT_PATH], "WorkingDir": "/"}, [], [], "scratch", scope={"PATH": DEFAULT_PATH[5:]})
+        return cls(name, {"Env": [f"PATH={DEFAULT_PATH}"], "WorkingDir": "/"}, [], [], "scratch", scope={"PATH": DEFAULT_PATH})
 
     @classmethod
     def of_image(cls, name: str, image: Image, store: Store) -> StageState:

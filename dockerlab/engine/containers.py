@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from dockerlab.engine import commit as committing
-from dockerlab.engine.create import new_record
+from dockerlab.engine.create import new_record, process_environment
 from dockerlab.engine.images import Images
 from dockerlab.engine.inspect import container_json, state_json
 from dockerlab.engine.names import check_name, made_up_name
@@ -55,7 +55,7 @@ class Containers:
             view = TreeView(trees)
             name = self._claim(name, record.id)
             try:
-                mounts = [*self._borrowed(spec.volumes_from), *self._volumes.mounts(record, spec.binds, view)]
+                mounts = self._volumes.mounts(record, self._borrowed(spec.volumes_from), spec.binds, view)
                 record = Record(**{**record.__dict__, "name": name, "mounts": mounts})
                 folder = self._records.folder(record)
                 folder.mkdir()
@@ -137,15 +137,6 @@ class Containers:
         config, host = record.config, record.host
         folder = self._records.folder(record)
         user = find_user(self.view(record), config["User"])
-        env = list(config["Env"] or [])
-        names = {pair.partition("=")[0] for pair in env}
-        if "PATH" not in names:
-            env.insert(0, "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
-        env.append(f"HOSTNAME={config['Hostname']}")
-        if config["Tty"] and "TERM" not in names:
-            env.append("TERM=xterm")
-        if "HOME" not in names:
-            env.append(f"HOME={user.home}")
         mounts = [Mount(mount["Source"], mount["Destination"], not mount["RW"], "bind") for mount in record.mounts]
         mounts += [Mount(options, path, "ro" in options.split(","), "tmpfs") for path, options in (host.get("Tmpfs") or {}).items()]
         network = {"host": "host", "none": "none"}.get(host["NetworkMode"], "private")
@@ -154,7 +145,7 @@ class Containers:
             rootfs=rootfs_at(folder, layers),
             process=ProcessSpec(
                 args=(record.path, *record.args),
-                env=tuple(env),
+                env=process_environment(config, user.home, terminal=config["Tty"]),
                 cwd=config["WorkingDir"] or "/",
                 uid=user.uid,
                 gid=user.gid,
@@ -214,7 +205,7 @@ class Containers:
     def stop(self, record: Record, timeout: int | None = None) -> None:
         """The stop signal, then KILL."""
         if timeout is None:
-            timeout = int(record.config.get("StopTimeout") or 10)
+            timeout = int(record.config.get("StopTimeout", 10))
         if self.running(record):
             self.process(record).stop(signal_number(record.config.get("StopSignal") or "TERM"), None if timeout < 0 else float(timeout))
 
@@ -263,15 +254,9 @@ class Containers:
         if workdir is not None and not workdir.startswith("/"):
             raise ContainerStartError("OCI runtime exec failed: exec failed: Cwd must be an absolute path", exit_code=128)
         who = find_user(self.view(record), record.config["User"] if user is None else user)
-        own = dict.fromkeys(pair.partition("=")[0] for pair in env)
-        whole = [pair for pair in record.config["Env"] or [] if pair.partition("=")[0] not in own] + list(env)
-        names = {pair.partition("=")[0] for pair in whole}
-        whole += [pair for pair in (f"HOSTNAME={record.config['Hostname']}", f"HOME={who.home}") if pair.partition("=")[0] not in names]
-        if tty and "TERM" not in names:
-            whole.append("TERM=xterm")
         process = ProcessSpec(
             args=command,
-            env=tuple(whole),
+            env=process_environment(record.config, who.home, terminal=tty, extra=env),
             cwd=workdir if workdir is not None else record.config["WorkingDir"] or "/",
             uid=who.uid,
             gid=who.gid,

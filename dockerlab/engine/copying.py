@@ -6,15 +6,18 @@ the container never lead out of it.
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 import stat
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import IO
 
 from dockerlab.errors import DockerlabError, NotFoundError
 from dockerlab.layers import Entry, Node, Tree, TreeView, read_tar, write_entries
+from dockerlab.layers.view import describe
 
 
 class Target:
@@ -35,17 +38,15 @@ class Target:
                 continue
             node = self.view.lookup("/" + rel, follow=False)
             if node is not None:
-                entry = node.entry
-                self.tree.mkdir(rel, entry.mode, entry.uid, entry.gid, entry.mtime)
+                self.tree.put(rel, node.entry, io.BytesIO)
 
-    def folder(self, path: str, mode: int, uid: int = 0, gid: int = 0, mtime: float | None = None) -> None:
+    def folder(self, entry: Entry) -> None:
         """A folder; one that is there keeps what it holds, also what lies in the image."""
-        rel = path.strip("/")
-        self.parents(path)
-        hidden = not self.live and self.tree.lexists(rel) and not os.path.isdir(self.tree.path(rel))
-        self.tree.mkdir(rel, mode, uid, gid, mtime)
+        self.parents(entry.path)
+        hidden = not self.live and self.tree.lexists(entry.path) and not os.path.isdir(self.tree.path(entry.path))
+        self.tree.put(entry.path, entry, io.BytesIO)
         if hidden:  # it stood deleted: what the image holds there must not come back
-            self.tree.opaque(rel)
+            self.tree.opaque(entry.path)
 
     def close(self) -> None:
         """Folders' times, owners of links."""
@@ -98,25 +99,19 @@ def copy_in(target: Target, source: str, path: str, *, follow: bool = False) -> 
 
 def _put(target: Target, source: str, path: str) -> None:
     st = os.lstat(source)
-    uid, gid = st.st_uid, st.st_gid  # docker keeps the number of the file's owner, -a or not
-    mode, mtime = stat.S_IMODE(st.st_mode), int(st.st_mtime)
-    if stat.S_ISDIR(st.st_mode):
-        if path.strip("/"):
-            there = target.view.lookup(path, follow=False)
-            if there is None or not there.is_dir:
-                target.folder(path, mode, uid, gid, mtime)
+    # docker keeps the number of the file's owner, -a or not, and no attributes
+    entry = replace(describe(source, path.strip("/"), st, (st.st_uid, st.st_gid), target.tree.owners), mtime=int(st.st_mtime), xattrs={})
+    there = target.view.lookup(path, follow=False)
+    if entry.kind == "dir":
+        if path.strip("/") and (there is None or not there.is_dir):
+            target.folder(entry)
         for name in sorted(os.listdir(source)):
             _put(target, os.path.join(source, name), _join(path, name))
         return
-    there = target.view.lookup(path, follow=False)
     if there is not None and there.is_dir:
         raise DockerlabError(f'cannot overwrite directory "{path}" with non-directory "{source}"')
     target.parents(path)
-    rel = path.strip("/")
-    if stat.S_ISLNK(st.st_mode):
-        target.tree.symlink(rel, os.readlink(source), uid, gid, mtime)
-    elif stat.S_ISREG(st.st_mode):
-        target.tree.write_from(rel, source, mode, uid, gid, mtime)
+    target.tree.put(entry.path, entry, lambda: open(source, "rb", buffering=0))
 
 
 def unpack_in(target: Target, source: IO[bytes], path: str) -> None:
@@ -164,8 +159,14 @@ def copy_out(view: TreeView, container: str, path: str, target: str, *, follow: 
     if node.is_dir and os.path.lexists(where) and not os.path.isdir(where):
         raise DockerlabError("cannot copy directory")
     top = node.path.rstrip("/")
+    folders: list[tuple[str, float]] = []
     for below in view.walk(node.path):
-        _take(below, where + below.path[len(top) :] if below.path != node.path else where)
+        place = where + below.path[len(top) :] if below.path != node.path else where
+        _take(below, place)
+        if below.is_dir:
+            folders.append((place, below.entry.mtime))
+    for place, mtime in reversed(folders):  # what was written into them moved their times
+        os.utime(place, (mtime, mtime))
 
 
 def _take(node: Node, where: str) -> None:
@@ -199,10 +200,15 @@ def export(view: TreeView, out: IO[bytes]) -> None:
 
 
 def _renamed(view: TreeView, node: Node, base: str) -> Iterator[tuple[Entry, str]]:
-    from dataclasses import replace
-
     top = node.path.rstrip("/")
+    first: dict[tuple[int, int], str] = {}
     for below in view.walk(node.path):
         rel = (base + below.path[len(top) :]).strip("/") if below.path != node.path else base
-        if rel and not stat.S_ISSOCK(below.st.st_mode):
-            yield replace(below.entry, path=rel), below.real if stat.S_ISREG(below.st.st_mode) else ""
+        if not rel or stat.S_ISSOCK(below.st.st_mode):
+            continue
+        entry = replace(below.entry, path=rel)
+        if below.st.st_nlink > 1 and not below.is_dir:
+            other = first.setdefault((below.st.st_dev, below.st.st_ino), rel)
+            if other != rel:
+                entry = replace(entry, kind="hardlink", size=0, link=other, xattrs={})
+        yield entry, below.real if stat.S_ISREG(below.st.st_mode) else ""

@@ -11,7 +11,7 @@ from dockerlab.engine.protocol import ContainerSpec, PortBinding
 from dockerlab.engine.records import Record, new_id
 from dockerlab.engine.timestamps import rfc3339
 from dockerlab.errors import UsageError
-from dockerlab.oci import short_id
+from dockerlab.oci import DEFAULT_PATH, short_id
 from dockerlab.store import Image
 
 Json = dict[str, Any]
@@ -67,7 +67,7 @@ def container_config(spec: ContainerSpec, image: Json, identifier: str) -> Json:
     if image.get("Shell"):
         config["Shell"] = image["Shell"]
     if not env:
-        config["Env"] = ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"]
+        config["Env"] = [f"PATH={DEFAULT_PATH}"]
     return config
 
 
@@ -78,6 +78,21 @@ def _after(config: Json, key: str, new: str, value: Any) -> Json:
         if name == key:
             out[new] = value
     return out
+
+
+def process_environment(config: Json, home: str, *, terminal: bool, extra: tuple[str, ...] = ()) -> tuple[str, ...]:
+    """What a process of the container finds: docker's own variables, in their place what the container's Config says, then `extra` (exec's -e).
+
+    `home` is the user's folder, for a HOME that nobody set.
+    """
+    found = {"PATH": DEFAULT_PATH, "HOSTNAME": f"{config['Hostname']}", **({"TERM": "xterm"} if terminal else {})}
+    for pair in (*(config["Env"] or ()), *extra):
+        name, equals, value = pair.partition("=")
+        if equals:
+            found[name] = value
+        else:
+            found.pop(name, None)
+    return tuple(f"{name}={value}" for name, value in {**found, "HOME": found.get("HOME", home)}.items())
 
 
 def host_config(spec: ContainerSpec) -> Json:

@@ -128,18 +128,10 @@ class EmbeddedEngine:
         self.images_.tag(source, target)
 
     def image_remove(self, name: str, *, force: bool = False, prune: bool = True) -> list[Json]:
-        done = self.images_.remove(name, force, prune)
-        return done + self._swept() if any("Deleted" in item for item in done) else done
+        return self.images_.remove(name, force, prune)
 
     def image_prune(self, *, all: bool = False) -> list[Json]:
-        done = self.images_.prune(all)
-        return done + self._swept() if done else done
-
-    def _swept(self) -> list[Json]:
-        """Remove the layers that nothing needs any more, told as docker does; the build cache keeps those that it knows."""
-        before = self.store.layers.all()
-        self.store.sweep()
-        return [{"Deleted": diff_id} for diff_id in before if not self.store.layers.has(diff_id)]
+        return self.images_.prune(all)
 
     def save(self, names: Iterable[str], out: IO[bytes]) -> None:
         self.images_.save(names, out)
@@ -148,27 +140,7 @@ class EmbeddedEngine:
         return self.images_.load(source)
 
     def import_(self, source: IO[bytes], reference: str = "", *, changes: Iterable[str] = (), message: str = "") -> str:
-        import platform
-
-        from dockerlab.engine.commit import apply_changes
-        from dockerlab.engine.timestamps import rfc3339
-        from dockerlab.layers import Tree, read_tar
-        from dockerlab.oci import HistoryEntry, ImageConfig, Reference
-        from dockerlab.transfer.docker_archive import uncompressed
-
-        name = Reference.parse(reference) if reference else None
-        config = apply_changes({}, changes)
-        with self.store.using(), self.store.tmp() as folder:
-            tree = Tree(folder / "tree")
-            read_tar(uncompressed(source), tree, as_layer=False)
-            tree.close()
-            layer = self.store.layers.seal(folder)
-            entry = HistoryEntry(created=rfc3339(), comment=message or "Imported from -")
-            machine = {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
-            image = self.store.images.add(ImageConfig(architecture=machine, config=config).with_history(entry, layer.diff_id))
-            if name is not None:
-                self.store.images.tag(image.id, name)
-        return image.id
+        return self.images_.import_(source, reference, changes, message)
 
     def _image_view(self, name: str) -> TreeView:
         from dockerlab.layers import TreeView
@@ -347,8 +319,8 @@ class EmbeddedEngine:
         return self.volumes_.prune(used, all)
 
     def volume_remove(self, name: str) -> None:
-        """Remove a volume."""
-        self.volumes_.remove(name)
+        """Remove a volume that no container mounts."""
+        self.volumes_.remove(name, self.records.all())
 
     def info(self) -> Json:
         import platform

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable
-from typing import IO, Any
+from typing import IO, Any, TypeVar
 
 from dockerlab.engine.records import Record, Records
 from dockerlab.engine.timestamps import rfc3339, to_seconds
 from dockerlab.errors import ConflictError, DockerlabError, InvalidReferenceError, NotFoundError
-from dockerlab.oci import Reference, short_id
+from dockerlab.oci import HistoryEntry, ImageConfig, Reference, own_architecture, short_id
 from dockerlab.store import Image, Store
 
 Json = dict[str, Any]
-
+_T = TypeVar("_T")
 
 _KEYS = (
     "User",
@@ -60,23 +61,35 @@ class Images:
     def _hint(self, reference: Reference) -> str:
         from difflib import get_close_matches
 
-        known = {name.familiar for names in self._store.images.all_names().values() for name in names}
-        known |= {name.repository for names in self._store.images.all_names().values() for name in names}
-        close = get_close_matches(reference.familiar, sorted(known), 1) or get_close_matches(reference.repository, sorted(known), 1)
+        tags: dict[str, list[str]] = {}
+        for name in (name for names in self._store.images.all_names().values() for name in names):
+            tags.setdefault(name.repository, []).append(name.tag)
+        if (own := tags.get(reference.repository)) is not None:
+            close = [f"{reference.repository}:{tag}" for tag in get_close_matches(reference.tag, own, 1, 0) or own[:1]]
+        else:
+            close = get_close_matches(reference.repository, tags, 1)
         return f"did you mean {close[0]}?" if close else "dockerlab images lists what is here"
 
     def local(self, name: str) -> Image:
         """The image that a user means, in the store only."""
+        return self._told_alike(name, lambda: self._store.images.find(name))
+
+    def _told_alike(self, name: str, find: Callable[[], _T]) -> _T:
+        """What `find` finds; a NotFoundError of it tells what is called alike."""
         try:
-            return self._store.images.find(name)
+            return find()
         except NotFoundError as error:
-            raise NotFoundError(error.message, hint=self._hint(Reference.parse(name))) from None
+            try:
+                hint = self._hint(Reference.parse(name))
+            except InvalidReferenceError:  # an ID
+                hint = "dockerlab images lists what is here"
+            raise NotFoundError(error.message, hint=hint) from None
 
     # --- telling
 
     def size(self, image: Image) -> int:
         """The bytes of all its layers."""
-        return sum(self._store.layers.get(diff_id).size for diff_id in image.config.diff_ids)
+        return sum(self._store.layers.size(diff_id) for diff_id in image.config.diff_ids)
 
     def created(self, image: Image) -> float:
         """When it was made, in seconds since 1970."""
@@ -85,6 +98,7 @@ class Images:
     def summaries(self) -> list[Json]:
         """One object an image, as `GET /images/json`: newest first."""
         names = self._store.images.all_names()
+        used = Counter(record.image for record in self._records.all())
         out: list[Json] = []
         for image in self._store.images.all():
             own = names.get(image.id, [])
@@ -97,7 +111,7 @@ class Images:
                     "Created": int(self.created(image)),
                     "Size": self.size(image),
                     "Labels": image.config.config.get("Labels") or {},
-                    "Containers": sum(record.image == image.id for record in self._records.all()),
+                    "Containers": used[image.id],
                     "_created": self.created(image) or self._store.images.added_at(image.id),
                 }
             )
@@ -141,7 +155,7 @@ class Images:
     def history(self, name: str) -> list[Json]:
         """`GET /images/NAME/history`, newest first; `EmptyLayer` is ours. Only images that docker knows have an ID, others are `<missing>`."""
         image = self.find(name)
-        sizes = [self._store.layers.get(diff_id).size for diff_id in image.config.diff_ids]
+        sizes = [self._store.layers.size(diff_id) for diff_id in image.config.diff_ids]
         out: list[Json] = []
         at = 0
         for entry in image.config.history:
@@ -189,72 +203,72 @@ class Images:
 
     def remove(self, name: str, force: bool = False, prune: bool = True) -> list[Json]:
         """`docker rmi NAME`: only the name if it has others, else the image too, and (`prune`) its parents that nobody names or needs."""
-        image = self.local(name)
-        reference = self._as_name(name, image)
-        names = self._store.images.names(image.id)
-        users = [record for record in self._records.all() if record.image == image.id]
+        done = self._remove(name, force, prune)
+        return done + self._swept() if any("Deleted" in item for item in done) else done
+
+    def _swept(self) -> list[Json]:
+        """Remove the layers that nothing needs any more, told as docker does; the build cache keeps those that it knows."""
+        before = self._store.layers.all()
+        self._store.sweep()
+        return [{"Deleted": diff_id} for diff_id in before if not self._store.layers.has(diff_id)]
+
+    def _remove(self, name: str, force: bool, prune: bool) -> list[Json]:
+        identifier = self._told_alike(name, lambda: self._store.images.find_id(name))
+        reference = self._as_name(name, identifier)
+        names = self._store.images.names(identifier)
+        users = [record for record in self._records.all() if record.image == identifier]
         running = next((record for record in users if self._running(record)), None)
         if reference is not None:
             others = [other for other in names if other != reference]
             if users and not others and not force:
                 raise ConflictError(
                     f'conflict: unable to remove repository reference "{name}" (must force) - container {short_id(users[0].id)} is using its '
-                    f"referenced image {short_id(image.id)}",
+                    f"referenced image {short_id(identifier)}",
                     hint=f"dockerlab rm {users[0].name} first",
                 )
             self._store.images.untag(reference)
             done: list[Json] = [{"Untagged": reference.familiar}]
-            if others or running is not None or self._children(image):
+            if others or running is not None or self._store.images.has_children(identifier):
                 return done
-            return done + self._delete(image, prune)
+            return done + self._delete(identifier, prune)
         if len(names) > 1 and not force:
             raise ConflictError(
-                f"conflict: unable to delete {short_id(image.id)} (must be forced) - image is referenced in multiple repositories",
+                f"conflict: unable to delete {short_id(identifier)} (must be forced) - image is referenced in multiple repositories",
                 hint="remove its names one by one, or use -f",
             )
         if running is not None:
             raise ConflictError(
-                f"conflict: unable to delete {short_id(image.id)} (cannot be forced) - image is being used by running container {short_id(running.id)}",
+                f"conflict: unable to delete {short_id(identifier)} (cannot be forced) - image is being used by running container {short_id(running.id)}",
                 hint=f"dockerlab rm -f {running.name} first",
             )
         if users and not force:
             raise ConflictError(
-                f"conflict: unable to delete {short_id(image.id)} (must be forced) - image is being used by stopped container {short_id(users[0].id)}",
+                f"conflict: unable to delete {short_id(identifier)} (must be forced) - image is being used by stopped container {short_id(users[0].id)}",
                 hint=f"dockerlab rm {users[0].name} first, or use -f",
             )
-        if self._children(image):
-            raise ConflictError(f"conflict: unable to delete {short_id(image.id)} (cannot be forced) - image has dependent child images")
+        if self._store.images.has_children(identifier):
+            raise ConflictError(f"conflict: unable to delete {short_id(identifier)} (cannot be forced) - image has dependent child images")
         done = []
         for other in names:
             self._store.images.untag(other)
             done.append({"Untagged": other.familiar})
-        return done + self._delete(image, prune)
+        return done + self._delete(identifier, prune)
 
-    def _as_name(self, name: str, image: Image) -> Reference | None:
+    def _as_name(self, name: str, identifier: str) -> Reference | None:
         try:
             reference = Reference.parse(name)
         except InvalidReferenceError:
             return None
-        return reference if self._store.images.named(reference) == image.id else None
+        return reference if self._store.images.named(reference) == identifier else None
 
-    def _children(self, image: Image) -> bool:
-        return any(self._store.images.parent(other.id) == image.id for other in self._store.images.all())
-
-    def _delete(self, image: Image, prune: bool = True) -> list[Json]:
-        parent = self._store.images.parent(image.id)
-        self._store.images.remove(image.id)
-        out: list[Json] = [{"Deleted": image.id}]
-        if parent and prune:
-            try:
-                older = self._store.images.get(parent)
-            except NotFoundError:
-                return out
-            if (
-                not self._store.images.names(parent)
-                and not self._children(older)
-                and not any(r.image == parent for r in self._records.all())
-            ):
-                out += self._delete(older)
+    def _delete(self, identifier: str, prune: bool = True) -> list[Json]:
+        parent = self._store.images.parent(identifier)
+        self._store.images.remove(identifier)
+        out: list[Json] = [{"Deleted": identifier}]
+        if prune and parent in self._store.images.ids():
+            wanted = self._store.images.names(parent) or self._store.images.has_children(parent)
+            if not wanted and not any(record.image == parent for record in self._records.all()):
+                out += self._delete(parent)
         return out
 
     def prune(self, all: bool = False) -> list[Json]:
@@ -263,13 +277,13 @@ class Images:
         out: list[Json] = []
         for image in self._store.images.all():
             names = self._store.images.names(image.id)
-            if image.id in used or self._children(image) or (names and not all):
+            if image.id in used or self._store.images.has_children(image.id) or (names and not all):
                 continue
             for name in names:
                 self._store.images.untag(name)
                 out.append({"Untagged": name.familiar})
-            out += self._delete(image)
-        return out
+            out += self._delete(image.id)
+        return out + self._swept() if out else out
 
     # --- archives
 
@@ -284,7 +298,7 @@ class Images:
                 raise DockerlabError(
                     f"{name} has no layer, so it can't be saved", hint="an image FROM scratch needs at least one COPY or ADD"
                 )
-            wanted.append((image, self._as_name(name, image)))
+            wanted.append((image, self._as_name(name, image.id)))
         write_archive(self._store, wanted, out)
 
     def _whole_repository(self, name: str) -> list[str]:
@@ -305,3 +319,21 @@ class Images:
         from dockerlab.transfer.docker_archive import read_archive
 
         return read_archive(self._store, source)
+
+    def import_(self, source: IO[bytes], name: str, changes: Iterable[str], message: str) -> str:
+        """`docker import`: a tar becomes an image of one layer; its ID. InvalidReferenceError before anything is read if the name is none."""
+        from dockerlab.engine.commit import apply_changes
+        from dockerlab.layers import Tree, read_tar
+        from dockerlab.transfer.docker_archive import uncompressed
+
+        reference = Reference.parse(name) if name else None
+        config = apply_changes({}, changes)
+        with self._store.using(), self._store.tmp() as folder:
+            with Tree(folder / "tree") as tree:
+                read_tar(uncompressed(source), tree, as_layer=False)
+            layer = self._store.layers.seal(folder)
+            entry = HistoryEntry(created=rfc3339(), comment=message or "Imported from -")
+            image = self._store.images.add(ImageConfig(architecture=own_architecture(), config=config).with_history(entry, layer.diff_id))
+            if reference is not None:
+                self._store.images.tag(image.id, reference)
+        return image.id

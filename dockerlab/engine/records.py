@@ -9,6 +9,7 @@ import json
 import os
 import re
 import secrets
+import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,8 @@ from dockerlab.errors import ConflictError, NotFoundError
 from dockerlab.layers import remove_tree
 from dockerlab.store import Store
 from dockerlab.store.files import explained, write_atomically
+
+_ID = re.compile(r"[0-9a-f]{64}\Z")
 
 
 @dataclass(frozen=True)
@@ -56,7 +59,7 @@ class Records:
                     fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
             except FileExistsError:
                 holder = path.read_text() if path.exists() else ""
-                if holder and not (self._store.containers_dir / holder / "config.json").exists() and path.stat().st_mtime + 60 < _now():
+                if not self._is_container(holder) and self._older_than_a_minute(path):
                     path.unlink(missing_ok=True)  # its container was never finished, or is gone
                     continue
                 raise ConflictError(
@@ -68,6 +71,15 @@ class Records:
                 file.write(identifier)
             return
 
+    def _is_container(self, identifier: str) -> bool:
+        return bool(_ID.match(identifier)) and (self._store.containers_dir / identifier / "config.json").exists()
+
+    def _older_than_a_minute(self, path: Path) -> bool:
+        try:
+            return path.stat().st_mtime + 60 < time.time()
+        except FileNotFoundError:
+            return True
+
     def write(self, record: Record) -> None:
         """Write it down; the container exists from now on."""
         folder = self.folder(record)
@@ -78,6 +90,8 @@ class Records:
     def read(self, identifier: str) -> Record:
         """The container of this whole ID. NotFoundError if there is none."""
         try:
+            if not _ID.match(identifier):
+                raise FileNotFoundError(identifier)
             return Record(**json.loads((self._store.containers_dir / identifier / "config.json").read_bytes()))
         except (FileNotFoundError, NotADirectoryError):
             raise NotFoundError(f"No such container: {identifier}") from None
@@ -95,7 +109,7 @@ class Records:
     def find(self, text: str) -> Record:
         """The container that a user means: its name, its ID or an unambiguous beginning of it."""
         name = text.removeprefix("/")
-        if name and "/" not in name:
+        if name not in ("", ".", "..") and "/" not in name:
             named = self._store.container_names / name
             if named.exists():
                 try:
@@ -103,7 +117,7 @@ class Records:
                 except NotFoundError:
                     pass
             if re.fullmatch(r"[0-9a-f]{1,64}", name):
-                found = [entry for entry in os.listdir(self._store.containers_dir) if entry.startswith(name)]
+                found = [entry for entry in os.listdir(self._store.containers_dir) if entry.startswith(name) and self._is_container(entry)]
                 if len(found) > 1:
                     raise ConflictError(f'"{text}" begins the ID of {len(found)} containers', hint="write more of the ID")
                 if found:
@@ -154,9 +168,3 @@ class Records:
 def new_id() -> str:
     """64 random hexadecimal digits."""
     return secrets.token_hex(32)
-
-
-def _now() -> float:
-    import time
-
-    return time.time()

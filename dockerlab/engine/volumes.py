@@ -6,15 +6,18 @@ import json
 import os
 import re
 import secrets
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from dockerlab.engine.create import bind_parts
 from dockerlab.engine.records import Record
 from dockerlab.engine.timestamps import rfc3339
-from dockerlab.errors import UsageError
-from dockerlab.layers import Tree, TreeView
+from dockerlab.errors import ConflictError, NotFoundError, UsageError
+from dockerlab.layers import Tree, TreeView, remove_tree
+from dockerlab.oci import short_id
 from dockerlab.store import Store
+from dockerlab.store.files import explained
 
 Json = dict[str, Any]
 _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+\Z")
@@ -31,61 +34,71 @@ class Volumes:
         return self._store.volumes_dir / name / "_data"
 
     def ensure(self, name: str, view: TreeView, target: str, *, anonymous: bool = False) -> Path:
-        """The volume's folder; made, and filled with the image's files at `target`, if it is new."""
+        """The volume's folder; made, and filled with the image's files at `target`, if it is new. Nobody sees half of one."""
         data = self.path(name)
-        if not data.exists():
-            data.mkdir(parents=True)
-            about = {"Name": name, "CreatedAt": rfc3339(), "Driver": "local", "Anonymous": anonymous}
-            (data.parent / "volume.json").write_text(json.dumps(about))
-            self._fill(data, view, target)
+        if data.exists():
+            return data
+        aside = self._store.volumes_dir / f"{secrets.token_hex(8)}~"
+        try:
+            with explained(self._store.home):
+                aside.mkdir()
+                (aside / "_data").mkdir()
+                about = {"Name": name, "CreatedAt": rfc3339(), "Driver": "local", "Anonymous": anonymous}
+                (aside / "volume.json").write_text(json.dumps(about))
+                self._fill(aside / "_data", view, target)
+                os.rename(aside, data.parent)
+        except OSError:
+            if not data.exists():  # another process may have made the same volume first
+                raise
+        finally:
+            remove_tree(aside)
         return data
 
     def _fill(self, data: Path, view: TreeView, target: str) -> None:
         node = view.lookup(target) if view.trees else None
         if node is None or not node.is_dir:
             return
-        tree = Tree(data)
         top = node.path.rstrip("/")
-        for below in view.walk(node.path):
-            rel, entry = below.path[len(top) :].lstrip("/"), below.entry
-            if entry.kind == "dir":
-                tree.mkdir(rel, entry.mode, entry.uid, entry.gid, entry.mtime)
-            elif entry.kind == "file":
-                with below.open() as file:
-                    tree.write_from(rel, file, entry.mode, entry.uid, entry.gid, entry.mtime)
-            elif entry.kind == "symlink":
-                tree.symlink(rel, entry.link, entry.uid, entry.gid, entry.mtime)
-        tree.close()
+        first: dict[tuple[int, int], str] = {}
+        with Tree(data) as tree:
+            for below in view.walk(node.path):
+                rel = below.path[len(top) :].lstrip("/")
+                if below.st.st_nlink > 1 and not below.is_dir:
+                    other = first.setdefault((below.st.st_dev, below.st.st_ino), rel)
+                    if other != rel:
+                        tree.hardlink(rel, other)
+                        continue
+                tree.put(rel, below.entry, below.open)
 
-    def mounts(self, record: Record, binds: tuple[str, ...], view: TreeView) -> list[Json]:
-        """Docker's Mounts of a new container: what -v asked for, and a volume for each VOLUME of the image that -v does not cover."""
-        out: list[Json] = []
-        for text in binds:
-            source, target, options = bind_parts(text)
-            target = os.path.normpath(target)
+    def mounts(self, record: Record, borrowed: list[Json], binds: tuple[str, ...], view: TreeView) -> list[Json]:
+        """Docker's Mounts of a new container: what it borrows from others, what -v asked for instead or beside, and a volume for each VOLUME of the
+        image that neither covers. Nothing is made before all of it is known to be right."""
+        asked = {os.path.normpath(target): (source, target, options) for source, target, options in map(bind_parts, binds)}
+        if len(asked) < len(binds):
+            targets = [os.path.normpath(bind_parts(text)[1]) for text in binds]
+            raise UsageError(f"Duplicate mount point: {next(target for target in targets if targets.count(target) > 1)}")
+        for source, _, _ in asked.values():
+            if source and not source.startswith(("/", ".")):
+                self._check_name(source, "are allowed. If you intended to pass a host directory, use absolute path")
+        out = [mount for mount in borrowed if mount["Destination"] not in asked]
+        for target, (source, _, options) in asked.items():
             writable = "ro" not in options.split(",")
             if source.startswith(("/", ".")):
-                host = os.path.abspath(source)
-                if not os.path.exists(host):
-                    os.makedirs(host)
-                out.append(
-                    {"Type": "bind", "Source": host, "Destination": target, "Mode": options, "RW": writable, "Propagation": "rprivate"}
-                )
-                continue
-            if source and not _NAME.match(source):
-                raise UsageError(
-                    f'create {source}: "{source}" includes invalid characters for a local volume name, only "[a-zA-Z0-9][a-zA-Z0-9_.-]" are allowed. '
-                    "If you intended to pass a host directory, use absolute path"
-                )
-            out.append(self._volume(source or secrets.token_hex(32), target, options or "z", writable, view, anonymous=not source))
+                out.append(_bind(os.path.abspath(source), target, options, writable))
+            else:
+                out.append(self._volume(source or secrets.token_hex(32), target, options or "z", writable, view, anonymous=not source))
         taken = {mount["Destination"] for mount in out}
-        if len(taken) < len(out):
-            twice = next(mount["Destination"] for mount in out if sum(other["Destination"] == mount["Destination"] for other in out) > 1)
-            raise UsageError(f"Duplicate mount point: {twice}")
         for target in sorted(record.config.get("Volumes") or {}):
-            if target not in taken:
+            if os.path.normpath(target) not in taken:
                 out.append(self._volume(secrets.token_hex(32), target, "", True, view, anonymous=True))
         return out
+
+    def _check_name(self, name: str, tail: str, code: int = 125) -> None:
+        if not _NAME.match(name):
+            raise UsageError(
+                f'create {name}: "{name}" includes invalid characters for a local volume name, only "[a-zA-Z0-9][a-zA-Z0-9_.-]" {tail}',
+                exit_code=code,
+            )
 
     def _volume(self, name: str, target: str, mode: str, writable: bool, view: TreeView, *, anonymous: bool) -> Json:
         data = self.ensure(name, TreeView([]) if "nocopy" in mode.split(",") else view, target, anonymous=anonymous)
@@ -104,6 +117,8 @@ class Volumes:
         """`docker volume ls`, sorted by name."""
         out: list[Json] = []
         for folder in sorted(self._store.volumes_dir.iterdir()):
+            if not _NAME.match(folder.name):
+                continue  # being made, or left behind
             try:
                 about = json.loads((folder / "volume.json").read_text())
             except (OSError, ValueError):
@@ -130,11 +145,8 @@ class Volumes:
 
     def create(self, name: str) -> str:
         """A volume of this name, or of a made-up one."""
-        if name and not _NAME.match(name):
-            raise UsageError(
-                f'create {name}: "{name}" includes invalid characters for a local volume name, only "[a-zA-Z0-9][a-zA-Z0-9_.-]" are allowed',
-                exit_code=1,
-            )
+        if name:
+            self._check_name(name, "are allowed", 1)
         made = name or secrets.token_hex(32)
         self.ensure(made, TreeView([]), "/", anonymous=not name)
         return made
@@ -153,8 +165,21 @@ class Volumes:
             gone.append(name)
         return gone, size
 
-    def remove(self, name: str) -> None:
-        """Remove a volume with all that it holds."""
-        from dockerlab.layers import remove_tree
+    def remove(self, name: str, used_by: Iterable[Record] = ()) -> None:
+        """Remove a volume with all that it holds. NotFoundError if there is none, ConflictError where one of these containers mounts it."""
+        if not _NAME.match(name) or not self.path(name).exists():
+            raise NotFoundError(f"get {name}: no such volume", hint="dockerlab volume ls lists all volumes")
+        users = [record.id for record in used_by if any(mount.get("Name") == name for mount in record.mounts)]
+        if users:
+            raise ConflictError(
+                f"remove {name}: volume is in use - [{', '.join(users)}]",
+                hint=f"remove the container first: dockerlab rm {short_id(users[0])}",
+            )
+        gone = self._store.volumes_dir / f"{secrets.token_hex(8)}~"
+        os.rename(self._store.volumes_dir / name, gone)
+        remove_tree(gone)
 
-        remove_tree(self._store.volumes_dir / name)
+
+def _bind(host: str, target: str, options: str, writable: bool) -> Json:
+    os.makedirs(host, exist_ok=True) if not os.path.exists(host) else None
+    return {"Type": "bind", "Source": host, "Destination": target, "Mode": options, "RW": writable, "Propagation": "rprivate"}

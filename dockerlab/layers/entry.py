@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from dataclasses import dataclass, field
 
@@ -14,6 +15,25 @@ KINDS = {
     stat.S_IFIFO: "fifo",
     stat.S_IFSOCK: "socket",
 }
+
+
+class Inode:
+    """What lies at a path: `path` is canonical ("/a/b"), `real` where its bytes lie, `st` what lstat said."""
+
+    __slots__ = ("path", "real", "st")
+
+    def __init__(self, path: str, real: str, st: os.stat_result) -> None:
+        self.path, self.real, self.st = path, real, st
+
+    @property
+    def is_dir(self) -> bool:
+        """Whether it is a folder."""
+        return stat.S_ISDIR(self.st.st_mode)
+
+    @property
+    def is_link(self) -> bool:
+        """Whether it is a symbolic link."""
+        return stat.S_ISLNK(self.st.st_mode)
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,12 @@ import errno
 import io
 import os
 import stat
+from collections.abc import Callable
 from pathlib import Path
 from typing import IO
 
 from dockerlab.errors import StoreError
+from dockerlab.layers.entry import Entry
 from dockerlab.layers.owners import DEVICE, OPAQUE, OWNER, Links, Owners, read_links, write_links
 
 _BLOCK = 1 << 20
@@ -231,6 +233,23 @@ class Tree:
         path = self._clear(rel)
         os.mkfifo(path)
         self._finish(path, mode, uid, gid, mtime)
+
+    def put(self, rel: str, entry: Entry, open_file: Callable[[], IO[bytes]]) -> None:
+        """What an entry describes, at `rel`: a folder without what is in it, a file with the bytes that `open_file` gives. A socket is left out."""
+        owner = entry.uid, entry.gid, entry.mtime
+        if entry.kind == "dir":
+            self.mkdir(rel, entry.mode, *owner)
+        elif entry.kind == "file":
+            with open_file() as file:
+                self.write_from(rel, file, entry.mode, *owner)
+        elif entry.kind == "symlink":
+            self.symlink(rel, entry.link, *owner)
+        elif entry.kind == "fifo":
+            self.fifo(rel, entry.mode, *owner)
+        elif entry.kind in ("char", "block"):
+            self.device(rel, entry.kind, entry.mode, entry.device, *owner)
+        for name, value in entry.xattrs.items():
+            self.set_xattr(rel, name, value)
 
     def whiteout(self, rel: str) -> None:
         """Hide this path of the layers below."""

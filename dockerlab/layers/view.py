@@ -13,32 +13,23 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from dockerlab.errors import DockerlabError
-from dockerlab.layers.entry import KINDS, Entry
+from dockerlab.layers.entry import KINDS, Entry, Inode
 from dockerlab.layers.lending import lent, lstat_lent, names_lent, open_lent, reached
 from dockerlab.layers.owners import DEVICE, OURS, Links, Owners, is_opaque, is_whiteout, read_links
 
 _HOPS = 40
 
 
-class Node:
-    """A path that exists: `path` is canonical ("/a/b"), `real` where its bytes lie, `layer` the index of that tree (0 is the lowest)."""
+class Node(Inode):
+    """A path that exists in a view; `layer` is the index of the tree that holds it (0 is the lowest)."""
 
-    __slots__ = ("_view", "dirs", "layer", "path", "real", "st")
+    __slots__ = ("_view", "dirs", "layer")
 
     def __init__(
         self, view: TreeView, path: str, layer: int, real: str, st: os.stat_result, dirs: tuple[tuple[int, str], ...] = ()
     ) -> None:
-        self._view, self.path, self.layer, self.real, self.st, self.dirs = view, path, layer, real, st, dirs
-
-    @property
-    def is_dir(self) -> bool:
-        """Whether it is a folder."""
-        return stat.S_ISDIR(self.st.st_mode)
-
-    @property
-    def is_link(self) -> bool:
-        """Whether it is a symbolic link."""
-        return stat.S_ISLNK(self.st.st_mode)
+        super().__init__(path, real, st)
+        self._view, self.layer, self.dirs = view, layer, dirs
 
     @property
     def owner(self) -> tuple[int, int]:

@@ -8,6 +8,17 @@ from typing import Any
 
 from dockerlab.oci.digest import digest_of
 
+DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+"""PATH where nobody set one. (moby, oci/defaults.go; BuildKit, util/system/path.go)"""
+_ARCHITECTURES = {"x86_64": "amd64", "AMD64": "amd64", "aarch64": "arm64", "armv7l": "arm", "i686": "386"}
+
+
+def own_architecture() -> str:
+    """The image architecture of this machine. (OCI image specification, config.md: Go's GOARCH)"""
+    import platform
+
+    return _ARCHITECTURES.get(platform.machine(), platform.machine())
+
 
 @dataclass(frozen=True)
 class HistoryEntry:

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote, unquote
 
-from dockerlab.errors import ConflictError, DockerlabError, InvalidReferenceError, NotFoundError
+from dockerlab.errors import ConflictError, InvalidReferenceError, NotFoundError, StoreError
 from dockerlab.oci import ImageConfig, Reference
-from dockerlab.oci.digest import digest_of, hex_of, is_digest
+from dockerlab.oci.digest import digest_of, hex_of, is_digest, short_id
 from dockerlab.store.files import explained, write_atomically
 
 _PREFIX = re.compile(r"(?:sha256:)?([0-9a-f]{1,64})\Z")
+_HEX = re.compile(r"[0-9a-f]{64}\Z")
 
 
 @dataclass(frozen=True)
@@ -37,25 +38,33 @@ class ImageStore:
         """
         data = raw if raw is not None else config.to_bytes()
         identifier = digest_of(data)
+        blob, mark = self._blobs / hex_of(identifier), self._marks / hex_of(identifier)
         with explained(self._home):
-            if not (self._blobs / hex_of(identifier)).exists():
-                write_atomically(self._blobs / hex_of(identifier), data, durable=True)
-            mark = self._marks / hex_of(identifier)
+            if not blob.exists() or blob.read_bytes() != data:  # one that was damaged is mended by whoever brings it again
+                write_atomically(blob, data, durable=True)
             if not mark.exists():
                 write_atomically(mark, parent.encode())
         return Image(identifier, config)
 
     def get(self, identifier: str) -> Image:
-        """The image of this whole ID. NotFoundError if it is not here."""
+        """The image of this whole ID. NotFoundError if it is not here, StoreError if it was damaged."""
         if not is_digest(identifier) or not (self._marks / hex_of(identifier)).exists():
             raise NotFoundError(f"No such image: {identifier}")
         return Image(identifier, ImageConfig.from_bytes(self.raw(identifier)))
 
     def raw(self, identifier: str) -> bytes:
-        """The bytes of the configuration. DockerlabError if they are not what the ID says."""
-        data = (self._blobs / hex_of(identifier)).read_bytes()
+        """The bytes of the configuration. NotFoundError if there are none, StoreError if they are not what the ID says."""
+        try:
+            data = (self._blobs / hex_of(identifier)).read_bytes()
+        except FileNotFoundError:
+            if not (self._marks / hex_of(identifier)).exists():
+                raise NotFoundError(f"No such image: {identifier}") from None
+            data = b""
         if digest_of(data) != identifier:
-            raise DockerlabError(f"the configuration of image {identifier} was damaged", hint="remove the image and build or load it again")
+            raise StoreError(
+                f"the configuration of image {identifier} was damaged",
+                hint=f"build or load the image again, or remove it: dockerlab rmi -f {short_id(identifier)}",
+            )
         return data
 
     def parent(self, identifier: str) -> str:
@@ -69,14 +78,34 @@ class ImageStore:
         """When the image came into this store, in seconds since 1970."""
         return (self._marks / hex_of(identifier)).stat().st_mtime
 
+    def ids(self) -> list[str]:
+        """The IDs of all images, damaged ones too."""
+        return ["sha256:" + name for name in os.listdir(self._marks) if _HEX.match(name)]
+
     def all(self) -> list[Image]:
-        """All images, those that have no name too; newest first as docker lists them."""
-        found = [self.get("sha256:" + mark.name) for mark in self._marks.iterdir() if len(mark.name) == 64]
+        """All images that can be read, those that have no name too; newest first as docker lists them."""
+        found = []
+        for identifier in self.ids():
+            try:
+                found.append(self.get(identifier))
+            except (NotFoundError, StoreError):  # removed meanwhile, or damaged: whoever names it is told
+                continue
         return sorted(found, key=lambda image: (image.config.created, image.id), reverse=True)
 
+    def has_children(self, identifier: str) -> bool:
+        """Whether an image here was committed from this one."""
+        return any(self.parent(other) == identifier for other in self.ids())
+
     def remove(self, identifier: str) -> None:
-        """Forget an image that has no name any more; its layers stay until the store is swept."""
+        """Forget an image that has no name any more; its configuration and its layers stay until the store is swept."""
         (self._marks / hex_of(identifier)).unlink(missing_ok=True)
+
+    def sweep(self, needed: set[str]) -> None:
+        """Remove the configurations that belong to no image, but for the `needed` IDs."""
+        kept = {*self.ids(), *needed}
+        for name in os.listdir(self._blobs):
+            if "sha256:" + name not in kept and _HEX.match(name):
+                (self._blobs / name).unlink(missing_ok=True)
 
     # --- names
 
@@ -124,22 +153,26 @@ class ImageStore:
         return self.all_names().get(identifier, [])
 
     def find(self, text: str) -> Image:
-        """The image that a user means: a name, an ID or an unambiguous beginning of one.
+        """The image that a user means (see `find_id`). StoreError if it was damaged."""
+        return self.get(self.find_id(text))
+
+    def find_id(self, text: str) -> str:
+        """The ID of the image that a user means: by a name, an ID or an unambiguous beginning of one.
 
         NotFoundError in docker's words if there is none, ConflictError if several IDs begin so.
         """
         try:
             if identifier := self.named(Reference.parse(text)):
-                return self.get(identifier)
+                return identifier
         except InvalidReferenceError:
             if not _PREFIX.match(text):
                 raise
         if match := _PREFIX.match(text):
-            found = [name for name in os.listdir(self._marks) if name.startswith(match.group(1))]
+            found = [identifier for identifier in self.ids() if identifier.startswith("sha256:" + match.group(1))]
             if len(found) > 1:
                 raise ConflictError(f'"{text}" begins the ID of {len(found)} images', hint="write more of the ID")
             if found:
-                return self.get("sha256:" + found[0])
+                return found[0]
         raise NotFoundError(f"No such image: {self._full(text)}")
 
     def _full(self, text: str) -> str:

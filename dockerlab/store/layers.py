@@ -15,7 +15,7 @@ from typing import IO, Any
 
 from dockerlab.errors import NotFoundError, StoreError
 from dockerlab.layers import Tree, read_tar, remove_tree, write_layer
-from dockerlab.oci.digest import hex_of
+from dockerlab.oci.digest import hex_of, is_digest
 from dockerlab.store.files import boot_id, explained, write_atomically
 
 
@@ -68,9 +68,17 @@ class LayerStore:
         self._known[diff_id] = layer
         return layer
 
-    def all(self) -> list[str]:
-        """The diff IDs of all layers."""
-        return sorted("sha256:" + path.name for path in self._root.iterdir() if (path / "layer.json").exists())
+    def size(self, diff_id: str) -> int:
+        """The bytes of its regular files as they were written down, without looking whether they are still there; 0 if nothing was."""
+        try:
+            return int(json.loads((self._path(diff_id) / "layer.json").read_bytes())["size"])
+        except (OSError, ValueError, KeyError):
+            return 0
+
+    def all(self, *, whole: bool = True) -> list[str]:
+        """The diff IDs of all layers; without `whole` of what a killed process left of one too."""
+        found = (path for path in self._root.iterdir() if not whole or (path / "layer.json").exists())
+        return sorted("sha256:" + path.name for path in found if is_digest("sha256:" + path.name))
 
     def seal(self, folder: Path) -> Layer:
         """Make `folder` (its tree/ and owners.json, on the store's file system) a layer; the folder is consumed."""

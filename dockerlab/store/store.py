@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from dockerlab.layers import remove_tree
 from dockerlab.oci import ImageConfig
@@ -19,6 +21,7 @@ from dockerlab.store.layers import Layer, LayerStore
 from dockerlab.store.snapshots import Snapshotter
 
 _FOLDERS = ("blobs/sha256", "layers", "names", "images", "cache", "snapshots", "containers", "container-names", "volumes", "tmp")
+_FORGOTTEN = 3600  # seconds after which nobody is still writing a file that was written aside
 
 
 def default_home() -> Path:
@@ -83,17 +86,19 @@ class Store:
         """The layers of an image, the lowest first."""
         return [self.layers.get(diff_id) for diff_id in config.diff_ids]
 
+    def containers(self) -> Iterator[dict[str, Any]]:
+        """What is written down of every container."""
+        for folder in self.containers_dir.iterdir():
+            try:
+                yield json.loads((folder / "config.json").read_bytes())
+            except (OSError, ValueError):
+                continue
+
     def needed_layers(self) -> set[str]:
         """The diff IDs that an image, a container or the build cache refers to."""
         needed = {diff_id for image in self.images.all() for diff_id in image.config.diff_ids}
-        for record in self.cache.values():
-            if layer := record.get("layer"):
-                needed.add(str(layer))
-        for folder in self.containers_dir.iterdir():
-            try:
-                needed.update(json.loads((folder / "config.json").read_bytes()).get("layers", ()))
-            except (OSError, ValueError):
-                continue
+        needed.update(str(record["layer"]) for record in self.cache.values() if record.get("layer"))
+        needed.update(diff_id for container in self.containers() for diff_id in container.get("layers", ()))
         return needed
 
     def sweep(self) -> int:
@@ -107,26 +112,41 @@ class Store:
             return 0
         with lock:
             self._sweep_abandoned()
+            self.images.sweep({str(container.get("image")) for container in self.containers()})
             needed, freed = self.needed_layers(), 0
-            for name in os.listdir(self.home / "layers"):
-                diff_id = "sha256:" + name
-                if diff_id not in needed:
-                    try:
-                        freed += self.layers.get(diff_id).size
-                    except Exception:
-                        pass
-                    self.layers.remove(diff_id)
+            for diff_id in set(self.layers.all(whole=False)) - needed:
+                freed += self.layers.size(diff_id)
+                self.layers.remove(diff_id)
             return freed
 
     def _sweep_abandoned(self) -> None:
         for folder in (self.home / "tmp", self.home / "snapshots"):
             for path in list(folder.iterdir()):
-                if path.suffix == ".lock":
-                    continue
-                try:
-                    lock = Lock(f"{path}.lock", wait=False)
-                except BlockingIOError:
-                    continue
+                if path.suffix != ".lock":
+                    self._sweep_one(path, Path(f"{path}.lock"))
+                elif not path.with_suffix("").exists() and _forgotten(path):
+                    self._sweep_one(path, path)
+        for path in list(self.containers_dir.iterdir()):  # whoever makes one uses the store, which nobody does now
+            if not (path / "config.json").exists():
                 remove_tree(path)
-                Path(f"{path}.lock").unlink(missing_ok=True)
-                lock.release()
+        for folder in (self.home / name for name in ("blobs/sha256", "names", "images", "cache", "cache-mounts")):
+            for path in list(folder.iterdir()) if folder.is_dir() else ():
+                if path.name.endswith("~") and _forgotten(path):
+                    remove_tree(path)
+
+    def _sweep_one(self, path: Path, lock_path: Path) -> None:
+        try:
+            lock = Lock(lock_path, wait=False)
+        except BlockingIOError:
+            return
+        if path != lock_path:
+            remove_tree(path)
+        lock_path.unlink(missing_ok=True)
+        lock.release()
+
+
+def _forgotten(path: Path) -> bool:
+    try:
+        return path.lstat().st_mtime + _FORGOTTEN < time.time()
+    except FileNotFoundError:
+        return False

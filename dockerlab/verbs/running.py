@@ -9,6 +9,7 @@ from typing import Any
 
 from dockerlab.engine import ContainerSpec, Engine, PortBinding, Streams
 from dockerlab.errors import ContainerStartError, DockerlabError, NotFoundError, UsageError
+from dockerlab.oci import own_architecture
 from dockerlab.verbs.dispatch import Terminal, tell_ignored
 from dockerlab.verbs.flags import Parsed, usage_error
 
@@ -115,9 +116,7 @@ def _check_image_flags(parsed: Parsed) -> None:
         )
     platform = parsed.text("platform")
     if platform:
-        import platform as machine
-
-        own = {"x86_64": "amd64", "aarch64": "arm64"}.get(machine.machine(), machine.machine())
+        own = own_architecture()
         if platform.split("/")[:2] not in (["linux", own], [own], ["linux"]):
             raise UsageError(f"docker: no image for platform {platform} here", hint=f"this machine runs linux/{own}")
 

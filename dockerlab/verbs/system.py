@@ -7,7 +7,8 @@ import platform
 from typing import TYPE_CHECKING, Any
 
 from dockerlab.errors import DockerlabError, NotFoundError
-from dockerlab.verbs.dispatch import Terminal
+from dockerlab.oci import own_architecture
+from dockerlab.verbs.dispatch import Terminal, each_word
 from dockerlab.verbs.flags import Parsed
 from dockerlab.verbs.images import confirmed, refuse_flags
 from dockerlab.verbs.inspect import show, volume_of
@@ -53,10 +54,9 @@ def version(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
     """`docker version`."""
     from dockerlab import __version__
 
-    machine = {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
     common = {
         "ApiVersion": "1.51",
-        "Arch": machine,
+        "Arch": own_architecture(),
         "BuildTime": "",
         "GitCommit": "",
         "GoVersion": "",
@@ -73,7 +73,7 @@ def version(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
         {
             "Name": "Engine",
             "Version": __version__,
-            "Details": {"ApiVersion": "1.51", "Arch": machine, "Os": "linux", "KernelVersion": platform.release()},
+            "Details": {"ApiVersion": "1.51", "Arch": own_architecture(), "Os": "linux", "KernelVersion": platform.release()},
         }
     ]
     found: Json = {"Client": {**common, "Context": "default", "DefaultAPIVersion": "1.51"}, "Server": server}
@@ -115,22 +115,16 @@ def volume_inspect(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
 
 
 def volume_rm(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
-    """`docker volume rm [-f] VOLUME…`."""
-    code = 0
-    for name in parsed.words:
+    """`docker volume rm [-f] VOLUME…`: with -f an unknown name is none."""
+
+    def remove(name: str) -> None:
         try:
-            volume_of(engine, name)
-            users = [item["Id"] for item in engine.containers(all=True) if any(mount.get("Name") == name for mount in item["Mounts"])]
-            if users:
-                raise DockerlabError(f"remove {name}: volume is in use - [{', '.join(users)}]", hint="remove these containers first")
             engine.volume_remove(name)  # type: ignore[attr-defined]
-        except DockerlabError as error:
-            if not (parsed.on("force") and isinstance(error, NotFoundError)):
-                terminal.complain(f"Error: {error}")
-                code = 1
-                continue
-        terminal.line(name)
-    return code
+        except NotFoundError:
+            if not parsed.on("force"):
+                raise
+
+    return each_word(parsed, terminal, remove)
 
 
 def volume_create(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:

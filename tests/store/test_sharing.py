@@ -119,14 +119,32 @@ def test_a_layer_whose_content_changed_is_not_sent_out_under_its_old_name(tmp_pa
         store.layers.open_tar(layer, io.BytesIO())
 
 
-def test_a_configuration_that_was_damaged_is_noticed(tmp_path: Path) -> None:
+def test_a_configuration_that_was_damaged_is_noticed_and_mended_by_whoever_brings_it_again(tmp_path: Path) -> None:
     store = Store.open(tmp_path)
-    image = store.images.add(ImageConfig(author="me"))
+    image, other = store.images.add(ImageConfig(author="me")), store.images.add(ImageConfig(author="other"))
     blob = tmp_path / "blobs/sha256" / image.id[7:]
     blob.write_bytes(blob.read_bytes().replace(b"me", b"you"))
-    with pytest.raises(Exception, match="was damaged") as caught:
+    with pytest.raises(StoreError, match="was damaged") as caught:
         store.images.get(image.id)
-    assert "build or load it again" in str(caught.value)
+    assert "build or load the image again" in str(caught.value)
+    assert [one.id for one in store.images.all()] == [other.id]
+    store.images.add(ImageConfig(author="me"))
+    assert store.images.get(image.id) == image
+
+
+def test_half_written_files_are_no_images_and_are_swept_once_forgotten(tmp_path: Path) -> None:
+    store = Store.open(tmp_path)
+    image = store.images.add(ImageConfig(author="me"))
+    half, fresh = (tmp_path / "images" / f"{image.id[7:]}.{number}~" for number in "12")
+    orphan, nameless = tmp_path / "blobs/sha256" / ("0" * 64), tmp_path / "containers" / ("1" * 64)
+    for path in (half, fresh, orphan):
+        path.write_bytes(b"")
+    nameless.mkdir()
+    os.utime(half, (1, 1))
+    assert store.images.find(image.id[7:19]) == image and store.images.ids() == [image.id]
+    store.sweep()
+    assert [path.exists() for path in (half, fresh, orphan, nameless)] == [False, True, False, False]
+    assert store.images.get(image.id) == image
 
 
 def test_a_damaged_cache_record_is_none(tmp_path: Path) -> None:

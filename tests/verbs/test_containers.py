@@ -329,3 +329,29 @@ def test_inspect_of_several_and_of_none(docker: Docker) -> None:
 def test_a_verb_that_docker_has_and_we_have_not_says_so(docker: Docker) -> None:
     answer = docker("pull", "alpine")
     assert answer.code == 1 and "dockerlab has no `docker pull`" in answer.err and "catalogue" in answer.err
+
+
+def test_a_process_finds_dockers_variables_unless_the_user_says_otherwise(docker: Docker) -> None:
+    script = 'echo "$HOSTNAME|$PATH|$HOME|$A"'
+    path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+    assert docker("run", "--rm", "-h", "me", "busybox", "sh", "-c", script).out == f"me|{path}|/root|\n"
+    own = ["-e", "HOSTNAME=", "-e", "HOME=/h"]
+    docker("run", "-d", "--name", "box", "-h", "me", *own, "busybox", "sleep", "100")
+    assert docker("exec", "box", "sh", "-c", script).out == f"|{path}|/h|\n"
+    assert docker("exec", "-e", "HOSTNAME=you", "-e", "A=1", "box", "sh", "-c", script).out == f"you|{path}|/h|1\n"
+
+
+def test_no_time_to_stop_in_is_no_time(docker: Docker) -> None:
+    import time
+
+    docker("run", "-d", "--name", "deaf", "--stop-timeout", "0", "busybox", "sleep", "1000")
+    begin = time.monotonic()
+    assert docker("stop", "deaf").code == 0 and inspect(docker, "deaf")["State"]["ExitCode"] == 137
+    assert time.monotonic() - begin < 9  # docker's ten seconds were not waited for
+
+
+@pytest.mark.parametrize("name", ["..", ".", "/", "a/b", "0" * 64])
+def test_what_can_be_no_container_is_none(docker: Docker, name: str) -> None:
+    for words in (["container", "inspect", name], ["rm", "-f", name], ["inspect", name]):
+        answer = docker(*words)
+        assert "no such" in answer.err.lower() and "Traceback" not in answer.err, words

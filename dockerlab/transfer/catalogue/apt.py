@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import platform
 import re
 import shutil
 import subprocess
@@ -20,13 +19,13 @@ from typing import Any
 from urllib.parse import unquote
 
 from dockerlab.errors import CatalogueError
+from dockerlab.oci import own_architecture
 from dockerlab.transfer.catalogue.recipe import DATA
 
 Progress = Callable[[str], None]
 
 ELSEWHERE = "pull the image from a registry, or bring it as a file: `docker save` where there is a Docker, `dockerlab load` here"
 _FRESH = 12 * 3600
-_ARCHITECTURES = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
 _URI = re.compile(r"^'(?P<url>[^']+)' (?P<file>\S+) (?P<size>\d+) SHA256:(?P<sha256>[0-9a-f]{64})$", re.M)
 _SIGNATURE = re.compile(
     r"NO_PUBKEY|BADSIG|EXPKEYSIG|REVKEYSIG|signature|not signed|Clearsigned|isn't valid|Hash Sum mismatch|unexpected size", re.I
@@ -70,10 +69,10 @@ class Archive:
 
 def machine_architecture() -> str:
     """Debian's (and Docker's) word for this machine's processor. CatalogueError where the catalogue has no images for it."""
-    machine = platform.machine().lower()
-    if machine not in _ARCHITECTURES:
-        raise CatalogueError(f"the catalogue has no images for {machine} processors, only for amd64 and arm64", hint=ELSEWHERE)
-    return _ARCHITECTURES[machine]
+    own = own_architecture()
+    if own not in ("amd64", "arm64"):
+        raise CatalogueError(f"the catalogue has no images for {own} processors, only for amd64 and arm64", hint=ELSEWHERE)
+    return own
 
 
 class Apt:
