@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import posixpath
 import re
-import signal
 from typing import Any
 
 from dockerlab.build.state import StageState
 from dockerlab.dockerfile import Instruction
 from dockerlab.dockerfile.grammar import duration
 from dockerlab.errors import DockerfileError, DockerlabError
+from dockerlab.oci.signals import signal_number
 
 _PORT = re.compile(r"(?:(?:\[[^\]]*\]|[\d.]*):)?(?:[\d-]*:)?(\d+)(?:-(\d+))?(?:/([A-Za-z]+))?\Z")
 
@@ -117,11 +117,7 @@ def _volume(instruction: Instruction, state: StageState) -> str:
 
 def _stopsignal(instruction: Instruction, state: StageState) -> str:
     text = state.expand().word(instruction.words[0])
-    bare = text.upper().removeprefix("SIG")
-    known = bare.isdigit() and 0 < int(bare) <= 64
-    known = known or hasattr(signal, "SIG" + bare.split("+")[0].split("-")[0])
-    if not known:
-        raise ValueError(f"invalid signal: {text}")
+    signal_number(text)
     state.config["StopSignal"] = text
     return f"STOPSIGNAL {text}"
 

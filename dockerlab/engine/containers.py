@@ -19,6 +19,7 @@ from dockerlab.engine.volumes import Volumes
 from dockerlab.errors import ConflictError, ContainerStartError, DockerlabError, NotFoundError, UsageError
 from dockerlab.layers import TreeView, changes, find_user
 from dockerlab.oci import ImageConfig
+from dockerlab.oci.signals import HIGHEST, signal_number
 from dockerlab.runtime.container import ContainerDirectory, ProcessRow
 from dockerlab.runtime.runtime import Runtime, StartedContainer
 from dockerlab.runtime.spec import BoxSpec, Mount, Port, ProcessSpec
@@ -207,13 +208,21 @@ class Containers:
         if timeout is None:
             timeout = int(record.config.get("StopTimeout", 10))
         if self.running(record):
-            self.process(record).stop(signal_number(record.config.get("StopSignal") or "TERM"), None if timeout < 0 else float(timeout))
+            number = signal_number(record.config.get("StopSignal") or "TERM")
+            self.process(record).stop(number if 0 < number <= HIGHEST else signals.SIGKILL, None if timeout < 0 else float(timeout))
 
     def kill(self, record: Record, signal: str) -> None:
-        """A signal to process 1. ConflictError if it does not run."""
+        """A signal to process 1. DockerlabError for what is none, ConflictError if it does not run."""
+        problem = f"cannot kill container: {record.name}: "
+        try:
+            number = signal_number(signal or "KILL")
+        except ValueError as error:
+            raise DockerlabError(problem + str(error), hint="kill -l lists the names of signals") from None
+        if not 0 < number <= HIGHEST:
+            raise DockerlabError(f"{problem}the linux daemon does not support signal {number}")
         if not self.running(record):
-            raise ConflictError(f"cannot kill container: {record.name}: container {record.id} is not running")
-        self.process(record).kill(signal_number(signal))
+            raise ConflictError(f"{problem}container {record.id} is not running")
+        self.process(record).kill(number)
 
     def pause(self, record: Record) -> None:
         """Hold every process still."""
@@ -356,18 +365,3 @@ class Containers:
                 }
             )
         return out
-
-
-def signal_number(text: str) -> int:
-    """`TERM`, `SIGTERM`, `15` → 15. UsageError in docker's words for no signal."""
-    name = text.strip().upper()
-    if name.isdigit():
-        number = int(name)
-        if 0 < number <= 64:
-            return number
-    else:
-        try:
-            return int(signals.Signals["SIG" + name.removeprefix("SIG")])
-        except KeyError:
-            pass
-    raise UsageError(f"Invalid signal: {text}", exit_code=1)

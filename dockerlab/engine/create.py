@@ -10,8 +10,9 @@ from dockerlab.engine.inspect import HOST_CONFIG
 from dockerlab.engine.protocol import ContainerSpec, PortBinding
 from dockerlab.engine.records import Record, new_id
 from dockerlab.engine.timestamps import rfc3339
-from dockerlab.errors import UsageError
+from dockerlab.errors import DockerlabError, UsageError
 from dockerlab.oci import DEFAULT_PATH, short_id
+from dockerlab.oci.signals import signal_number
 from dockerlab.store import Image
 
 Json = dict[str, Any]
@@ -60,6 +61,11 @@ def container_config(spec: ContainerSpec, image: Json, identifier: str) -> Json:
         config = _after(config, "AttachStderr", "ExposedPorts", exposed)
     if image.get("Healthcheck"):
         config = _after(config, "Cmd", "Healthcheck", image["Healthcheck"])
+    if spec.stop_signal:
+        try:
+            signal_number(spec.stop_signal)
+        except ValueError as error:
+            raise DockerlabError(str(error), hint="kill -l lists the names of signals") from None
     if stop := spec.stop_signal or image.get("StopSignal"):
         config["StopSignal"] = stop
     if spec.stop_timeout is not None:

@@ -13,7 +13,8 @@ _TAG = re.compile(r"[\w][\w.-]{0,127}\Z", re.ASCII)
 _DOMAIN = re.compile(
     r"(?:[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?(?:\.[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?)*|\[[0-9a-fA-F:]+\])(?::\d+)?\Z"
 )
-_HEX_ID = re.compile(r"[0-9a-f]{64}\Z")
+_ID = re.compile(r"[0-9a-f]{64}\Z")
+_LONGEST = 255
 HUB = "docker.io"
 
 
@@ -32,8 +33,10 @@ class Reference:
 
         Raises InvalidReferenceError with docker's words for a text that is no name.
         """
-        rest, _, digest = text.partition("@")
-        if digest and not re.match(r"sha256:[0-9a-f]{64}\Z", digest):
+        if _ID.match(text):
+            raise InvalidReferenceError(f"invalid repository name ({text}), cannot specify 64-byte hexadecimal strings")
+        rest, at, digest = text.partition("@")
+        if at and not re.match(r"sha256:[0-9a-f]{64}\Z", digest):
             raise InvalidReferenceError(f'invalid reference format: "{text}" has a malformed digest')
         first, slash, remainder = rest.partition("/")
         if slash and ("." in first or ":" in first or first == "localhost" or first.lower() != first):
@@ -50,17 +53,18 @@ class Reference:
             raise InvalidReferenceError(
                 f"invalid reference format: repository name ({path}) must be lowercase", hint=f'write "{short.lower()}"'
             )
-        if _HEX_ID.match(rest) and not digest:
-            raise InvalidReferenceError(f"invalid repository name ({rest}), cannot specify 64-byte hexadecimal strings")
         if not _DOMAIN.match(domain) or not _PATH.match(path) or (":" in rest and not _TAG.match(tag)):
             raise InvalidReferenceError("invalid reference format", hint=f'"{text}" should look like name or name:tag, lower case')
+        if len(path) > _LONGEST:
+            raise InvalidReferenceError(f"repository name must not be more than {_LONGEST} characters")
         return cls(domain, path, tag or ("" if digest else "latest"), digest)
 
     @property
     def repository(self) -> str:
         """The name without tag, as docker shows it: `site`, `me/site`, `localhost:5000/site`."""
         if self.domain == HUB:
-            return self.path.removeprefix("library/")
+            short = self.path.removeprefix("library/")
+            return self.path if "/" in short else short
         return f"{self.domain}/{self.path}"
 
     @property

@@ -14,6 +14,7 @@ from dockerlab.oci.digest import digest_of, hex_of, is_digest, short_id
 from dockerlab.store.files import explained, write_atomically
 
 _PREFIX = re.compile(r"(?:sha256:)?([0-9a-f]{1,64})\Z")
+_LONGEST = 240  # characters of a file's name; a file system takes 255 with what is added while it is written
 _HEX = re.compile(r"[0-9a-f]{64}\Z")
 
 
@@ -110,14 +111,15 @@ class ImageStore:
     # --- names
 
     def _name_file(self, reference: Reference) -> Path:
-        return self._names / quote(str(reference), safe="")
+        name = quote(str(reference), safe="")
+        return self._names / (name if len(name) <= _LONGEST else f"{name[:100]}-{hex_of(digest_of(name.encode()))}")
 
     def tag(self, identifier: str, reference: Reference) -> str | None:
         """Let the name point to this image; the ID it pointed to before, if another."""
         self.get(identifier)
         before = self.named(reference)
         with explained(self._home):
-            write_atomically(self._name_file(reference), identifier.encode(), durable=True)
+            write_atomically(self._name_file(reference), f"{identifier}\n{reference}".encode(), durable=True)
         return before if before != identifier else None
 
     def untag(self, reference: Reference) -> None:
@@ -130,7 +132,7 @@ class ImageStore:
     def named(self, reference: Reference) -> str | None:
         """The ID of the image of this very name, or None."""
         try:
-            return self._name_file(reference).read_text(encoding="ascii")
+            return self._name_file(reference).read_text(encoding="ascii").partition("\n")[0]
         except FileNotFoundError:
             return None
 
@@ -141,8 +143,8 @@ class ImageStore:
             if file.endswith("~"):
                 continue
             try:
-                reference = Reference.parse(unquote(file))
-                identifier = (self._names / file).read_text(encoding="ascii")
+                identifier, _, name = (self._names / file).read_text(encoding="ascii").partition("\n")
+                reference = Reference.parse(name or unquote(file))
             except (InvalidReferenceError, FileNotFoundError):
                 continue
             out.setdefault(identifier, []).append(reference)
@@ -179,4 +181,4 @@ class ImageStore:
         try:
             return Reference.parse(text).familiar
         except InvalidReferenceError:
-            return text
+            return f"sha256:{text}" if _HEX.match(text) else text

@@ -355,3 +355,13 @@ def test_what_can_be_no_container_is_none(docker: Docker, name: str) -> None:
     for words in (["container", "inspect", name], ["rm", "-f", name], ["inspect", name]):
         answer = docker(*words)
         assert "no such" in answer.err.lower() and "Traceback" not in answer.err, words
+
+
+@pytest.mark.parametrize(
+    ("signal", "why"), [("65", "does not support signal 65"), ("0", "invalid signal: 0"), ("foo", "invalid signal: foo")]
+)
+def test_what_is_no_signal_is_not_sent(docker: Docker, signal: str, why: str) -> None:
+    docker("run", "-d", "--name", "box", "busybox", "sleep", "100")
+    answer = docker("kill", "-s", signal, "box")
+    assert (answer.code == 1 and f"cannot kill container: box: {why}" in answer.err) or why in answer.err
+    assert docker("create", "--stop-signal", "foo", "busybox").err.startswith("Error: invalid signal: foo")
