@@ -15,9 +15,9 @@ from dataclasses import dataclass, field, replace
 from dockerlab.build.sources import Source, SourceNode, below
 from dockerlab.errors import BuildError, NotFoundError
 from dockerlab.layers import Tree, TreeView, find_group, find_user
+from dockerlab.layers.owners import CAPABILITY
 
 _OCTAL = re.compile(r"[0-7]{1,5}\Z")
-_CAPABILITY = "security.capability"  # the attribute that BuildKit's layers keep
 _CLAUSE = re.compile(r"([ugoa]*)([-+=])([rwxXst]*)\Z")
 
 
@@ -176,7 +176,7 @@ class Layout:
             self.tree.hardlink(rel, first)
         else:
             mode = self.chmod(entry.mode, False) if self.chmod and entry.kind == "file" else entry.mode
-            kept = {name: value for name, value in entry.xattrs.items() if name == _CAPABILITY}
+            kept = {name: value for name, value in entry.xattrs.items() if name == CAPABILITY}  # as BuildKit's layers do
             self.tree.put(rel, replace(entry, mode=mode, uid=owner[0], gid=owner[1], xattrs=kept), node.open)
         if entry.kind != "socket":
             self._made.add(rel)

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +21,7 @@ from dockerlab.course.checks import all_checks, find, verdict
 from dockerlab.course.guard import PACKAGE, Watch, copy_package
 from dockerlab.course.verdict import Verdict
 from dockerlab.errors import DockerlabError
+from dockerlab.layers import copy_tree
 from dockerlab.oci import Reference
 from dockerlab.store import Image, Store
 
@@ -130,8 +130,7 @@ def prepare_store(home: Path) -> Bases:
             for layer in own.store.layers_of(image.config):
                 target = home / "layers" / layer.path.name
                 if not target.exists():
-                    # cp keeps owners, xattrs and hard links, and shares blocks where the file system can
-                    subprocess.run(["cp", "-a", "--reflink=auto", "--", str(layer.path), str(target)], check=True, capture_output=True)
+                    copy_tree(layer.path, target)
             bases[name] = (image, own.store.images.raw(image.id))
     finally:
         own.close()

@@ -10,7 +10,7 @@ from typing import Any
 
 from dockerlab.engine.records import Record
 from dockerlab.engine.timestamps import rfc3339
-from dockerlab.layers import TreeView
+from dockerlab.layers import TreeView, copy_tree
 from dockerlab.oci import HistoryEntry, ImageConfig
 from dockerlab.store import Image, Layer, Store
 
@@ -33,18 +33,10 @@ _KEPT = (
 )
 
 
-def copy_change_set(upper: Path, target: Path) -> None:
-    """A container's change set, copied: the container goes on writing into its own."""
-    # cp keeps hard links, xattrs, owners and times, and shares blocks where the file system can; nothing in Python does all of that
-    import subprocess
-
-    subprocess.run(["cp", "-a", "--reflink=auto", "--", str(upper), str(target)], check=True, capture_output=True)
-
-
 def seal_upper(store: Store, folder: Path) -> Layer:
     """The writable layer of the container in `folder`, as a layer of the store. Sockets are left out, as docker does."""
     with store.tmp() as scratch:
-        copy_change_set(folder / "diff", scratch / "tree")
+        copy_tree(folder / "diff", scratch / "tree")
         if (folder / "owners.json").exists():
             shutil.copy2(folder / "owners.json", scratch / "owners.json")
         return store.layers.seal(scratch)

@@ -17,6 +17,7 @@ from dockerlab.lazy import exported
 
 if TYPE_CHECKING:
     from dockerlab.layers.changed import changes
+    from dockerlab.layers.duplicate import copy_tree
     from dockerlab.layers.entry import Change, Entry, LayerSummary
     from dockerlab.layers.owners import Owners
     from dockerlab.layers.reader import read_tar
@@ -35,6 +36,7 @@ _HOMES = {
     "TreeView": "view",
     "User": "users",
     "changes": "changed",
+    "copy_tree": "duplicate",
     "find_group": "users",
     "find_user": "users",
     "read_tar": "reader",
@@ -53,6 +55,7 @@ __all__ = [
     "TreeView",
     "User",
     "changes",
+    "copy_tree",
     "find_group",
     "find_user",
     "read_tar",

@@ -17,6 +17,8 @@ from dockerlab.layers.lending import lent, reached
 
 OWNER, DEVICE = "user.dockerlab.owner", "user.dockerlab.device"
 OPAQUE = "user.overlay.opaque"
+CAPABILITY, KEPT = "security.capability", "user.dockerlab.xattr."
+"""The attribute that says what a program may do, and the prefix under which an ordinary user keeps what only root may set."""
 OURS = ("user.overlay.", "user.dockerlab.")
 """Prefixes of marks that never leave in a tar."""
 
@@ -43,6 +45,13 @@ def is_opaque(path: str) -> bool:
 def _recorded(path: str) -> tuple[int, int]:
     uid, gid = os.getxattr(path, OWNER, follow_symlinks=False).split(b":")
     return int(uid), int(gid)
+
+
+def plain_capability(value: bytes) -> bytes:
+    """A capability set in a user namespace is stored as version 3 with the namespace's root; in an image it is version 2. (capabilities(7))"""
+    if len(value) == 24 and value[3] == 3:
+        return value[:3] + b"\x02" + value[4:20]
+    return value
 
 
 class Owners:

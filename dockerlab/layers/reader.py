@@ -11,6 +11,7 @@ import os
 from typing import IO, TYPE_CHECKING, Any
 
 from dockerlab.errors import StoreError
+from dockerlab.layers.owners import CAPABILITY, OURS
 from dockerlab.layers.tree import Tree
 
 if TYPE_CHECKING:
@@ -29,10 +30,11 @@ def _clean(name: str) -> str:
 
 def _xattrs(member: tarfile.TarInfo) -> dict[str, bytes]:
     prefix = "SCHILY.xattr."
+    found = {key[len(prefix) :]: value for key, value in member.pax_headers.items() if key.startswith(prefix)}
     return {
-        key[len(prefix) :]: value.encode("utf-8", "surrogateescape")
-        for key, value in member.pax_headers.items()
-        if key.startswith(prefix) and key[len(prefix) :].startswith(("user.", "security.capability"))
+        name: value.encode("utf-8", "surrogateescape")
+        for name, value in found.items()
+        if name == CAPABILITY or (name.startswith("user.") and not name.startswith(OURS))
     }
 
 

@@ -16,7 +16,7 @@ from typing import IO
 
 from dockerlab.errors import StoreError
 from dockerlab.layers.entry import Entry
-from dockerlab.layers.owners import DEVICE, OPAQUE, OWNER, Links, Owners, read_links, write_links
+from dockerlab.layers.owners import DEVICE, KEPT, OPAQUE, OWNER, Links, Owners, read_links, write_links
 
 _BLOCK = 1 << 20
 
@@ -183,9 +183,9 @@ class Tree:
         try:
             if isinstance(source, (str, Path)):
                 with open(source, "rb", buffering=0) as file:
-                    count = _copy(file.fileno(), fd)
+                    count = copy_bytes(file.fileno(), fd)
             elif isinstance(source, io.FileIO) and size is None:
-                count = _copy(source.fileno(), fd)
+                count = copy_bytes(source.fileno(), fd)
             else:
                 count = _pump(source, fd, size)
         finally:
@@ -268,7 +268,7 @@ class Tree:
             if error.errno not in (errno.EPERM, errno.ENOTSUP):
                 raise
             if not name.startswith("user."):
-                os.setxattr(path, "user.dockerlab.xattr." + name, value, follow_symlinks=False)
+                os.setxattr(path, KEPT + name, value, follow_symlinks=False)
 
     def set_time(self, rel: str, mtime: float) -> None:
         """The time that a folder will have once everything is written."""
@@ -305,7 +305,7 @@ class Tree:
             write_links(self.root, self.links)
 
 
-def _copy(source: int, target: int) -> int:
+def copy_bytes(source: int, target: int) -> int:
     """Copy a whole file inside the kernel; it shares blocks where the file system can."""
     total = 0
     try:

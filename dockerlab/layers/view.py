@@ -15,7 +15,7 @@ from pathlib import Path
 from dockerlab.errors import DockerlabError
 from dockerlab.layers.entry import KINDS, Entry, Inode
 from dockerlab.layers.lending import lent, lstat_lent, names_lent, open_lent, reached
-from dockerlab.layers.owners import DEVICE, OURS, Links, Owners, is_opaque, is_whiteout, read_links
+from dockerlab.layers.owners import CAPABILITY, DEVICE, KEPT, OURS, Links, Owners, is_opaque, is_whiteout, plain_capability, read_links
 
 _HOPS = 40
 
@@ -97,20 +97,13 @@ def _read_marks(real: str, marks: list[str], kind: str, mode: int, xattrs: dict[
         if name == DEVICE:
             bits, major, minor = os.getxattr(real, name).decode().split(":")
             kind, device = KINDS[stat.S_IFMT(int(bits, 8))], (int(major), int(minor))
-        elif name.startswith("user.dockerlab.xattr."):
-            xattrs[name.removeprefix("user.dockerlab.xattr.")] = os.getxattr(real, name)
-        elif name == "security.capability":
-            xattrs[name] = _capability(os.getxattr(real, name))
+        elif name.startswith(KEPT):
+            xattrs[name.removeprefix(KEPT)] = os.getxattr(real, name)
+        elif name == CAPABILITY:
+            xattrs[name] = plain_capability(os.getxattr(real, name))
         elif name.startswith("user.") and not name.startswith(OURS):
             xattrs[name] = os.getxattr(real, name)
     return kind, mode, device
-
-
-def _capability(value: bytes) -> bytes:
-    """A capability set in a user namespace is stored as version 3 with the namespace's root; in an image it is version 2. (capabilities(7))"""
-    if len(value) == 24 and value[3] == 3:
-        return value[:3] + b"\x02" + value[4:20]
-    return value
 
 
 class TreeView:

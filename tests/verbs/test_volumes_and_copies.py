@@ -108,3 +108,10 @@ def test_copy_from_another_stage_keeps_what_a_program_may_do(docker: Docker, tmp
                     with tarfile.open(fileobj=io.BytesIO(data)) as layer:
                         found += [set(member.pax_headers) for member in layer if member.name == "bin/tool"]
     assert found == [{"SCHILY.xattr.security.capability"}]
+
+
+def test_commit_keeps_what_nobody_may_read(docker: Docker) -> None:
+    docker("run", "--name", "box", "busybox", "sh", "-c", "mkdir /d && echo word > /d/f && ln /d/f /d/g && chmod 000 /d/f /d")
+    assert docker("commit", "box", "kept").code == 0
+    shown = docker("run", "--rm", "kept", "sh", "-c", "stat -c '%a %h' /d /d/f; cat /d/g")
+    assert shown.out == "0 2\n0 2\nword\n"
