@@ -60,12 +60,12 @@ def fetch_bases() -> None:
     try:
         for name in BASES:
             try:
-                engine.resolve_name(name)  # type: ignore[attr-defined]
+                engine.resolve_name(name)
                 print(f"{name}: ready", flush=True)
             except DockerlabError as error:
                 print(f"{name}: {error}", flush=True)
     finally:
-        engine.close()  # type: ignore[attr-defined]
+        engine.close()
 
 
 def free_port(wanted: int) -> int:

@@ -40,11 +40,11 @@ def _run(words: list[str]) -> int:
             print(message_of(error), file=sys.stderr)
             return error.exit_code
         return code
-    from dockerlab.engine import open_engine
+    from dockerlab.engine import Engine, open_engine
 
-    engines = []
+    engines: list[Engine] = []
 
-    def engine():  # type: ignore[no-untyped-def]
+    def engine() -> Engine:
         engines.append(open_engine())
         return engines[0]
 
@@ -52,7 +52,7 @@ def _run(words: list[str]) -> int:
         return run(words, engine, standard_terminal())
     finally:
         for one in engines:
-            one.close()  # type: ignore[attr-defined]
+            one.close()
 
 
 if __name__ == "__main__":

@@ -100,7 +100,7 @@ class Tour:
 
     def _build(self) -> None:
         self.say("bases")
-        self.terminal.line("FROM nginx → " + short_id(self.engine.resolve_name("nginx")))  # type: ignore[attr-defined]
+        self.terminal.line("FROM nginx → " + short_id(self.engine.resolve_name("nginx")))
         self.say("dockerfile")
         for name, text in _FILES.items():
             (self.folder / name).write_text(text)
@@ -180,6 +180,6 @@ def main(words: list[str]) -> int:
         with tempfile.TemporaryDirectory(prefix="dockerlab-tour-") as folder:
             Tour(engine, options.lang, Path(folder), machine.reason if machine.isolation == "none" else "").walk()
     finally:
-        engine.close()  # type: ignore[attr-defined]
+        engine.close()
     print(f"\n{time.monotonic() - began:.1f} s")
     return 0

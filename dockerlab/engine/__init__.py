@@ -13,19 +13,22 @@ from typing import TYPE_CHECKING
 from dockerlab.lazy import exported
 
 if TYPE_CHECKING:
-    from dockerlab.engine.protocol import BuildOptions, ContainerSpec, Engine, PortBinding, Streams
+    from dockerlab.engine.protocol import Engine
+    from dockerlab.engine.specs import BuildOptions, ContainerSpec, ExecSpec, PortBinding, Streams
 
 _HOMES = {
-    "BuildOptions": "protocol",
-    "ContainerSpec": "protocol",
+    "BuildOptions": "specs",
+    "ContainerSpec": "specs",
     "Engine": "protocol",
-    "PortBinding": "protocol",
-    "Streams": "protocol",
+    "ExecSpec": "specs",
+    "PortBinding": "specs",
+    "Streams": "specs",
 }
 __all__ = [
     "BuildOptions",
     "ContainerSpec",
     "Engine",
+    "ExecSpec",
     "PortBinding",
     "Streams",
     "open_engine",

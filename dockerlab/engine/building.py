@@ -11,7 +11,7 @@ from dockerlab.build import BuildContext, Builder, BuildEvent, BuildRequest, Bui
 from dockerlab.build.context import unpack_context
 from dockerlab.dockerfile import parse
 from dockerlab.dockerfile.checks import BuildCheck
-from dockerlab.engine.protocol import BuildOptions
+from dockerlab.engine.specs import BuildOptions
 from dockerlab.errors import BuildError, DockerlabError, InvalidReferenceError, UsageError
 from dockerlab.oci import Reference
 from dockerlab.store import Store

@@ -12,8 +12,8 @@ from dockerlab.engine.create import new_record, process_environment
 from dockerlab.engine.images import Images
 from dockerlab.engine.inspect import container_json, state_json
 from dockerlab.engine.names import check_name, made_up_name
-from dockerlab.engine.protocol import ContainerSpec, Streams
 from dockerlab.engine.records import Record, Records
+from dockerlab.engine.specs import ContainerSpec, ExecSpec, Streams
 from dockerlab.engine.timestamps import to_seconds
 from dockerlab.engine.volumes import Volumes
 from dockerlab.errors import ConflictError, ContainerStartError, DockerlabError, NotFoundError, UsageError
@@ -246,35 +246,24 @@ class Containers:
         if status != "running":
             raise ConflictError(f"container {record.id} is not running", hint=f"dockerlab start {record.name}")
 
-    def exec(
-        self,
-        record: Record,
-        command: tuple[str, ...],
-        streams: Streams,
-        *,
-        env: tuple[str, ...] = (),
-        workdir: str | None = None,
-        user: str | None = None,
-        tty: bool = False,
-        detach: bool = False,
-    ) -> int:
+    def exec(self, record: Record, spec: ExecSpec, streams: Streams) -> int:
         """Another process in it. ContainerStartError if that can't start."""
         self._needs_running(record)
-        if workdir is not None and not workdir.startswith("/"):
+        if spec.workdir is not None and not spec.workdir.startswith("/"):
             raise ContainerStartError("OCI runtime exec failed: exec failed: Cwd must be an absolute path", exit_code=128)
-        who = find_user(self.view(record), record.config["User"] if user is None else user)
+        who = find_user(self.view(record), record.config["User"] if spec.user is None else spec.user)
         process = ProcessSpec(
-            args=command,
-            env=process_environment(record.config, who.home, terminal=tty, extra=env),
-            cwd=workdir if workdir is not None else record.config["WorkingDir"] or "/",
+            args=spec.command,
+            env=process_environment(record.config, who.home, terminal=spec.tty, extra=spec.env),
+            cwd=spec.workdir if spec.workdir is not None else record.config["WorkingDir"] or "/",
             uid=who.uid,
             gid=who.gid,
             groups=who.groups,
-            terminal=tty,
+            terminal=spec.tty,
         )
         folder, runtime = self._records.folder(record), self._runtime()
         try:
-            if detach:
+            if spec.detach:
                 runtime.exec_start(folder, process).close()
                 return 0
             return runtime.exec(folder, process, stdin=streams.stdin, stdout=streams.stdout, stderr=streams.stderr)

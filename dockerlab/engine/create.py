@@ -7,8 +7,8 @@ import re
 from typing import Any
 
 from dockerlab.engine.inspect import HOST_CONFIG
-from dockerlab.engine.protocol import ContainerSpec, PortBinding
 from dockerlab.engine.records import Record, new_id
+from dockerlab.engine.specs import ContainerSpec, PortBinding
 from dockerlab.engine.timestamps import rfc3339
 from dockerlab.errors import DockerlabError, UsageError
 from dockerlab.oci import DEFAULT_PATH, short_id

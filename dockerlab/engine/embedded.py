@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from dockerlab.build import Builder, BuildEvent
     from dockerlab.dockerfile.checks import BuildCheck
     from dockerlab.engine.containers import Containers
-    from dockerlab.engine.protocol import BuildOptions, ContainerSpec, Streams
+    from dockerlab.engine.specs import BuildOptions, ContainerSpec, ExecSpec, Streams
     from dockerlab.engine.volumes import Volumes
     from dockerlab.layers import TreeView
     from dockerlab.oci import Reference
@@ -224,20 +224,8 @@ class EmbeddedEngine:
     def logs(self, container: str, *, follow: bool = False, tail: int | None = None) -> Iterator[tuple[float, str, bytes]]:
         return self.containers_.logs(self.records.find(container), follow=follow, tail=tail)
 
-    def exec(
-        self,
-        container: str,
-        command: tuple[str, ...],
-        streams: Streams,
-        *,
-        env: tuple[str, ...] = (),
-        workdir: str | None = None,
-        user: str | None = None,
-        tty: bool = False,
-        detach: bool = False,
-    ) -> int:
-        record = self.records.find(container)
-        return self.containers_.exec(record, command, streams, env=env, workdir=workdir, user=user, tty=tty, detach=detach)
+    def exec(self, container: str, spec: ExecSpec, streams: Streams) -> int:
+        return self.containers_.exec(self.records.find(container), spec, streams)
 
     def commit(self, container: str, reference: str = "", *, message: str = "", author: str = "", changes: Iterable[str] = ()) -> str:
         from dockerlab.oci import Reference
@@ -272,7 +260,7 @@ class EmbeddedEngine:
         root = Path(f"/proc/{now.pid}/root") if live else folder / "diff"
         return Target(record.name, self.containers_.view(record), root, live)
 
-    def copy_in(self, container: str, source: str, path: str, *, archive: bool = False, follow: bool = False) -> None:
+    def copy_in(self, container: str, source: str, path: str, *, follow: bool = False) -> None:
         from dockerlab.engine import copying
 
         copying.copy_in(self._target(self.records.find(container)), source, path, follow=follow)

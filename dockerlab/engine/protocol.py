@@ -2,88 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator
 from typing import IO, TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from dockerlab.build import BuildEvent
+    from dockerlab.dockerfile.checks import BuildCheck
+    from dockerlab.engine.specs import BuildOptions, ContainerSpec, ExecSpec, Streams
+    from dockerlab.errors import DockerlabError
+    from dockerlab.runtime.container import ProcessRow
+    from dockerlab.runtime.runtime import Control
 
 Json = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Streams:
-    """File descriptors that a container's process is attached to; None is /dev/null."""
-
-    stdin: int | None = None
-    stdout: int | None = None
-    stderr: int | None = None
-
-
-@dataclass(frozen=True)
-class PortBinding:
-    """`-p 127.0.0.1:8080:80/tcp`; host_port 0 lets the kernel choose, host_ip "" is docker's default."""
-
-    container_port: int
-    protocol: str = "tcp"
-    host_ip: str = ""
-    host_port: int = 0
-
-
-@dataclass(frozen=True)
-class ContainerSpec:
-    """What `docker create` was asked for; None means "as the image says"."""
-
-    image: str
-    command: tuple[str, ...] = ()
-    name: str = ""
-    entrypoint: tuple[str, ...] | None = None
-    env: tuple[str, ...] = ()
-    labels: Mapping[str, str] = field(default_factory=dict)
-    workdir: str | None = None
-    user: str | None = None
-    hostname: str = ""
-    tty: bool = False
-    open_stdin: bool = False
-    attached: bool = True
-    auto_remove: bool = False
-    binds: tuple[str, ...] = ()
-    tmpfs: tuple[str, ...] = ()
-    volumes_from: tuple[str, ...] = ()
-    ports: tuple[PortBinding, ...] = ()
-    expose: tuple[str, ...] = ()
-    publish_all: bool = False
-    network: str = "bridge"
-    read_only: bool = False
-    stop_signal: str | None = None
-    stop_timeout: int | None = None
-    init: bool = False
-    pull: str = "missing"
-    extra_host_config: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class BuildOptions:
-    """What `docker build` was asked for. `context` is a folder, or a tar stream, or None; `dockerfile_text` beats `dockerfile`."""
-
-    context: str | IO[bytes] | None = None
-    dockerfile: str = ""
-    dockerfile_text: str | None = None
-    tags: tuple[str, ...] = ()
-    build_args: Mapping[str, str | None] = field(default_factory=dict)
-    labels: Mapping[str, str] = field(default_factory=dict)
-    target: str = ""
-    no_cache: bool = False
-    no_cache_filter: tuple[str, ...] = ()
-    network: str = "default"
-    platform: str = ""
-    secrets: Mapping[str, bytes] = field(default_factory=dict)
-    add_hosts: tuple[str, ...] = ()
-    exclude: tuple[str, ...] = ()
-    """Patterns left out of the context besides .dockerignore, relative to it (a notebook leaves itself out)."""
-    environment: Mapping[str, str] = field(default_factory=dict)
-    """The client's environment: where `--build-arg NAME` and the proxies take their values."""
 
 
 class Engine(Protocol):
@@ -95,6 +25,12 @@ class Engine(Protocol):
     # images
     def build(self, options: BuildOptions) -> Iterator[BuildEvent]:
         """Build; events as they happen, the last one is `Built`, after the tags are set."""
+
+    def check(self, options: BuildOptions) -> tuple[str, str, list[BuildCheck], DockerlabError | None]:
+        """`build --check`: (the Dockerfile's text, its name, warnings, the error at which looking stopped)."""
+
+    def resolve_name(self, name: str) -> str:
+        """The ID of the image that FROM would take for this name."""
 
     def images(self, *, all: bool = False) -> list[Json]:
         """One object an image: Id, RepoTags, Created (seconds), Size, Labels, ParentId; newest first."""
@@ -122,6 +58,12 @@ class Engine(Protocol):
 
     def import_(self, source: IO[bytes], reference: str = "", *, changes: Iterable[str] = (), message: str = "") -> str:
         """An image of one layer from a tar of a file system; its ID."""
+
+    def export_image(self, name: str, target: str) -> None:
+        """`build -o type=local`: the image's file system as a folder of this machine."""
+
+    def export_image_tar(self, name: str, out: IO[bytes]) -> None:
+        """`build -o type=tar`: the image's file system as a tar."""
 
     def prune_build_cache(self) -> int:
         """Forget the build cache; bytes set free."""
@@ -157,19 +99,23 @@ class Engine(Protocol):
     def logs(self, container: str, *, follow: bool = False, tail: int | None = None) -> Iterator[tuple[float, str, bytes]]:
         """(seconds since 1970, "stdout" or "stderr", bytes) of what it printed."""
 
-    def exec(
-        self,
-        container: str,
-        command: tuple[str, ...],
-        streams: Streams,
-        *,
-        env: tuple[str, ...] = (),
-        workdir: str | None = None,
-        user: str | None = None,
-        tty: bool = False,
-        detach: bool = False,
-    ) -> int:
-        """Run another process in a running container; its exit code."""
+    def exec(self, container: str, spec: ExecSpec, streams: Streams) -> int:
+        """Run another process in a running container; its exit code (0 at once if it is detached)."""
+
+    def start_attached(self, container: str, streams: Streams) -> Control | None:
+        """Start with these streams and keep the channel that tells its end and takes window sizes and signals; None if it runs already."""
+
+    def attach(self, container: str, streams: Streams) -> None:
+        """`docker attach`: its output from now on, until it ends."""
+
+    def pause(self, container: str) -> None:
+        """Hold every process of it still."""
+
+    def unpause(self, container: str) -> None:
+        """Let its processes go on."""
+
+    def top(self, container: str) -> list[ProcessRow]:
+        """Its processes."""
 
     def commit(self, container: str, reference: str = "", *, message: str = "", author: str = "", changes: Iterable[str] = ()) -> str:
         """The container's layer above its image's, as a new image; its ID."""
@@ -177,11 +123,20 @@ class Engine(Protocol):
     def diff(self, container: str) -> list[Json]:
         """Path and Kind ("A", "C", "D") of each change in the container's layer, sorted by path."""
 
-    def copy_in(self, container: str, source: str, path: str, *, archive: bool = False, follow: bool = False) -> None:
+    def changes(self, container: str) -> list[Json]:
+        """As `diff`, with what copy-on-write did: Size, Below (bytes copied up), Folder, Layer (the number of the layer that held it; 1 is the lowest)."""
+
+    def copy_in(self, container: str, source: str, path: str, *, follow: bool = False) -> None:
         """`docker cp SOURCE CONTAINER:PATH`."""
 
     def copy_out(self, container: str, path: str, target: str, *, follow: bool = False) -> None:
         """`docker cp CONTAINER:PATH TARGET`."""
+
+    def unpack_in(self, container: str, source: IO[bytes], path: str) -> None:
+        """`docker cp - CONTAINER:PATH`: a tar into a folder of it."""
+
+    def archive_out(self, container: str, path: str, out: IO[bytes], *, follow: bool = False) -> None:
+        """`docker cp CONTAINER:PATH -`: a tar of it."""
 
     def export(self, container: str, out: IO[bytes]) -> None:
         """The container's whole file system as a tar."""
@@ -196,5 +151,14 @@ class Engine(Protocol):
     def volumes(self) -> list[Json]:
         """`docker volume ls`."""
 
+    def volume_create(self, name: str = "") -> str:
+        """A volume; its name, made up if none is given. One that exists is left as it is."""
 
-Notice = Callable[[str], None]
+    def volume_remove(self, name: str) -> None:
+        """Remove a volume that no container mounts."""
+
+    def volume_prune(self, *, all: bool = False) -> tuple[list[str], int]:
+        """Remove volumes that no container uses (those with a name only with `all`); their names, and the bytes set free."""
+
+    def close(self) -> None:
+        """Let go of what this process holds; started containers go on."""

@@ -145,7 +145,7 @@ class CopyOnWrite:
         """The container of this name. NotFoundError if there is none."""
         found = engine.container_inspect(container)
         written = []
-        for change in engine.changes(container):  # type: ignore[attr-defined]
+        for change in engine.changes(container):
             note = ""
             if change["Layer"]:
                 if change["Kind"] == "D":

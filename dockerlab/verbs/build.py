@@ -208,7 +208,7 @@ def outputs(parsed: Parsed, engine: Engine, terminal: Terminal, built: Built, op
             kind, target = ("tar", "-") if text == "-" else ("local", text)
         target = target if target in ("", "-") else os.path.join(terminal.cwd, target)
         if kind == "local":
-            engine.export_image(built.image.id, target)  # type: ignore[attr-defined]
+            engine.export_image(built.image.id, target)
         elif kind in ("docker", "tar"):
             from dockerlab.verbs.images import writer
 
@@ -217,6 +217,6 @@ def outputs(parsed: Parsed, engine: Engine, terminal: Terminal, built: Built, op
                 if kind == "docker":
                     engine.save([options.tags[0] if options.tags else built.image.id], stream)
                 else:
-                    engine.export_image_tar(built.image.id, stream)  # type: ignore[attr-defined]
+                    engine.export_image_tar(built.image.id, stream)
         elif kind not in ("image", None):
             raise UsageError(f"ERROR: failed to build: unknown exporter {kind!r}", hint="local, tar or docker", exit_code=1)

@@ -14,7 +14,7 @@ from dockerlab.verbs.dispatch import Terminal
 
 def check(options: BuildOptions, engine: Engine, terminal: Terminal, form: str) -> int:
     """Look at a Dockerfile without building; 1 if something was found."""
-    text, name, found, error = engine.check(options)  # type: ignore[attr-defined]
+    text, name, found, error = engine.check(options)
     terminal.complain(f"#1 [internal] load build definition from {name}\n#1 DONE 0.0s\n")
     if form == "json":
         terminal.line(json.dumps(_json(text, name, found, error), indent=2, ensure_ascii=False))

@@ -218,12 +218,12 @@ def kill(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
 
 def pause(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
     """`docker pause CONTAINER…`."""
-    return each_word(parsed, terminal, lambda name: engine.pause(name))  # type: ignore[attr-defined]
+    return each_word(parsed, terminal, lambda name: engine.pause(name))
 
 
 def unpause(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
     """`docker unpause CONTAINER…`."""
-    return each_word(parsed, terminal, lambda name: engine.unpause(name))  # type: ignore[attr-defined]
+    return each_word(parsed, terminal, lambda name: engine.unpause(name))
 
 
 def rm(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
@@ -307,7 +307,7 @@ def port(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
 
 def top(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
     """`docker top CONTAINER`."""
-    rows = engine.top(parsed.words[0])  # type: ignore[attr-defined]
+    rows = engine.top(parsed.words[0])
     terminal.say(align([["UID", "PID", "CMD"], *([str(one.uid), str(one.pid), one.command] for one in rows)], narrowest=20))
     return 0
 

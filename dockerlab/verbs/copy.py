@@ -35,15 +35,15 @@ def cp(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
     if to_container:
         if source == "-":
             with stdin_of(terminal) as stream:
-                engine.unpack_in(to_container, stream, target)  # type: ignore[attr-defined]
+                engine.unpack_in(to_container, stream, target)
             return 0
         whole = os.path.join(terminal.cwd, source)
-        engine.copy_in(to_container, whole, target, archive=parsed.on("archive"), follow=follow)
+        engine.copy_in(to_container, whole, target, follow=follow)
         return 0
     if target == "-":
         if terminal.is_terminal:
             raise UsageError("cowardly refusing to copy to a terminal. Use redirect", exit_code=1)
-        engine.archive_out(from_container, source, writer(terminal), follow=follow)  # type: ignore[attr-defined]
+        engine.archive_out(from_container, source, writer(terminal), follow=follow)
         return 0
     engine.copy_out(from_container, source, os.path.join(terminal.cwd, target), follow=follow)
     return 0

@@ -7,7 +7,7 @@ import re
 from contextlib import suppress
 from typing import Any
 
-from dockerlab.engine import ContainerSpec, Engine, PortBinding, Streams
+from dockerlab.engine import ContainerSpec, Engine, ExecSpec, PortBinding, Streams
 from dockerlab.errors import ContainerStartError, DockerlabError, NotFoundError, UsageError
 from dockerlab.oci import own_architecture
 from dockerlab.verbs.dispatch import Terminal, tell_ignored
@@ -296,7 +296,7 @@ def attached_start(engine: Engine, terminal: Terminal, identifier: str, streams:
             from dockerlab.runtime.terminal import raw_terminal
 
             stack.enter_context(raw_terminal(terminal.stdin))
-        control = engine.start_attached(identifier, streams)  # type: ignore[attr-defined]
+        control = engine.start_attached(identifier, streams)
         if control is None:
             return engine.wait(identifier)
         stack.enter_context(control)
@@ -359,18 +359,17 @@ def exec_(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
 
     from dockerlab.runtime.terminal import raw_terminal
 
+    spec = ExecSpec(
+        tuple(parsed.words[1:]),
+        env=environment(parsed, terminal),
+        workdir=parsed.flags.get("workdir"),
+        user=parsed.flags.get("user"),
+        tty=tty,
+        detach=detached,
+    )
     try:
         with raw_terminal(streams.stdin) if tty and not detached and streams.stdin is not None else nullcontext():
-            return engine.exec(
-                parsed.words[0],
-                tuple(parsed.words[1:]),
-                Streams() if detached else streams,
-                env=environment(parsed, terminal),
-                workdir=parsed.flags.get("workdir"),
-                user=parsed.flags.get("user"),
-                tty=tty,
-                detach=detached,
-            )
+            return engine.exec(parsed.words[0], spec, Streams() if detached else streams)
     except ContainerStartError as error:
         if detached or not error.message.startswith("OCI runtime"):
             raise ContainerStartError(error.message, hint=error.hint, exit_code=1 if detached else error.exit_code) from None
@@ -390,5 +389,5 @@ def attach(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
     if not state["Running"]:
         raise UsageError("cannot attach to a stopped container, start it first", exit_code=1, hint=f"dockerlab start -a {name}")
     stdin = terminal.stdin if not parsed.on("no-stdin") and config["OpenStdin"] else None
-    engine.attach(name, Streams(stdin, terminal.stdout, terminal.stderr))  # type: ignore[attr-defined]
+    engine.attach(name, Streams(stdin, terminal.stdout, terminal.stderr))
     return engine.wait(name)

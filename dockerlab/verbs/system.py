@@ -119,7 +119,7 @@ def volume_rm(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
 
     def remove(name: str) -> None:
         try:
-            engine.volume_remove(name)  # type: ignore[attr-defined]
+            engine.volume_remove(name)
         except NotFoundError:
             if not parsed.on("force"):
                 raise
@@ -129,7 +129,7 @@ def volume_rm(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
 
 def volume_create(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
     """`docker volume create [NAME]`."""
-    terminal.line(engine.volume_create(parsed.words[0] if parsed.words else ""))  # type: ignore[attr-defined]
+    terminal.line(engine.volume_create(parsed.words[0] if parsed.words else ""))
     return 0
 
 
@@ -143,7 +143,7 @@ def volume_prune(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
     )
     if not parsed.on("force") and not confirmed(terminal, f"WARNING! This will remove {what}."):
         return 0
-    gone, size = engine.volume_prune(all=parsed.on("all"))  # type: ignore[attr-defined]
+    gone, size = engine.volume_prune(all=parsed.on("all"))
     if gone:
         terminal.say("Deleted Volumes:\n" + "".join(name + "\n" for name in gone) + "\n")
     terminal.line(f"Total reclaimed space: {human_size(size)}")

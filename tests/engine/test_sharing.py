@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from dockerlab.engine import BuildOptions, ContainerSpec, Streams
+from dockerlab.engine import BuildOptions, ContainerSpec, ExecSpec, Streams
 from dockerlab.engine.embedded import EmbeddedEngine
 from dockerlab.errors import ConflictError, NotFoundError
 from dockerlab.store import Store
@@ -63,7 +63,7 @@ def test_a_container_of_one_engine_is_stopped_by_another(engine: EmbeddedEngine,
     engine.create(ContainerSpec("busybox", ("sh", "-c", "exec sleep 1000"), name="one"))
     engine.start("one")
     assert other.container_inspect("one")["State"]["Running"]
-    assert other.exec("one", ("true",), Streams()) == 0
+    assert other.exec("one", ExecSpec(("true",)), Streams()) == 0
     other.kill("one")
     assert engine.wait("one") == 137 and other.wait("one") == 137
 
@@ -74,7 +74,7 @@ def test_a_started_container_outlives_its_engine(home: Path, other: EmbeddedEngi
     short.create(ContainerSpec("busybox", ("sleep", "1000"), name="alive"))
     short.start("alive")
     short.close()
-    assert other.exec("alive", ("true",), Streams()) == 0
+    assert other.exec("alive", ExecSpec(("true",)), Streams()) == 0
     other.remove("alive", force=True)
     assert other.containers(all=True) == []
 
