@@ -71,6 +71,16 @@ class BuildError(DockerlabError):
         super().__init__(message, hint=hint, excerpt=excerpt)
         self.step, self.line, self.exit_code_of_step = step, line, exit_code_of_step
 
+    @classmethod
+    def of(cls, error: Exception) -> BuildError:
+        """The same message as an error of a build."""
+        return error if isinstance(error, cls) else cls(getattr(error, "message", str(error)), hint=getattr(error, "hint", ""))
+
+    def at(self, line: int, step: str = "") -> BuildError:
+        """Itself, with the place where it happened; one that is known already stays."""
+        self.line, self.step = self.line or line, self.step or step
+        return self
+
 
 class RuntimeUnavailableError(DockerlabError):
     """This machine does not let us start a process in a container; says which capability is missing."""

@@ -1,40 +1,22 @@
-"""Archives and downloads for ADD: an archive is known by its first bytes, not by its name; a download is checked against --checksum."""
+"""Archives for ADD: one is known by its first bytes, not by its name."""
 
 from __future__ import annotations
 
 import bz2
-import email.utils
 import gzip
-import hashlib
 import io
 import lzma
-import posixpath
-import re
 import tarfile
-import urllib.error
-import urllib.parse
-import urllib.request
 from typing import IO, cast
 
 from dockerlab.build.sources import Source
 from dockerlab.errors import BuildError
 
-_URL = re.compile(r"https?://", re.IGNORECASE)
-_GIT = re.compile(r"(git@|git://|ssh://|https?://[^?#]*\.git(?:[#?]|\Z))")
-
-
-def is_url(word: str) -> bool:
-    """Whether ADD would download it."""
-    return bool(_URL.match(word)) and not is_git(word)
-
-
-def is_git(word: str) -> bool:
-    """Whether ADD would clone it."""
-    return bool(_GIT.match(word))
-
 
 def _raw(source: Source) -> IO[bytes]:
-    return io.BufferedReader(source.node.open()) if source.node is not None else io.BytesIO(source.data)
+    if source.node is not None:
+        return io.BufferedReader(source.node.open())
+    return open(source.file, "rb") if source.file else io.BytesIO(source.data)
 
 
 def _decompressed(stream: IO[bytes]) -> IO[bytes]:
@@ -71,36 +53,3 @@ def is_archive(source: Source) -> bool:
             return tar.next() is not None
     except (tarfile.TarError, OSError, EOFError, lzma.LZMAError, ValueError):
         return False
-
-
-def checksum_of(text: str) -> str:
-    """--checksum, checked for its form. ValueError in BuildKit's words."""
-    if text and not re.match(r"sha256:[0-9a-f]{64}\Z", text):
-        raise ValueError("invalid checksum digest format")
-    return text
-
-
-def download(url: str, checksum: str, destination: str) -> Source:
-    """Fetch a URL. BuildError in BuildKit's words for a status, a failed look-up or a digest that differs."""
-    try:
-        with urllib.request.urlopen(urllib.request.Request(url, headers={"User-Agent": "dockerlab"}), timeout=30) as answer:
-            data = answer.read()
-            modified = answer.headers.get("Last-Modified")
-    except urllib.error.HTTPError as error:
-        raise BuildError(
-            f"failed to load cache key: invalid response status {error.code}: {url}", hint="open the address in a browser: is it right?"
-        ) from None
-    except (urllib.error.URLError, OSError) as error:
-        raise BuildError(
-            f"failed to load cache key: {url}: {getattr(error, 'reason', error)}", hint="is there a network, and is the address right?"
-        ) from None
-    digest = "sha256:" + hashlib.sha256(data).hexdigest()
-    if checksum and digest != checksum:
-        raise BuildError(
-            f"digest mismatch {digest}: {checksum}", hint="the file is not the one that --checksum names; do not use it unchecked"
-        )
-    mtime = int(email.utils.parsedate_to_datetime(modified).timestamp()) if modified else None
-    name = posixpath.basename(urllib.parse.urlsplit(url).path)
-    if not name and destination.endswith("/"):
-        raise BuildError(f"cannot determine filename for {url}", hint="write the file's name at the end of the destination")
-    return Source(name, None, data, 0o600, mtime if mtime is not None else 0, asked=url)

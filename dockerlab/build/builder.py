@@ -12,10 +12,10 @@ from dockerlab.build.context import BuildContext, FileDigests
 from dockerlab.build.events import BuildEvent, Built, CheckWarning, StepDone, StepOutput, StepStarted
 from dockerlab.build.metadata import KEYWORDS, apply, workdir
 from dockerlab.build.running import Runner, script_summary
-from dockerlab.build.stages import LAYERED, PROXIES, Plan, Planned
+from dockerlab.build.stages import LAYERED, PROXIES, Plan, Planned, base_image
 from dockerlab.build.state import StageState
 from dockerlab.dockerfile import Dockerfile, Instruction, Stage, excerpt
-from dockerlab.errors import BuildError, DockerlabError, NotFoundError, RuntimeUnavailableError
+from dockerlab.errors import BuildError, NotFoundError, RuntimeUnavailableError
 from dockerlab.oci import Reference
 from dockerlab.store import Image, Layer, Store
 
@@ -113,7 +113,7 @@ class _Run:
             raise self._with_place(error) from None
         state = self.states[plan.target.index]
         config = state.image_config(dict(request.labels), self.now())
-        yield Built(self.store.images.add(config), warnings, not self.ran)
+        yield Built(self.store.images.add(config), warnings)
 
     def _checks(self) -> Iterator[CheckWarning]:
         """What the dry run finds; the error at which it stopped, before anything was done."""
@@ -143,9 +143,8 @@ class _Run:
         if self.tail and error.exit_code_of_step is not None:
             lines = b"".join(self.tail).decode("utf-8", "replace").splitlines()[-_TAIL:]
             shown = "\n".join(["------", f" > {error.step}:", *lines, "------", shown])
-        return BuildError(
-            error.message, step=error.step, line=error.line, exit_code_of_step=error.exit_code_of_step, hint=error.hint, excerpt=shown
-        )
+        error.excerpt = shown
+        return error
 
     # --- stages
 
@@ -166,14 +165,9 @@ class _Run:
             started = self._begin(name, line)
             yield started
             try:
-                image = self.builder.resolve(Reference.parse(planned.base))
-            except DockerlabError as error:
-                raise BuildError(
-                    f"{planned.base}: failed to resolve source metadata for {Reference.parse(planned.base)}: {error.message}",
-                    hint=error.hint,
-                    line=line,
-                    step=name,
-                ) from None
+                image = base_image(self.builder.resolve, planned.base)
+            except BuildError as error:
+                raise error.at(line, name) from None
             state = StageState.of_image(stage.shown_name, image, self.store)
             yield StepDone(started.number, name, False, "the base image is here", 0.0)
         state.escape = self.request.dockerfile.escape
@@ -185,29 +179,20 @@ class _Run:
             label = planned.label(count, plan.alone)
             try:
                 yield from self._instruction(plan, stage, state, instruction, label)
-            except BuildError as error:
-                raise BuildError(
-                    error.message, step=error.step or f"{label} {instruction.shown}", line=error.line or instruction.first or line,
-                    exit_code_of_step=error.exit_code_of_step, hint=error.hint, excerpt=error.excerpt,
-                ) from None  # fmt: skip
-            except (NotFoundError, RuntimeUnavailableError) as error:
-                raise BuildError(
-                    error.message, step=f"{label} {instruction.shown}", line=instruction.first or line, hint=error.hint
-                ) from None
-            except ValueError as error:
-                raise BuildError(str(error), step=f"{label} {instruction.shown}", line=instruction.first or line) from None
+            except (BuildError, NotFoundError, RuntimeUnavailableError, ValueError) as error:
+                raise BuildError.of(error).at(instruction.first or line, f"{label} {instruction.shown}") from None
             except OSError as error:
-                raise self._unreadable(error, f"{label} {instruction.shown}", instruction.first or line) from error
+                if (unreadable := self._unreadable(error)) is None:
+                    raise
+                raise unreadable.at(instruction.first or line, f"{label} {instruction.shown}") from error
 
-    def _unreadable(self, error: OSError, step: str, line: int) -> Exception:
-        """The error of a file of the context that we may not read; any other as it is."""
+    def _unreadable(self, error: OSError) -> BuildError | None:
+        """The error of a file of the context that we may not read; None for any other."""
         root = self.request.context.root
         if not isinstance(error.filename, str) or not error.filename.startswith(root + "/"):
-            return error
+            return None
         said = f"failed to read {error.filename[len(root) + 1 :]}: {(error.strerror or '').lower()}"
-        return BuildError(
-            said, step=step, line=line, hint="it lies in the build context: let yourself read it, or name it in .dockerignore"
-        )
+        return BuildError(said, hint="it lies in the build context: let yourself read it, or name it in .dockerignore")
 
     def _with_triggers(self, state: StageState, planned: Planned, stage: Stage) -> list[Instruction]:
         from dockerlab.dockerfile.parser import parse_trigger
@@ -233,19 +218,9 @@ class _Run:
             yield from self._layered(plan, stage, state, instruction, label)
 
     def _argument(self, plan: Plan, state: StageState, instruction: Instruction) -> None:
-        from dockerlab.build.stages import platform_arguments
-
         shown = []
-        platforms = {**platform_arguments(self.request.platform), "TARGETSTAGE": plan.target.name or "default"}
         for word in instruction.words:
-            name, equals, default = word.partition("=")
-            value = self.request.argument(name)
-            if value is None and equals:
-                value = state.expand().word(default)
-            if value is None and name in plan.declared:
-                value = plan.declared[name]
-            if value is None and name in platforms:
-                value = platforms[name]
+            name, value = plan.argument(word, state.expand().word)
             state.arguments.pop(name, None)
             state.arguments[name] = value
             if value is not None:

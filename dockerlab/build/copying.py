@@ -6,6 +6,7 @@ is root's (or --chown's) with mode 0755, what is there keeps its mode.
 
 from __future__ import annotations
 
+import io
 import posixpath
 import re
 import stat
@@ -263,7 +264,8 @@ class Layout:
         self.parents(where)
         mode = self.chmod(source.mode, False) if self.chmod else source.mode
         uid, gid = self.owner or (0, 0)
-        self.tree.write(where.strip("/"), source.data, mode, uid, gid, source.mtime if source.mtime is not None else self.now)
+        mtime = source.mtime if source.mtime is not None else self.now
+        self.tree.write_from(where.strip("/"), source.file or io.BytesIO(source.data), mode, uid, gid, mtime)
         self._made.add(where.strip("/"))
         self.touched(where)
 
@@ -274,7 +276,7 @@ class Layout:
 
         where = self.resolve(destination)
         self.folder_chain(where)
-        assert source.node is not None or source.data
+        assert source.node is not None or source.file or source.data
         with open_archive(source) as stream:
             read_tar(stream, self.tree, as_layer=False, owner=self.owner, prefix=where.strip("/"))
 

@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from dockerlab.build import archives
 from dockerlab.build.copying import chmod_of
 from dockerlab.build.metadata import KEYWORDS, apply, workdir
-from dockerlab.build.stages import Plan, Planned, froms, platform_arguments
+from dockerlab.build.sources import check_sources
+from dockerlab.build.stages import Plan, Planned, base_image, froms, platform_arguments
 from dockerlab.build.state import StageState
 from dockerlab.dockerfile import Dockerfile, Instruction, Scope, Stage
 from dockerlab.dockerfile.checks import BuildCheck, kept, lines_of, skipped, warnings
@@ -51,20 +51,19 @@ class _Recording(dict[str, str]):
         return super().get(name)
 
 
+@dataclass
 class WatchedState(StageState):
     """A stage's state whose expansions are watched, one word at a time."""
+
+    watched: list[_WatchedScope] = field(default_factory=list)
+    """The scopes that were handed out."""
+    workdir_set: bool = False
 
     def expand(self) -> Scope:
         """As of any state, and remembered."""
         watched = _WatchedScope(self.scope, self.escape)
         self.watched.append(watched)
         return watched
-
-    @property
-    def watched(self) -> list[_WatchedScope]:
-        """The scopes that were handed out."""
-        found: list[_WatchedScope] = self.__dict__.setdefault("_watched", [])
-        return found
 
 
 class _WatchedScope(Scope):
@@ -184,16 +183,15 @@ def _stage(
     state.escape = request.dockerfile.escape
     states[stage.index] = state
     if planned.parent is not None and planned.parent.index in states:
-        state.__dict__["workdir_set"] = states[planned.parent.index].__dict__.get("workdir_set", False)
+        state.workdir_set = states[planned.parent.index].workdir_set
     for instruction in stage.instructions:
         state.watched.clear()
         try:
-            _one(request, plan, stage, state, instruction, found)
-        except ValueError as error:
-            _undefined(state, instruction, found)
-            raise BuildError(str(error), line=instruction.first) from None
-        except BuildError as error:
-            raise BuildError(error.message, hint=error.hint, line=error.line or instruction.first) from None
+            _one(plan, stage, state, instruction, found)
+        except (BuildError, ValueError) as error:
+            if not isinstance(error, BuildError):
+                _undefined(state, instruction, found)
+            raise BuildError.of(error).at(instruction.first) from None
         _undefined(state, instruction, found)
 
 
@@ -217,13 +215,9 @@ def _start(planned: Planned, states: dict[int, WatchedState], resolve: Callable[
     else:
         line = planned.stage.source.first if planned.stage.source else 0
         try:
-            image = resolve(Reference.parse(planned.base))
-        except DockerlabError as error:
-            raise BuildError(
-                f"{planned.base}: failed to resolve source metadata for {Reference.parse(planned.base)}: {error.message}",
-                hint=error.hint,
-                line=line,
-            ) from None
+            image = base_image(resolve, planned.base)
+        except BuildError as error:
+            raise error.at(line) from None
         config = {key: value for key, value in image.config.config.items() if value is not None}
         scope = dict(pair.split("=", 1) for pair in config.get("Env") or [] if "=" in pair)
         plain = StageState(name, config, [], [], "", scope=scope)
@@ -232,17 +226,17 @@ def _start(planned: Planned, states: dict[int, WatchedState], resolve: Callable[
     return state
 
 
-def _one(request: BuildRequest, plan: Plan, stage: Stage, state: WatchedState, instruction: Instruction, found: list[BuildCheck]) -> None:
+def _one(plan: Plan, stage: Stage, state: WatchedState, instruction: Instruction, found: list[BuildCheck]) -> None:
     keyword = instruction.keyword
     if keyword == "ARG":
-        _argument(request, plan, state, instruction)
+        _argument(plan, state, instruction)
     elif keyword in KEYWORDS:
         apply(instruction, state)
     elif keyword == "WORKDIR":
-        if not instruction.words[0].startswith(("/", "$")) and not state.__dict__.get("workdir_set"):
+        if not instruction.words[0].startswith(("/", "$")) and not state.workdir_set:
             detail = f'Relative workdir "{instruction.words[0]}" can have unexpected results if the base image changes'
             found.append(BuildCheck("WorkdirRelativePath", detail, lines_of(instruction)))
-        state.__dict__["workdir_set"] = True
+        state.workdir_set = True
         state.config["WorkingDir"] = workdir(instruction, state)
     elif keyword == "RUN":
         for text in instruction.flag_values("mount"):
@@ -258,35 +252,19 @@ def _mount(text: str, state: WatchedState) -> None:
         raise BuildError(f'invalid mount target "{target or "/"}"', hint="write target=/a/path")
 
 
-def _argument(request: BuildRequest, plan: Plan, state: WatchedState, instruction: Instruction) -> None:
-    platforms = {**platform_arguments(request.platform), "TARGETSTAGE": plan.target.name or "default"}
+def _argument(plan: Plan, state: WatchedState, instruction: Instruction) -> None:
     for word in instruction.words:
-        name, equals, default = word.partition("=")
-        value = request.argument(name)
-        if value is None and equals:
-            value = Scope(state.scope, state.escape).word(default)
-        if value is None:
-            value = plan.declared.get(name, platforms.get(name))
+        name, value = plan.argument(word, Scope(state.scope, state.escape).word)
         state.scope.setdefault(name, "")
         if value is not None:
             state.scope[name] = value
 
 
 def _copy(plan: Plan, stage: Stage, state: WatchedState, instruction: Instruction) -> None:
-    if any("$" in value for value in instruction.flag_values("from")):
-        raise BuildError(
-            "variable expansion is not supported for --from, define a new stage with FROM using ARG from global scope as a workaround",
-            hint="ARG before the first FROM, then FROM ${NAME} AS x, then COPY --from=x",
-        )
     scope = state.expand()
     words = [word if word.startswith("<<") and instruction.heredocs else scope.word(word) for word in instruction.words]
     chmod_of(scope.word(instruction.flag("chmod")))
     scope.word(instruction.flag("chown"))
-    checksum = archives.checksum_of(scope.word(instruction.flag("checksum")))
-    remote = [word for word in words[:-1] if archives.is_url(word) or archives.is_git(word)]
-    if remote and instruction.keyword == "COPY":
-        raise BuildError("source can't be a URL for COPY", hint="ADD downloads a URL")
-    if checksum and not remote:
-        raise BuildError("checksum requires HTTP(S) or Git sources")
+    check_sources(instruction, words[:-1], scope.word(instruction.flag("checksum")))
     if name := instruction.flag("from"):
         plan.source_stage(stage, name)

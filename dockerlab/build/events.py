@@ -62,8 +62,7 @@ class StepDone(BuildEvent):
 
 @dataclass(frozen=True)
 class Built(BuildEvent):
-    """The image is in the store. `cached_only` says that no step had to run."""
+    """The image is in the store."""
 
     image: Image
     warnings: tuple[CheckWarning, ...] = field(default=())
-    cached_only: bool = False

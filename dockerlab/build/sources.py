@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from dockerlab.build.context import BuildContext, ContextNode, FileDigests
+from dockerlab.dockerfile import Instruction
 from dockerlab.errors import BuildError
 from dockerlab.layers import Node, TreeView
 
@@ -46,6 +47,9 @@ class Source:
     parts: tuple[str, ...] = ()
     tree: SourceTree | None = None
     asked: str = ""
+    file: str = ""
+    """Where the bytes lie that were downloaded, and their digest."""
+    digest: str = ""
 
 
 @dataclass
@@ -164,6 +168,32 @@ def one_node(node: SourceNode, digests: FileDigests, owners: bool) -> str:
     if node.entry.kind != "file":
         return f"{node.entry.kind} {mode}{owner}"
     return f"file {mode} {digests.of(node)}{owner}"
+
+
+_URL = re.compile(r"https?://", re.IGNORECASE)
+_GIT = re.compile(r"(git@|git://|ssh://|https?://[^?#]*\.git(?:[#?]|\Z))")
+
+
+def is_git(word: str) -> bool:
+    """Whether ADD would clone it."""
+    return bool(_GIT.match(word))
+
+
+def check_sources(instruction: Instruction, words: list[str], checksum: str) -> list[str]:
+    """Those of a COPY's or ADD's sources that come from elsewhere. BuildError, ValueError in BuildKit's words for what can't be asked for."""
+    if any("$" in value for value in instruction.flag_values("from")):
+        raise BuildError(
+            "variable expansion is not supported for --from, define a new stage with FROM using ARG from global scope as a workaround",
+            hint="ARG before the first FROM, then FROM ${NAME} AS x, then COPY --from=x",
+        )
+    if checksum and not re.match(r"sha256:[0-9a-f]{64}\Z", checksum):
+        raise ValueError("invalid checksum digest format")
+    remote = [word for word in words if _URL.match(word) or is_git(word)]
+    if remote and instruction.keyword == "COPY":
+        raise BuildError("source can't be a URL for COPY", hint="ADD downloads a URL")
+    if checksum and not remote:
+        raise BuildError("checksum requires HTTP(S) or Git sources")
+    return remote
 
 
 def context_missing(context: BuildContext, keyword: str) -> Callable[[str], BuildError]:

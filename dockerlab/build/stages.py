@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from dockerlab.build.state import MACHINE
 from dockerlab.dockerfile import Dockerfile, Instruction, Scope, Stage
-from dockerlab.errors import BuildError, InvalidReferenceError
+from dockerlab.errors import BuildError, DockerlabError, InvalidReferenceError
 from dockerlab.oci import Reference
+from dockerlab.store import Image
 
 LAYERED = ("ADD", "COPY", "RUN", "WORKDIR")
 """The instructions that are steps of a build; all others only change the configuration."""
@@ -64,15 +65,16 @@ class Plan:
         """`values` tells what --build-arg gave for a name. BuildError for a FROM or target that makes no sense."""
         self.dockerfile = dockerfile
         self._values = values
-        self.global_scope = self._globals(platform)
+        self._platform = platform_arguments(platform)
+        self.global_scope = self._globals()
         self.bases = {stage.index: self._base(stage) for stage in dockerfile.stages}
         self.target = self._target(target)
         self.order = self._ordered()
         # a mount or a foreign --from is one more input, and BuildKit then names even the only stage
         self.alone = len(dockerfile.stages) == 1 and not any(_mounts_or_takes(one) for one in dockerfile.instructions)
 
-    def _globals(self, platform: str) -> dict[str, str]:
-        scope = dict(platform_arguments(platform))
+    def _globals(self) -> dict[str, str]:
+        scope = dict(self._platform)
         self.declared: dict[str, str | None] = {}
         for instruction in self.dockerfile.arguments:
             for word in instruction.words:
@@ -143,7 +145,7 @@ class Plan:
                 try:
                     source = self.source_stage(stage, name)
                 except BuildError as error:
-                    raise BuildError(error.message, hint=error.hint, line=instruction.first) from None
+                    raise error.at(instruction.first) from None
                 if source is not None:
                     yield source
 
@@ -171,10 +173,38 @@ class Plan:
         total = sum(instruction.keyword in LAYERED for instruction in stage.instructions)
         return Planned(stage, base, parent, total + (parent is None and base != "scratch"))
 
-    def needed_elsewhere(self) -> list[Stage]:
-        """The stages that nothing needs, which are not built."""
-        built = {planned.stage.index for planned in self.order}
-        return [stage for stage in self.dockerfile.stages if stage.index not in built]
+    def argument(self, word: str, expand: Callable[[str], str]) -> tuple[str, str | None]:
+        """One word of an ARG in a stage, `NAME` or `NAME=default`: (name, value); a value that nobody gave is None.
+
+        --build-arg comes first, then the default, then an ARG before the first FROM, then what every build has.
+        """
+        name, equals, default = word.partition("=")
+        value = self._values(name)
+        if value is None and equals:
+            value = expand(default)
+        if value is None:
+            value = self.declared.get(name)
+        if value is None:
+            value = {**self._platform, "TARGETSTAGE": self.target.name or "default"}.get(name)
+        return name, value
+
+
+def base_image(resolve: Callable[[Reference], Image], name: str, alike: Sequence[str] = ()) -> Image:
+    """The image that FROM or --from names. BuildError in BuildKit's words if there is none; `alike`: stages that may have been meant."""
+    try:
+        reference = Reference.parse(name)
+    except InvalidReferenceError as error:
+        raise BuildError(f'failed to parse "{name}": {error.message}', hint=error.hint) from None
+    try:
+        return resolve(reference)
+    except DockerlabError as error:
+        from difflib import get_close_matches
+
+        close = get_close_matches(name.lower(), alike, 1)
+        raise BuildError(
+            f"{name}: failed to resolve source metadata for {reference}: {error.message}",
+            hint=f"did you mean the stage {close[0]}?" if close else error.hint,
+        ) from None
 
 
 def froms(instruction: Instruction) -> list[str]:

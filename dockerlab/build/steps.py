@@ -10,18 +10,28 @@ from typing import TYPE_CHECKING
 
 from e2b_dockerfile_utils import PatternMatcher
 
-from dockerlab.build import archives, running
+from dockerlab.build import running
 from dockerlab.build.cachekeys import CacheKey
 from dockerlab.build.copying import Layout, chmod_of, chown_of, make_workdir
 from dockerlab.build.events import BuildEvent, Notice, StepOutput
 from dockerlab.build.metadata import shell_of, workdir
-from dockerlab.build.sources import Source, Sources, SourceTree, context_missing, describe, find, has_wildcard, stage_missing
-from dockerlab.build.stages import Plan
+from dockerlab.build.sources import (
+    Source,
+    Sources,
+    SourceTree,
+    check_sources,
+    context_missing,
+    describe,
+    find,
+    has_wildcard,
+    is_git,
+    stage_missing,
+)
+from dockerlab.build.stages import Plan, base_image
 from dockerlab.build.state import StageState
 from dockerlab.dockerfile import Instruction, Stage
-from dockerlab.errors import BuildError, DockerlabError, InvalidReferenceError
+from dockerlab.errors import BuildError
 from dockerlab.layers import Tree, TreeView, find_user
-from dockerlab.oci import Reference
 from dockerlab.store import Layer
 
 if TYPE_CHECKING:
@@ -79,19 +89,7 @@ def _tree_of(run: _Run, plan: Plan, stage: Stage, name: str) -> tuple[SourceTree
     source = plan.source_stage(stage, name)
     if source is not None:
         return run.states[source.index].view, f"stage {source.shown_name}"
-    try:
-        image = run.builder.resolve(Reference.parse(name))
-    except InvalidReferenceError as error:
-        raise BuildError(f'failed to parse "{name}": {error.message}', hint=error.hint) from None
-    except DockerlabError as error:
-        names = [other.name for other in plan.dockerfile.stages if other.name]
-        from difflib import get_close_matches
-
-        close = get_close_matches(name.lower(), names, 1)
-        raise BuildError(
-            f"{name}: failed to resolve source metadata for {Reference.parse(name)}: {error.message}",
-            hint=f"did you mean the stage {close[0]}?" if close else error.hint,
-        ) from None
+    image = base_image(run.builder.resolve, name, [other.name for other in plan.dockerfile.stages if other.name])
     return TreeView([layer.tree for layer in run.store.layers_of(image.config)]), f"image {name}"
 
 
@@ -173,7 +171,7 @@ def _copy(run: _Run, plan: Plan, stage: Stage, state: StageState, instruction: I
     destination = _destination(last, state)
     heredocs = [word for word in words if word.startswith("<<") and instruction.heredocs]
     files = [word for word in words if word not in heredocs]
-    tree, sources = _files(run, plan, stage, state, instruction, files, destination)
+    tree, sources = _files(run, plan, stage, state, instruction, files, destination, scratch)
     items = [*sources.items, *_heredoc_sources(instruction, heredocs, state)]
     for source in items[len(sources.items) :]:
         sources.made_of[f"<<{source.name}"] = source.data.hex()
@@ -188,7 +186,7 @@ def _copy(run: _Run, plan: Plan, stage: Stage, state: StageState, instruction: I
         if source.node is not None:
             sources.made_of.update(describe(source, tree, run.builder.digests, owned, excluded))
         else:
-            sources.made_of[source.asked] = f"url {hash_of(source.data)} {source.mtime}"
+            sources.made_of[source.asked] = f"url {source.digest} {source.mtime}"
     if matcher is not None:
         wild = any(has_wildcard(word) for word in files)  # a file that is named itself is copied whatever the patterns say
         items = [source for source in items if source.node is None or source.node.is_dir or not (wild and excluded(source.name))]
@@ -202,12 +200,14 @@ def _copy(run: _Run, plan: Plan, stage: Stage, state: StageState, instruction: I
     )
 
     def fill(written: Tree) -> None:
+        from dockerlab.build.archives import is_archive
+
         layout = Layout(written, state.view, _now(run), owner, chmod, excluded)
         for source in items:
             unpack = instruction.flag("unpack")
             local = source.node is not None
             wants = (unpack == "" and local) or (any(name == "unpack" for name, _ in instruction.flags) and instruction.on("unpack"))
-            if keyword == "ADD" and wants and not source.name.startswith("<<") and archives.is_archive(source):
+            if keyword == "ADD" and wants and not source.name.startswith("<<") and is_archive(source):
                 layout.unpack(source, destination)
             else:
                 layout.put(source, destination)
@@ -220,13 +220,6 @@ def _copy(run: _Run, plan: Plan, stage: Stage, state: StageState, instruction: I
     return Step(key, f"{keyword} {flags}{shown} # buildkit", work)
 
 
-def hash_of(data: bytes) -> str:
-    """The digest of downloaded bytes."""
-    import hashlib
-
-    return hashlib.sha256(data).hexdigest()
-
-
 def _destination(text: str, state: StageState) -> str:
     folder = text.endswith(("/", "/.", "/..")) or text in (".", "..")
     if not text.startswith("/"):
@@ -237,32 +230,25 @@ def _destination(text: str, state: StageState) -> str:
 
 
 def _files(
-    run: _Run, plan: Plan, stage: Stage, state: StageState, instruction: Instruction, words: list[str], destination: str
+    run: _Run, plan: Plan, stage: Stage, state: StageState, instruction: Instruction, words: list[str], destination: str, scratch: Path
 ) -> tuple[SourceTree, Sources]:
     keyword = instruction.keyword
     context = run.request.context
-    if any("$" in value for value in instruction.flag_values("from")):
-        raise BuildError(
-            "variable expansion is not supported for --from, define a new stage with FROM using ARG from global scope as a workaround",
-            hint="ARG before the first FROM, then FROM ${NAME} AS x, then COPY --from=x",
-        )
+    checksum = state.expand().word(instruction.flag("checksum"))
+    remote = check_sources(instruction, words, checksum)
     if keyword == "COPY" and instruction.flag("from"):
         tree, called = _tree_of(run, plan, stage, instruction.flag("from"))
         missing = stage_missing(called, tree)  # type: ignore[arg-type]
     else:
         tree, missing = context, context_missing(context, keyword)
-    remote = [word for word in words if archives.is_url(word) or archives.is_git(word)]
-    checksum = archives.checksum_of(state.expand().word(instruction.flag("checksum")))
-    if remote and keyword == "COPY":
-        raise BuildError("source can't be a URL for COPY", hint="ADD downloads a URL")
-    if checksum and not remote:
-        raise BuildError("checksum requires HTTP(S) or Git sources")
     found = Sources()
     for word in words:
         if word not in remote:
             found.items += find(tree, [word], missing, parents=instruction.on("parents"))
-        elif archives.is_git(word):
+        elif is_git(word):
             raise BuildError(f"ADD of a Git repository ({word}) can't be done here", hint="clone it into the build context and COPY it")
         else:
-            found.items.append(archives.download(word, checksum, destination))
+            from dockerlab.build.downloads import download
+
+            found.items.append(download(word, checksum, destination, scratch))
     return tree, found
