@@ -18,7 +18,7 @@ from dockerlab.dockerfile import Dockerfile, Instruction, Scope, Stage
 from dockerlab.dockerfile.checks import BuildCheck, kept, lines_of, skipped, warnings
 from dockerlab.dockerfile.mounts import mount_fields
 from dockerlab.errors import BuildError, DockerlabError, InvalidReferenceError
-from dockerlab.oci import Reference
+from dockerlab.oci import Reference, environment_of
 from dockerlab.store import Image
 
 if TYPE_CHECKING:
@@ -219,7 +219,7 @@ def _start(planned: Planned, states: dict[int, WatchedState], resolve: Callable[
         except BuildError as error:
             raise error.at(line) from None
         config = {key: value for key, value in image.config.config.items() if value is not None}
-        scope = dict(pair.split("=", 1) for pair in config.get("Env") or [] if "=" in pair)
+        scope = environment_of(config)
         plain = StageState(name, config, [], [], "", scope=scope)
     state = WatchedState(name, plain.config, [], [], "")
     state.scope, state.arguments = plain.scope, plain.arguments

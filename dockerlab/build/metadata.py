@@ -7,21 +7,14 @@ import re
 from typing import Any
 
 from dockerlab.build.state import StageState
+from dockerlab.build.wording import quoted_list
 from dockerlab.dockerfile import Instruction
 from dockerlab.dockerfile.grammar import duration
 from dockerlab.errors import DockerfileError, DockerlabError
+from dockerlab.oci import environment_of
 from dockerlab.oci.signals import signal_number
 
 _PORT = re.compile(r"(?:(?:\[[^\]]*\]|[\d.]*):)?(?:[\d-]*:)?(\d+)(?:-(\d+))?(?:/([A-Za-z]+))?\Z")
-
-
-def quoted(words: list[str]) -> str:
-    """Words as Go's %q prints a list: `["sh" "-c" "x"]`."""
-    return (
-        "["
-        + " ".join('"' + word.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("\t", "\\t") + '"' for word in words)
-        + "]"
-    )
 
 
 def shell_of(config: dict[str, Any]) -> list[str]:
@@ -61,7 +54,7 @@ def _cmd(instruction: Instruction, state: StageState) -> str:
     words = command_words(instruction, state.config)
     state.config["Cmd"] = words
     state.cmd_set = True
-    return "CMD " + quoted(words)
+    return "CMD " + quoted_list(words)
 
 
 def _entrypoint(instruction: Instruction, state: StageState) -> str:
@@ -69,7 +62,7 @@ def _entrypoint(instruction: Instruction, state: StageState) -> str:
     state.config["Entrypoint"] = words
     if not state.cmd_set:  # a CMD that the base brought was written for the base's entrypoint
         state.config.pop("Cmd", None)
-    return "ENTRYPOINT " + quoted(words)
+    return "ENTRYPOINT " + quoted_list(words)
 
 
 def _user(instruction: Instruction, state: StageState) -> str:
@@ -173,7 +166,7 @@ def _healthcheck(instruction: Instruction, state: StageState) -> str:
         health["Retries"] = retries
     state.config["Healthcheck"] = health
     times = " ".join(f'"{_go_duration(options[name])}"' for name in ("interval", "timeout", "start-period", "start-interval"))
-    return f"HEALTHCHECK &{{{quoted(test)} {times} '\\x{retries:02x}'}}"
+    return f"HEALTHCHECK &{{{quoted_list(test)} {times} '\\x{retries:02x}'}}"
 
 
 def _onbuild(instruction: Instruction, state: StageState) -> str:
@@ -221,7 +214,7 @@ def apply_change(config: dict[str, Any], text: str) -> dict[str, Any]:
     try:
         instruction = parse_trigger(text)
         state = StageState("", {key: value for key, value in config.items()}, [], [], "")
-        state.scope = dict(pair.split("=", 1) for pair in config.get("Env") or [] if "=" in pair)
+        state.scope = environment_of(config)
         state.cmd_set = True
         if instruction.keyword == "WORKDIR":
             state.config["WorkingDir"] = workdir(instruction, state)

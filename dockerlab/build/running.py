@@ -14,11 +14,12 @@ from dockerlab.build.metadata import command_words
 from dockerlab.build.sources import Source, SourceTree
 from dockerlab.build.stages import PROXIES
 from dockerlab.build.state import StageState
+from dockerlab.build.wording import not_found, quoted
 from dockerlab.dockerfile import Instruction
 from dockerlab.dockerfile.mounts import mount_fields
 from dockerlab.errors import BuildError, ContainerStartError, NotFoundError
 from dockerlab.layers import Owners, Tree, TreeView, find_user
-from dockerlab.oci import DEFAULT_PATH
+from dockerlab.oci import DEFAULT_PATH, environment_of
 from dockerlab.runtime.spec import BoxSpec, Mount, ProcessSpec
 from dockerlab.store import Layer, Store
 
@@ -87,7 +88,7 @@ def history_text(instruction: Instruction, state: StageState) -> str:
 
 def variables(state: StageState, proxies: Mapping[str, str], secrets: Mapping[str, str]) -> tuple[list[str], dict[str, str]]:
     """(the process's environment, the part of it that the cache key holds)."""
-    env = dict(pair.split("=", 1) for pair in state.config.get("Env") or [] if "=" in pair)
+    env = environment_of(state.config)
     kept = dict(env)
     for name, value in state.arguments.items():
         if value is not None:
@@ -191,7 +192,7 @@ class RunMounts:
         node = tree.lookup(path)
         if node is None:
             raise BuildError(
-                f'failed to compute cache key: failed to calculate checksum of ref: "{path}": not found',
+                not_found(path),
                 hint="the source of a bind mount lies in the build context, or in the stage that from= names",
             )
         return Source(path.rpartition("/")[2], node, tree=tree, asked=path)
@@ -224,7 +225,7 @@ class RunStep:
 
 def execute(step: RunStep, state: StageState, store: Store, runner: Runner, scratch: Path) -> Generator[tuple[str, bytes], None, Layer]:
     """Do it: its output is yielded, its layer returned. BuildError in BuildKit's words if it fails; nothing is left then."""
-    said = f'process "{_quoted(step.command.shown)}" did not complete successfully: '
+    said = f"process {quoted(step.command.shown)} did not complete successfully: "
     view = state.view
     try:
         user = find_user(view, state.config.get("User") or "")
@@ -256,11 +257,6 @@ def execute(step: RunStep, state: StageState, store: Store, runner: Runner, scra
         if code:
             raise BuildError(f"{said}exit code: {code}", exit_code_of_step=code)
         return store.snapshots.seal(snapshot)
-
-
-def _quoted(text: str) -> str:
-    """A command in one line, as Go's %q writes it."""
-    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("\t", "\\t")
 
 
 def _bare(message: str) -> str:

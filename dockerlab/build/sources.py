@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from dockerlab.build.context import BuildContext, ContextNode, FileDigests
+from dockerlab.build.wording import not_found
 from dockerlab.dockerfile import Instruction
 from dockerlab.errors import BuildError
 from dockerlab.layers import Node, TreeView
@@ -70,7 +71,7 @@ def below(tree: SourceTree, node: SourceNode) -> Iterator[SourceNode]:
 
 def has_wildcard(word: str) -> bool:
     """Whether the word is a pattern (Go's filepath.Match)."""
-    return bool(re.search(r"(?<!\\)[*?\[]", word))
+    return bool(re.search(r"[*?\[]", re.sub(r"\\.", "", word)))
 
 
 def pattern_of(word: str) -> re.Pattern[str]:
@@ -121,17 +122,11 @@ def find(tree: SourceTree, words: list[str], missing: Callable[[str], BuildError
     for word in words:
         pivot = word.split("/./", 1)[0] if parents and "/./" in word else ""
         clean = posixpath.normpath("/" + word.replace("/./", "/").lstrip("/"))  # POSIX keeps two slashes at the beginning
-        if has_wildcard(word):
-            paths = _matches(tree, word.replace("/./", "/"))
-        else:
-            paths = [re.sub(r"\\(.)", r"\1", clean)]
-        for path in paths:
-            node = tree.lookup(path)
+        wild = has_wildcard(clean)
+        for path in _matches(tree, clean) if wild else [clean]:
+            node = tree.lookup(path) or (tree.lookup(path, follow=False) if wild else None)
             if node is None:
-                if has_wildcard(word):
-                    node = tree.lookup(path, follow=False)
-                if node is None:
-                    raise missing(path)
+                raise missing(path)
             parts: tuple[str, ...] = ()
             if parents:
                 kept = path[len(posixpath.normpath("/" + pivot.lstrip("/"))) :] if pivot else path
@@ -200,7 +195,7 @@ def context_missing(context: BuildContext, keyword: str) -> Callable[[str], Buil
     """The error for a word that names nothing in the context: which pattern ignored it, or what is called alike."""
 
     def missing(path: str) -> BuildError:
-        message = f'failed to compute cache key: failed to calculate checksum of ref: "{path}": not found'
+        message = not_found(path)
         if context.nothing:
             return BuildError(message, hint="this build has no context: name a folder instead of -")
         pattern = context.culprit(path)
@@ -234,6 +229,6 @@ def stage_missing(where: str, view: TreeView) -> Callable[[str], BuildError]:
         node = view.lookup(folder) if view.trees else None
         close = get_close_matches(posixpath.basename(path), view.listdir(folder), 1, 0.5) if node is not None and node.is_dir else []
         hint = f"did you mean {posixpath.join(folder, close[0])}?" if close else f"look into {where} with dockerlab run"
-        return BuildError(f'failed to compute cache key: failed to calculate checksum of ref: "{path}": not found in {where}', hint=hint)
+        return BuildError(f"{not_found(path)} in {where}", hint=hint)
 
     return missing

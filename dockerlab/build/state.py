@@ -7,7 +7,7 @@ from typing import Any
 
 from dockerlab.dockerfile import Scope
 from dockerlab.layers import TreeView
-from dockerlab.oci import DEFAULT_PATH, HistoryEntry, ImageConfig, chain_ids, own_architecture
+from dockerlab.oci import DEFAULT_PATH, HistoryEntry, ImageConfig, chain_ids, environment_of, own_architecture
 from dockerlab.store import Image, Layer, Store
 
 COMMENT = "buildkit.dockerfile.v0"
@@ -48,7 +48,7 @@ class StageState:
         )
         state.author = image.config.author
         state.created = image.config.created
-        state.scope = dict(pair.split("=", 1) for pair in config.get("Env") or [] if "=" in pair)
+        state.scope = environment_of(config)
         return state
 
     def child(self, name: str) -> StageState:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -11,6 +12,11 @@ from dockerlab.oci.digest import digest_of
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 """PATH where nobody set one. (moby, oci/defaults.go; BuildKit, util/system/path.go)"""
 _ARCHITECTURES = {"x86_64": "amd64", "AMD64": "amd64", "aarch64": "arm64", "armv7l": "arm", "i686": "386"}
+
+
+def environment_of(config: Mapping[str, Any]) -> dict[str, str]:
+    """The variables of an image's or container's Config."""
+    return dict(pair.split("=", 1) for pair in config.get("Env") or () if "=" in pair)
 
 
 def own_architecture() -> str:

@@ -357,3 +357,25 @@ def test_a_store_inside_of_the_context_is_left_out_of_it(docker: Docker, tmp_pat
     (tmp_path / "Dockerfile").write_text("FROM busybox\nCOPY home /c/\n")
     failed = docker("build", str(tmp_path))
     assert failed.code == 1 and "leaves out the running notebook and the store" in failed.err
+
+
+@pytest.mark.parametrize(
+    ("word", "found"),
+    [
+        (r"a\*", ["/d/a*", "/d/ab"]),  # the Dockerfile's own escape goes first
+        (r"sub/a*", ["/d/a*"]),
+        (r"a\\*", '"/a\\\\*": not found'),  # and what is left of two names a star, which is no pattern
+        (r'"a\*"', '"/a\\\\*": not found'),
+        (r"d[[]1]/x", ["/d/x"]),
+        (r"q\?", ["/d/q?"]),
+        ("sub/*/../ab", '"/sub/ab": not found'),
+        ("*/x", ["/d/x"]),
+    ],
+)
+def test_escapes_in_a_source_are_buildkits(docker: Docker, word: str, found: list[str] | str) -> None:
+    files = {name: "" for name in ("a*", "ab", "sub/a*", "d[1]/x", "q?")}
+    answer = build(docker, f"FROM busybox\nCOPY {word} /d/\n", **files)
+    if isinstance(found, str):
+        assert answer.code == 1 and found in answer.err
+    else:
+        assert docker("run", "--rm", "t:1", "find", "/d", "-type", "f").out.split() == found
