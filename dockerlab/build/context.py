@@ -8,8 +8,10 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import shutil
 import stat
 import tarfile
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
@@ -70,7 +72,7 @@ class BuildContext:
                 f"failed to solve: {error} in {ignore_file}",
                 hint="see the pattern rules of .dockerignore: * ? [a-z] ** and ! at the beginning",
             ) from None
-        self._shown: dict[str, bool] = {"": True}
+        self._ignored: dict[str, bool] = {"": False}
 
     @classmethod
     def of_folder(cls, root: Path | str, dockerfile: str = "", exclude: tuple[str, ...] = ()) -> BuildContext:
@@ -88,11 +90,10 @@ class BuildContext:
     # --- what is there
 
     def ignored(self, rel: str) -> bool:
-        """Whether the path (relative, no leading slash) is left out; a folder that may hold something brought back is not."""
-        if rel not in self._shown:
-            hidden = self.rules.ignores(rel)
-            self._shown[rel] = not hidden
-        return not self._shown[rel]
+        """Whether the patterns leave the path (relative, no leading slash) out; a folder may hold what a later pattern brings back all the same."""
+        if rel not in self._ignored:
+            self._ignored[rel] = self.rules.ignores(rel)
+        return self._ignored[rel]
 
     def _stat(self, rel: str) -> ContextNode | None:
         real = os.path.join(self.root, rel) if rel else self.root
@@ -196,13 +197,16 @@ def unpack_context(source: IO[bytes] | Any, folder: Path) -> tuple[str, str | No
     """A context from a stream, unpacked into `folder`: a tar, or the text of a Dockerfile alone; ("tar" or "dockerfile", the text)."""
     from dockerlab.layers import Owners, Tree, read_tar
 
-    data = source.read()
-    try:
-        with tarfile.open(fileobj=io.BytesIO(data)):
-            pass
-    except tarfile.TarError:
-        return "dockerfile", data.decode("utf-8", "replace")
-    tree = Tree(folder, Owners(False))
-    read_tar(io.BytesIO(data), tree, as_layer=False, owner=(0, 0))
-    tree.close()
+    with tempfile.TemporaryFile(dir=folder.parent) as whole:
+        shutil.copyfileobj(source, whole, _BLOCK)
+        whole.seek(0)
+        try:
+            with tarfile.open(fileobj=whole):
+                pass
+        except tarfile.TarError:
+            whole.seek(0)
+            return "dockerfile", whole.read().decode("utf-8", "replace")
+        whole.seek(0)
+        with Tree(folder, Owners(False)) as tree:
+            read_tar(whole, tree, as_layer=False, owner=(0, 0))
     return "tar", None

@@ -109,7 +109,7 @@ class Layout:
             return "dir" if stat.S_ISDIR(st.st_mode) else "file"
         if self._in_new_folder(path):
             return ""
-        node = self.view.lookup(path, follow=False) if self.view.trees else None
+        node = self.view.lookup(path, follow=False)
         if node is None:
             return "dir" if not rel else ""
         return "dir" if node.is_dir else "file"
@@ -120,7 +120,7 @@ class Layout:
 
     def resolve(self, path: str) -> str:
         """The canonical path; links of the image are followed, also the last."""
-        return self.view.resolve(path) if self.view.trees else posixpath.normpath(path)
+        return self.view.resolve(path)
 
     def parents(self, path: str) -> None:
         """The folders above `path`: those of the image are brought up as they are, others made (0755, --chown's)."""
@@ -140,7 +140,7 @@ class Layout:
             if mtime is not None:
                 self.tree.set_time(rel, mtime)
             return
-        node = self.view.lookup(path, follow=False) if self.view.trees and not self._in_new_folder(path) else None
+        node = None if self._in_new_folder(path) else self.view.lookup(path, follow=False)
         if node is not None and not node.is_dir:
             raise BuildError(f"mkdir {path}: not a directory", hint=f"{path} is a file in the image; choose another destination")
         if node is not None:

@@ -52,7 +52,7 @@ def _label(instruction: Instruction, state: StageState) -> str:
 
 def _cmd(instruction: Instruction, state: StageState) -> str:
     words = command_words(instruction, state.config)
-    state.config["Cmd"] = words
+    state.config["Cmd"], state.config["ArgsEscaped"] = words, True  # BuildKit writes this one for Windows, whatever the platform
     state.cmd_set = True
     return "CMD " + quoted_list(words)
 
@@ -224,4 +224,4 @@ def apply_change(config: dict[str, Any], text: str) -> dict[str, Any]:
         raise DockerlabError(error.message) from None
     except ValueError as error:
         raise DockerlabError(str(error)) from None
-    return state.config
+    return {key: value for key, value in state.config.items() if key != "ArgsEscaped" or key in config}

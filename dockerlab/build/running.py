@@ -109,7 +109,7 @@ class RunMounts:
         self.reads: list[tuple[str, SourceTree, Source]] = []
         """What the bind mounts read: target, tree, source."""
         self._fills: list[Callable[[], None]] = []
-        self._count = 0
+        self._count = self._agents = 0
 
     def fill(self) -> None:
         """Make the folders of bind mounts and new caches ready: the step is going to run."""
@@ -128,6 +128,9 @@ class RunMounts:
         elif kind == "ssh":
             if _on(fields, "required"):
                 raise BuildError("no SSH key forwarded from the client", hint="this build has no ssh agent: remove the mount")
+            if not target:  # BuildKit names the socket of an agent, whether there is one or not
+                self.environment["SSH_AUTH_SOCK"] = f"/run/buildkit/ssh_agent.{self._agents}"
+                self._agents += 1
         elif target.rstrip("/") == "":
             raise BuildError(f'invalid mount target "{target or "/"}"', hint="write target=/a/path")
         elif kind == "tmpfs":

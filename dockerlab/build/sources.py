@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import posixpath
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -107,7 +108,9 @@ def _matches(tree: SourceTree, word: str) -> list[str]:
         for folder in found:
             if has_wildcard(part):
                 shape = pattern_of(part)
-                deeper += [f"{folder}/{name}" for name in tree.listdir(folder or "/") if shape.match(name)]
+                node = tree.lookup(folder or "/")
+                names = tree.listdir(folder or "/") if node is not None and node.is_dir else []
+                deeper += [f"{folder}/{name}" for name in names if shape.match(name)]
             else:
                 plain = re.sub(r"\\(.)", r"\1", part)
                 if tree.lookup(f"{folder}/{plain}", follow=False) is not None:
@@ -116,14 +119,42 @@ def _matches(tree: SourceTree, word: str) -> list[str]:
     return found
 
 
-def find(tree: SourceTree, words: list[str], missing: Callable[[str], BuildError], *, parents: bool = False) -> list[Source]:
-    """The sources that the words name. `missing` makes the error for a word that names nothing; a pattern may match nothing."""
+def base_of(word: str) -> str:
+    """The folder of a pattern above its first wildcard: `/d` of `d/*/x`."""
+    parts = [part for part in posixpath.normpath("/" + word.lstrip("/")).split("/") if part]
+    plain = list(itertools.takewhile(lambda part: not has_wildcard(part), parts))
+    return "/" + re.sub(r"\\(.)", r"\1", "/".join(plain))
+
+
+def sends(tree: SourceTree, words: Iterable[str], folder: str) -> bool:
+    """Whether one of the words brings a folder, or something in it, from the context: BuildKit's client sends nothing else."""
+    inside = folder.rstrip("/") + "/"
+    for word in words:
+        clean = posixpath.normpath("/" + word.lstrip("/"))
+        for path in _matches(tree, clean) if has_wildcard(clean) else [clean]:
+            covers = inside.startswith(path.rstrip("/") + "/") and tree.lookup(folder) is not None
+            if covers or (path.startswith(inside) and tree.lookup(path, follow=False) is not None):
+                return True
+    return False
+
+
+def find(
+    tree: SourceTree, words: list[str], missing: Callable[[str], BuildError], sent: Callable[[str], bool], *, parents: bool = False
+) -> list[Source]:
+    """The sources that the words name. `missing` makes the error for a word that names nothing; a pattern may match nothing, in a folder that is there
+    (`sent`)."""
     out: list[Source] = []
     for word in words:
         pivot = word.split("/./", 1)[0] if parents and "/./" in word else ""
         clean = posixpath.normpath("/" + word.replace("/./", "/").lstrip("/"))  # POSIX keeps two slashes at the beginning
         wild = has_wildcard(clean)
-        for path in _matches(tree, clean) if wild else [clean]:
+        paths = _matches(tree, clean) if wild else [clean]
+        if not paths and (base := base_of(clean)) != "/" and not sent(base):
+            raise BuildError(
+                f"lstat {base}: no such file or directory",
+                hint=f"nothing in {base[1:]} is called so, and a folder that brings nothing is not sent",
+            )
+        for path in paths:
             node = tree.lookup(path) or (tree.lookup(path, follow=False) if wild else None)
             if node is None:
                 raise missing(path)
@@ -226,7 +257,7 @@ def stage_missing(where: str, view: TreeView) -> Callable[[str], BuildError]:
         from difflib import get_close_matches
 
         folder = posixpath.dirname(path)
-        node = view.lookup(folder) if view.trees else None
+        node = view.lookup(folder)
         close = get_close_matches(posixpath.basename(path), view.listdir(folder), 1, 0.5) if node is not None and node.is_dir else []
         hint = f"did you mean {posixpath.join(folder, close[0])}?" if close else f"look into {where} with dockerlab run"
         return BuildError(f"{not_found(path)} in {where}", hint=hint)

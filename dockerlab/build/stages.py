@@ -173,6 +173,13 @@ class Plan:
         total = sum(instruction.keyword in LAYERED for instruction in stage.instructions)
         return Planned(stage, base, parent, total + (parent is None and base != "scratch"))
 
+    def context_words(self) -> Iterator[str]:
+        """What the steps of this build take from the context, as written."""
+        for planned in self.order:
+            for one in planned.stage.instructions:
+                if one.keyword == "ADD" or (one.keyword == "COPY" and not one.flag("from")):
+                    yield from (word for word in one.words[:-1] if not (word.startswith("<<") and one.heredocs))
+
     def argument(self, word: str, expand: Callable[[str], str]) -> tuple[str, str | None]:
         """One word of an ARG in a stage, `NAME` or `NAME=default`: (name, value); a value that nobody gave is None.
 

@@ -12,6 +12,24 @@ from dockerlab.store import Image, Layer, Store
 
 COMMENT = "buildkit.dockerfile.v0"
 MACHINE = own_architecture()
+_KEYS = frozenset(
+    [
+        "ArgsEscaped",
+        "Cmd",
+        "Entrypoint",
+        "Env",
+        "ExposedPorts",
+        "Healthcheck",
+        "Labels",
+        "OnBuild",
+        "Shell",
+        "StopSignal",
+        "User",
+        "Volumes",
+        "WorkingDir",
+    ]
+)
+"""What BuildKit keeps of a Config; an image from elsewhere may bring more. (moby/docker-image-spec)"""
 
 
 @dataclass
@@ -90,7 +108,7 @@ class StageState:
 
     def image_config(self, labels: dict[str, str], now: str) -> ImageConfig:
         """The configuration of the finished image."""
-        config = {key: value for key, value in self.config.items() if value not in (None, [], {}, "")}
+        config = {key: value for key, value in self.config.items() if key in _KEYS and value not in (None, [], {}, "")}
         if labels:
             config["Labels"] = {**(config.get("Labels") or {}), **labels}
         created = self.created or now

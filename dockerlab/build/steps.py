@@ -25,6 +25,7 @@ from dockerlab.build.sources import (
     find,
     has_wildcard,
     is_git,
+    sends,
     stage_missing,
 )
 from dockerlab.build.stages import Plan, base_image
@@ -172,8 +173,9 @@ def _copy(run: _Run, plan: Plan, stage: Stage, state: StageState, instruction: I
     heredocs = [word for word in words if word.startswith("<<") and instruction.heredocs]
     files = [word for word in words if word not in heredocs]
     tree, sources = _files(run, plan, stage, state, instruction, files, destination, scratch)
-    items = [*sources.items, *_heredoc_sources(instruction, heredocs, state)]
-    for source in items[len(sources.items) :]:
+    documents = _heredoc_sources(instruction, heredocs, state)
+    items = [*sources.items, *documents]
+    for source in documents:
         sources.made_of[f"<<{source.name}"] = source.data.hex()
     patterns = [scope.word(value) for value in instruction.flag_values("exclude")]
     matcher = PatternMatcher(patterns) if patterns else None
@@ -191,7 +193,7 @@ def _copy(run: _Run, plan: Plan, stage: Stage, state: StageState, instruction: I
         wild = any(has_wildcard(word) for word in files)  # a file that is named itself is copied whatever the patterns say
         items = [source for source in items if source.node is None or source.node.is_dir or not (wild and excluded(source.name))]
     flags = "".join(f"--{name}={value} " for name, value in (("chown", chown_text), ("chmod", chmod_text)) if value)
-    shown = " ".join([*files, *(word.replace("<<-", "<<", 1) for word in heredocs), last])
+    shown = " ".join([*files, *(f"<<{source.name}" for source in documents), last])
     key = CacheKey(
         state.key,
         f"{keyword} {flags}{' '.join(f'--{name}={value}' for name, value in instruction.flags if name not in ('chown', 'chmod', 'from', 'link'))} {shown} -> {destination}",
@@ -241,10 +243,16 @@ def _files(
         missing = stage_missing(called, tree)  # type: ignore[arg-type]
     else:
         tree, missing = context, context_missing(context, keyword)
+
+    def sent(folder: str) -> bool:
+        if tree is not context:
+            return tree.lookup(folder) is not None
+        return sends(context, [state.expand().word(word) for word in plan.context_words()], folder)
+
     found = Sources()
     for word in words:
         if word not in remote:
-            found.items += find(tree, [word], missing, parents=instruction.on("parents"))
+            found.items += find(tree, [word], missing, sent, parents=instruction.on("parents"))
         elif is_git(word):
             raise BuildError(f"ADD of a Git repository ({word}) can't be done here", hint="clone it into the build context and COPY it")
         else:

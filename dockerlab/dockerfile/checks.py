@@ -99,6 +99,17 @@ def warnings(dockerfile: Dockerfile) -> Iterator[BuildCheck]:
         yield from _secrets(instruction)
 
 
+def warnings_before(text: str, line: int) -> Iterator[BuildCheck]:
+    """What BuildKit has found by the time an instruction can't be parsed: it looks at names of stages and old forms while it reads."""
+    from dockerlab.dockerfile.parser import readable
+
+    for one in readable(text, line):
+        if one.keyword == "FROM" and len(one.words) == 3:
+            yield from _stage_name(one)
+        elif one.first < line:
+            yield from _old_forms(one)
+
+
 def _casing(dockerfile: Dockerfile) -> Iterator[BuildCheck]:
     lower = sum(one.written == one.written.lower() for one in dockerfile.instructions)
     upper = sum(one.written == one.written.upper() for one in dockerfile.instructions)
@@ -128,16 +139,29 @@ def _from(stage: Stage, names: set[str]) -> Iterator[BuildCheck]:
         )
     if len(source.words) != 3:
         return
-    keyword, name = source.words[1], source.words[2]
-    if name != name.lower():
-        yield BuildCheck("StageNameCasing", f"Stage name '{name}' should be lowercase", lines)
-    if (keyword == keyword.upper()) != (source.written == source.written.upper()):
-        yield BuildCheck("FromAsCasing", f"'{keyword}' and '{source.written}' keywords' casing do not match", lines)
+    yield from _stage_name(source)
+    name = source.words[2]
     if stage.name in ("scratch", "context"):
         yield BuildCheck("ReservedStageName", f'Stage name should not use the same name as reserved stage "{stage.name}"', lines)
     if stage.name in names:
         yield BuildCheck("DuplicateStageName", f'Duplicate stage name "{name}", stage names should be unique', lines)
     names.add(stage.name)
+
+
+def _stage_name(source: Instruction) -> Iterator[BuildCheck]:
+    keyword, name = source.words[1], source.words[2]
+    if name != name.lower():
+        yield BuildCheck("StageNameCasing", f"Stage name '{name}' should be lowercase", lines_of(source))
+    if (keyword == keyword.upper()) != (source.written == source.written.upper()):
+        yield BuildCheck("FromAsCasing", f"'{keyword}' and '{source.written}' keywords' casing do not match", lines_of(source))
+
+
+def _old_forms(one: Instruction) -> Iterator[BuildCheck]:
+    if one.keyword == "MAINTAINER":
+        yield BuildCheck("MaintainerDeprecated", "Maintainer instruction is deprecated in favor of using label", lines_of(one))
+    if one.keyword in ("ENV", "LABEL") and len(one.words) == 3 and one.words[2] == "":
+        detail = f'"{one.keyword} key=value" should be used instead of legacy "{one.keyword} key value" format'
+        yield BuildCheck("LegacyKeyValueFormat", detail, lines_of(one))
 
 
 def _body(stage: Stage) -> Iterator[BuildCheck]:
@@ -147,18 +171,11 @@ def _body(stage: Stage) -> Iterator[BuildCheck]:
         keyword = one.keyword
         if keyword == "SHELL":
             own_shell = True
-        if keyword == "MAINTAINER":
-            yield BuildCheck("MaintainerDeprecated", "Maintainer instruction is deprecated in favor of using label", lines_of(one))
+        yield from _old_forms(one)
         if keyword in ("CMD", "ENTRYPOINT") and not one.exec_form and not own_shell:
             yield BuildCheck(
                 "JSONArgsRecommended",
                 f"JSON arguments recommended for {keyword} to prevent unintended behavior related to OS signals",
-                lines_of(one),
-            )
-        if keyword in ("ENV", "LABEL") and len(one.words) == 3 and one.words[2] == "":
-            yield BuildCheck(
-                "LegacyKeyValueFormat",
-                f'"{keyword} key=value" should be used instead of legacy "{keyword} key value" format',
                 lines_of(one),
             )
         if keyword in _ONCE:

@@ -28,7 +28,7 @@ KEYWORDS: dict[str, frozenset[str]] = {
     "WORKDIR": frozenset(),
 }
 """Every instruction, with its flags."""
-_OF_NEWER_SYNTAX = {"COPY": frozenset({"parents"}), "ADD": frozenset(), "RUN": frozenset({"security"})}
+_OF_NEWER_SYNTAX = {"COPY": frozenset({"parents"}), "RUN": frozenset({"security"})}
 """Flags that Docker 28.5 knows only where `# syntax=` asks for another frontend."""
 _SWITCHES = frozenset({"link", "parents", "keep-git-dir", "unpack"})
 _SEVERAL = frozenset({"mount", "device", "exclude"})
@@ -94,7 +94,7 @@ def check(instruction: Instruction) -> None:
         raise ValueError(f"{keyword} requires at least one argument")
     if keyword in _EXACTLY_ONE and len(words) != 1:
         raise ValueError(f"{keyword} requires exactly one argument")
-    if keyword in ("COPY", "ADD") and len(words) < 2 and (len(words) == 1 or not words):
+    if keyword in ("COPY", "ADD") and len(words) < 2:
         raise ValueError(f"{keyword} requires at least two arguments, but only one was provided. Destination could not be determined")
     if keyword in ("ENV", "LABEL", "ARG"):
         names = [key for key, _ in instruction.pairs] if keyword != "ARG" else [word.partition("=")[0] for word in words]

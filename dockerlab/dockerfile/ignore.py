@@ -49,11 +49,11 @@ class IgnoreRules:
     def culprit(self, path: str) -> IgnorePattern | None:
         """The pattern that left the path out, or None."""
         found = None
-        for n in range(1, len(self.patterns) + 1):
-            if not self.patterns[n - 1].text.startswith("!") and PatternMatcher([p.text for p in self.patterns[:n]]).matches(path):
-                found = found or self.patterns[n - 1]
-            elif self.patterns[n - 1].text.startswith("!") and not PatternMatcher([p.text for p in self.patterns[:n]]).matches(path):
+        for n, pattern in enumerate(self.patterns, 1):
+            if not PatternMatcher([one.text for one in self.patterns[:n]]).matches(path):
                 found = None
+            elif found is None:
+                found = pattern
         return found
 
 

@@ -51,8 +51,7 @@ class Instruction:
     @property
     def shown(self) -> str:
         """The instruction in one line, keyword in capitals, as BuildKit names its step."""
-        rest = self.original.split(None, 1)
-        return f"{self.keyword} {rest[1]}" if len(rest) > 1 else self.keyword
+        return self.keyword + self.original.strip()[len(self.written) :]
 
 
 @dataclass(frozen=True)

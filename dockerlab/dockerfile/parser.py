@@ -49,7 +49,7 @@ def _words(item: DockerfileInstruction) -> tuple[str, ...]:
     return tuple(item.args)
 
 
-def _instruction(item: DockerfileInstruction, own_syntax: bool = False) -> Instruction:
+def _instruction(item: DockerfileInstruction, own_syntax: bool = False, *, checked: bool = True) -> Instruction:
     try:
         flags = grammar.read_flags(item.name, list(item.flags), own_syntax)
         words = _words(item)
@@ -66,7 +66,8 @@ def _instruction(item: DockerfileInstruction, own_syntax: bool = False) -> Instr
             item.end_line,
             item.original.split(None, 1)[0] if item.original.split() else item.name,
         )
-        grammar.check(out)
+        if checked:
+            grammar.check(out)
     except ValueError as error:
         raise DockerfileSyntaxError(str(error), item.start_line) from None
     return out
@@ -128,6 +129,19 @@ def parse(text: str, name: str = "Dockerfile") -> Dockerfile:
     arguments, stages = _stages(name, text, instructions)
     empty = tuple(warning.line for warning in tree.warnings if "mpty continuation" in warning.message)
     return Dockerfile(name, text, stages, arguments, tuple(instructions), tree.escape_token, directives, empty)
+
+
+def readable(text: str, last: int) -> list[Instruction]:
+    """The instructions up to a line (1 is the first), of a file that can't be understood as a whole: what an error stands behind."""
+    found: list[Instruction] = []
+    try:
+        for item in parse_dockerfile_ast(text.removeprefix("\ufeff")).instructions:
+            if (item.start_line or 0) > last:
+                break
+            found.append(_instruction(item, True, checked=False))
+    except DockerfileSyntaxError:
+        pass
+    return found
 
 
 def _stages(name: str, text: str, instructions: list[Instruction]) -> tuple[tuple[Instruction, ...], tuple[Stage, ...]]:

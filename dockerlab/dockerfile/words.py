@@ -19,7 +19,7 @@ def _as_buildkit(error: ValueError) -> ValueError:
 
 
 class Scope:
-    """The variables that an instruction sees; `unmatched` collects names that were asked for and are not there."""
+    """The variables that an instruction sees, and how its words are expanded with them."""
 
     def __init__(self, values: Mapping[str, str], escape: str = "\\") -> None:
         self.values, self._escape = dict(values), escape

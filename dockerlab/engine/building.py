@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from dockerlab.build import BuildContext, Builder, BuildEvent, BuildRequest, Built
 from dockerlab.build.context import unpack_context
@@ -16,12 +17,16 @@ from dockerlab.errors import BuildError, DockerlabError, InvalidReferenceError, 
 from dockerlab.oci import Reference
 from dockerlab.store import Store
 
+if TYPE_CHECKING:
+    from dockerlab.build.outline import Offer, Outline
+
 
 def build(store: Store, builder: Builder, options: BuildOptions) -> Iterator[BuildEvent]:
     """Build; the tags are set before `Built` is yielded."""
     names = [_tag(text) for text in options.tags]
     with store.tmp() as scratch:
-        request = _request(_without_store(options, store), scratch)
+        options = _without_store(options, store)
+        request = _request(options, *_source(options, scratch))
         for event in builder.build(request):
             if isinstance(event, Built):
                 for name in names:
@@ -47,7 +52,8 @@ def _without_store(options: BuildOptions, store: Store) -> BuildOptions:
     return replace(options, exclude=(*options.exclude, literal))
 
 
-def _request(options: BuildOptions, scratch: Path) -> BuildRequest:
+def _source(options: BuildOptions, scratch: Path) -> tuple[str, str, BuildContext]:
+    """(the Dockerfile's text, its name, the context)."""
     text, name, context = options.dockerfile_text, "Dockerfile", None
     source = options.context
     if source is not None and not isinstance(source, str):
@@ -73,6 +79,10 @@ def _request(options: BuildOptions, scratch: Path) -> BuildRequest:
         name = os.path.basename(options.dockerfile) or "Dockerfile"
         context = BuildContext.of_folder(source, options.dockerfile, options.exclude)
     assert text is not None and context is not None
+    return text, name, context
+
+
+def _request(options: BuildOptions, text: str, name: str, context: BuildContext) -> BuildRequest:
     return BuildRequest(
         dockerfile=parse(text, name),
         context=context,
@@ -116,15 +126,44 @@ def _alike(folder: str) -> list[str]:
         return []
 
 
+def targets(store: Store, options: BuildOptions) -> tuple[str, list[Offer]]:
+    """`build --call targets`: (the Dockerfile's text, its stages)."""
+    from dockerlab.build import outline
+
+    with store.tmp() as scratch:
+        text, name, _ = _source(_without_store(options, store), scratch)
+    return text, outline.targets(parse(text, name))
+
+
+def outlined(store: Store, options: BuildOptions) -> tuple[str, Outline]:
+    """`build --call outline`: (the Dockerfile's text, what its target takes)."""
+    from dockerlab.build import outline
+
+    with store.tmp() as scratch:
+        options = _without_store(options, store)
+        text, name, context = _source(options, scratch)
+        request = _request(options, text, name, context)
+    try:
+        return text, outline.outline(request.dockerfile, request.target, request.argument, request.platform)
+    except ValueError as error:
+        raise BuildError(str(error)) from None
+
+
 def check(store: Store, builder: Builder, options: BuildOptions) -> tuple[str, str, list[BuildCheck], DockerlabError | None]:
     """`build --check`: (the Dockerfile's text, its name, warnings, the error at which looking stopped)."""
     from dockerlab.build.dry import examine
+    from dockerlab.dockerfile.checks import warnings_before
     from dockerlab.errors import DockerfileError
 
     with store.tmp() as scratch:
+        options = _without_store(options, store)
         try:
-            request = _request(_without_store(options, store), scratch)
-        except (DockerfileError, BuildError) as error:
+            text, name, context = _source(options, scratch)
+        except BuildError as error:
             return options.dockerfile_text or "", os.path.basename(options.dockerfile) or "Dockerfile", [], error
+        try:
+            request = _request(options, text, name, context)
+        except DockerfileError as error:
+            return text, name, list(warnings_before(text, error.line)), error
         found = examine(request, builder.resolve, only_check=True)
-        return request.dockerfile.text, request.dockerfile.name, found.warnings, found.error
+        return text, name, found.warnings, found.error

@@ -18,6 +18,7 @@ from dockerlab.store import Image, Store
 
 if TYPE_CHECKING:
     from dockerlab.build import Builder, BuildEvent
+    from dockerlab.build.outline import Offer, Outline
     from dockerlab.dockerfile.checks import BuildCheck
     from dockerlab.engine.containers import Containers
     from dockerlab.engine.specs import BuildOptions, ContainerSpec, ExecSpec, Streams
@@ -114,6 +115,16 @@ class EmbeddedEngine:
         from dockerlab.engine.building import check
 
         return check(self.store, self.builder, options)
+
+    def targets(self, options: BuildOptions) -> tuple[str, list[Offer]]:
+        from dockerlab.engine.building import targets
+
+        return targets(self.store, options)
+
+    def outline(self, options: BuildOptions) -> tuple[str, Outline]:
+        from dockerlab.engine.building import outlined
+
+        return outlined(self.store, options)
 
     def images(self, *, all: bool = False) -> list[Json]:
         return self.images_.summaries()

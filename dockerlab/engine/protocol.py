@@ -7,6 +7,7 @@ from typing import IO, TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from dockerlab.build import BuildEvent
+    from dockerlab.build.outline import Offer, Outline
     from dockerlab.dockerfile.checks import BuildCheck
     from dockerlab.engine.specs import BuildOptions, ContainerSpec, ExecSpec, Streams
     from dockerlab.errors import DockerlabError
@@ -28,6 +29,12 @@ class Engine(Protocol):
 
     def check(self, options: BuildOptions) -> tuple[str, str, list[BuildCheck], DockerlabError | None]:
         """`build --check`: (the Dockerfile's text, its name, warnings, the error at which looking stopped)."""
+
+    def targets(self, options: BuildOptions) -> tuple[str, list[Offer]]:
+        """`build --call targets`: (the Dockerfile's text, its stages)."""
+
+    def outline(self, options: BuildOptions) -> tuple[str, Outline]:
+        """`build --call outline`: (the Dockerfile's text, the arguments, secrets and agents that its target takes)."""
 
     def resolve_name(self, name: str) -> str:
         """The ID of the image that FROM would take for this name."""

@@ -55,7 +55,7 @@ class Volumes:
         return data
 
     def _fill(self, data: Path, view: TreeView, target: str) -> None:
-        node = view.lookup(target) if view.trees else None
+        node = view.lookup(target)
         if node is None or not node.is_dir:
             return
         top = node.path.rstrip("/")

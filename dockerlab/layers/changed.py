@@ -20,7 +20,7 @@ def changes(tree: Path | str, below: TreeView) -> Iterator[Change]:
     """
     owners = Owners.here()
     links = {} if owners.real else read_links(tree)
-    root = below.root() if below.trees else None
+    root = below.lookup("/", follow=False)
     yield from sorted(_below(str(tree), "", root, owners, links, below), key=lambda change: change.path)
 
 
@@ -30,12 +30,12 @@ def _below(
     names = sorted(names_lent(folder))
     opaque = under is not None and is_opaque(folder)
     if opaque and under is not None:
-        for gone in sorted(set(view._names(under)) - set(names)):
+        for gone in sorted(set(view.names(under)) - set(names)):
             yield Change(f"/{prefix}{gone}", "D")
     for name in names:
         real, rel = os.path.join(folder, name), prefix + name
         st = lstat_lent(real)
-        old = view._step(under.path, under.dirs, name) if under is not None and under.is_dir else None
+        old = view.child(under, name) if under is not None and under.is_dir else None
         if is_whiteout(st):
             if old is not None and not opaque:
                 yield Change("/" + rel, "D")

@@ -39,17 +39,15 @@ def find_user(view: TreeView, text: str) -> User:
     name, _, group = text.partition(":")
     name = name or "0"
     people = [fields for fields in _lines(view, "/etc/passwd") if len(fields) >= 4 and fields[2].isdigit() and fields[3].isdigit()]
+    number = _number(name)
     entry = next((fields for fields in people if fields[0] == name), None)
-    if entry is None and (number := _number(name)) is not None:
-        entry = next((fields for fields in people if int(fields[2]) == number), None)
-        uid, gid, home, login = number, 0, "/", ""
-    elif entry is None:
+    entry = entry or next((fields for fields in people if int(fields[2]) == number), None)
+    if entry is None and number is None:
         raise NotFoundError(
             f"unable to find user {name}: no matching entries in passwd file",
             hint="create it first, for example RUN useradd or adduser, or use a number",
         )
-    else:
-        uid, gid, home, login = 0, 0, "/", ""
+    uid, gid, home, login = number or 0, 0, "/", ""
     if entry is not None:
         uid, gid, login = int(entry[2]), int(entry[3]), entry[0]
         home = entry[5] if len(entry) > 5 and entry[5] else "/"

@@ -113,8 +113,7 @@ class TreeView:
         self.trees = [str(tree) for tree in trees]
         self.owners = Owners.here()
         self._links: dict[int, Links] = {}
-        root = tuple((n, self.trees[n]) for n in reversed(range(len(self.trees))))
-        self._dirs: dict[str, tuple[tuple[int, str], ...]] = {"/": root}
+        self._tops = tuple((n, self.trees[n]) for n in reversed(range(len(self.trees))))
 
     def links(self, layer: int) -> Links:
         """owners.json of one tree."""
@@ -122,8 +121,11 @@ class TreeView:
             self._links[layer] = read_links(self.trees[layer])
         return self._links[layer]
 
+    def child(self, folder: Node, name: str) -> Node | None:
+        """What `name` is in a folder, or None; a link is not followed."""
+        return self._step(folder.path, folder.dirs, name)
+
     def _step(self, folder: str, dirs: tuple[tuple[int, str], ...], name: str) -> Node | None:
-        """What `name` is in the merged folder."""
         path = ("" if folder == "/" else folder) + "/" + name
         found: list[tuple[int, str]] = []
         first: os.stat_result | None = None
@@ -149,15 +151,15 @@ class TreeView:
 
     def root(self) -> Node:
         """The root folder."""
-        dirs = self._dirs["/"]
-        if not dirs:
+        if not self._tops:
             raise DockerlabError("the image has no layer, so no file")
-        return Node(self, "/", dirs[0][0], dirs[0][1], os.lstat(dirs[0][1]), dirs)
+        layer, real = self._tops[0]
+        return Node(self, "/", layer, real, os.lstat(real), self._tops)
 
     def _walk_to(self, path: str, follow: bool) -> tuple[str, Node | None]:
         """(canonical path, node or None): links on the way are followed inside the image; what is missing stays as written."""
         todo = [part for part in path.split("/") if part and part != "."]
-        here, dirs, node, hops = "/", self._dirs["/"], (self.root() if self.trees else None), 0
+        here, dirs, node, hops = "/", self._tops, (self.root() if self.trees else None), 0
         while todo:
             name = todo.pop(0)
             if name == "..":
@@ -172,7 +174,7 @@ class TreeView:
                     raise DockerlabError(f'"{path}": too many levels of symbolic links in the image')
                 target = _target(child.real)
                 if target.startswith("/"):
-                    here, dirs, node = "/", self._dirs["/"], self.root()
+                    here, dirs, node = "/", self._tops, self.root()
                 todo = [part for part in target.split("/") if part and part != "."] + todo
                 continue
             here = ("" if here == "/" else here) + "/" + name
@@ -205,9 +207,10 @@ class TreeView:
             raise FileNotFoundError(path)
         if not node.is_dir:
             raise NotADirectoryError(path)
-        return self._names(node)
+        return self.names(node)
 
-    def _names(self, node: Node) -> list[str]:
+    def names(self, node: Node) -> list[str]:
+        """The names in a folder, sorted."""
         seen: dict[str, bool] = {}
         for _, real in node.dirs:
             for name in names_lent(real):
@@ -233,7 +236,7 @@ class TreeView:
     def _below(self, node: Node) -> Iterator[Node]:
         yield node
         if node.is_dir:
-            for name in self._names(node):
-                child = self._step(node.path, node.dirs, name)
+            for name in self.names(node):
+                child = self.child(node, name)
                 if child is not None:
                     yield from self._below(child)

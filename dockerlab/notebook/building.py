@@ -11,9 +11,10 @@ from dockerlab.notebook import cells
 from dockerlab.notebook.results import Built, LayerStack
 from dockerlab.notebook.streams import cell_terminal, show
 from dockerlab.notebook.words import word
-from dockerlab.verbs.build import Progress, finished, options_of, outputs
+from dockerlab.verbs.build import finished, options_of, outputs
 from dockerlab.verbs.dispatch import machine_errors
 from dockerlab.verbs.flags import Parsed, parse, usage_error
+from dockerlab.verbs.progress import Progress
 
 _EXTRA = {"force": {"type": "bool"}, "explain": {"type": "bool"}}
 

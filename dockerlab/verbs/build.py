@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator
 from typing import Any
 
-from dockerlab.build import BuildEvent, Built, CheckWarning, Notice, StepDone, StepOutput, StepStarted
+from dockerlab.build import BuildEvent, Built
 from dockerlab.engine import BuildOptions, Engine
 from dockerlab.errors import BuildError, DockerfileError, DockerlabError, UsageError
 from dockerlab.verbs.dispatch import Terminal
 from dockerlab.verbs.flags import Parsed
 from dockerlab.verbs.images import stdin_of
+from dockerlab.verbs.progress import Progress, RawJson
 
 
 def options_of(parsed: Parsed, terminal: Terminal, *, text: str | None = None, exclude: tuple[str, ...] = ()) -> BuildOptions:
@@ -79,83 +79,6 @@ def _secrets(parsed: Parsed, terminal: Terminal) -> dict[str, bytes]:
     return out
 
 
-class Progress:
-    """BuildKit's plain progress: `#5 [2/3] RUN make`, its output, `#5 DONE 0.1s` or `#5 CACHED`."""
-
-    def __init__(self, terminal: Terminal, *, quiet: bool = False, explain: bool = False) -> None:
-        self._write = terminal.write_error
-        self._quiet, self._explain = quiet, explain
-        self._rest: dict[tuple[int, str], bytes] = {}
-        self._clock: dict[int, float] = {}
-
-    def _line(self, text: str) -> None:
-        if not self._quiet:
-            self._write((text + "\n").encode("utf-8", "surrogateescape"))
-
-    def show(self, event: BuildEvent) -> None:
-        """One event."""
-        if isinstance(event, StepStarted):
-            import time
-
-            self._clock[event.number] = time.monotonic()
-            self._line(f"#{event.number} {event.name}")
-        elif isinstance(event, StepOutput):
-            self._output(event)
-        elif isinstance(event, StepDone):
-            self._flush(event.number)
-            why = f" ({event.reason})" if self._explain else ""
-            self._line(f"#{event.number} CACHED{why}\n" if event.cached else f"#{event.number} DONE {event.seconds:.1f}s{why}\n")
-        elif isinstance(event, Notice):
-            self._line(event.text)
-
-    def _output(self, event: StepOutput) -> None:
-        import time
-
-        key = (event.number, event.stream)
-        *lines, self._rest[key] = (self._rest.get(key, b"") + event.data).split(b"\n")
-        for line in lines:
-            self._line(f"#{event.number} {time.monotonic() - self._clock[event.number]:.3f} {line.decode('utf-8', 'replace')}")
-
-    def _flush(self, number: int) -> None:
-        for (at, stream), rest in list(self._rest.items()):
-            if at == number and rest:
-                self._output(StepOutput(number, stream, b"\n"))
-
-    def warnings(self, found: tuple[CheckWarning, ...]) -> None:
-        """BuildKit's last lines: what the build checks found."""
-        if found:
-            plural = "" if len(found) == 1 else "s"
-            self._line(f"\n {len(found)} warning{plural} found (use docker --debug to expand):")
-            for warning in found:
-                self._line(f" - {warning.rule}: {warning.detail} (line {warning.line})")
-
-
-class RawJson:
-    """`--progress rawjson`: one vertex a line, with BuildKit's keys."""
-
-    def __init__(self, terminal: Terminal) -> None:
-        self._write = terminal.write_error
-
-    def show(self, event: BuildEvent) -> None:
-        """One event."""
-        from dockerlab.engine.timestamps import rfc3339
-        from dockerlab.oci.digest import digest_of
-
-        if isinstance(event, StepDone):
-            vertex = {
-                "digest": digest_of(event.name.encode() + str(event.number).encode()),
-                "name": event.name,
-                "started": rfc3339(),
-                "completed": rfc3339(),
-            }
-            if event.cached:
-                vertex["cached"] = True  # type: ignore[assignment]
-            self._write(json.dumps({"vertexes": [vertex]}).encode() + b"\n")
-
-    def warnings(self, found: tuple[CheckWarning, ...]) -> None:
-        """Not part of this form."""
-
-
 def build(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
     """`docker build [OPTIONS] PATH`."""
     call = parsed.text("call", "build")
@@ -163,16 +86,15 @@ def build(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
         call = "check"
     options = options_of(parsed, terminal)
     quiet = parsed.on("quiet") or parsed.text("progress") == "quiet"
-    progress: Any = (
-        RawJson(terminal) if parsed.text("progress") == "rawjson" else Progress(terminal, quiet=quiet, explain=parsed.on("explain"))
-    )
+    progress = RawJson(terminal) if parsed.text("progress") == "rawjson" else Progress(terminal, quiet=quiet, explain=parsed.on("explain"))
     try:
-        if call.split(",")[0] == "check":
-            from dockerlab.verbs.check import check
+        if call != "build":
+            from dockerlab.verbs import check
 
-            return check(options, engine, terminal, "json" if "format=json" in call else "")
+            return check.call(call, options, engine, terminal)
         built = finished(engine.build(options), progress)
     except (BuildError, DockerfileError) as error:
+        progress.failed(error)
         raise DockerlabError(f"ERROR: failed to build: failed to solve: {error.message}", hint=error.hint, excerpt=error.excerpt) from None
     progress.warnings(built.warnings)
     outputs(parsed, engine, terminal, built, options)
@@ -182,7 +104,7 @@ def build(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
     return 0
 
 
-def finished(events: Iterator[BuildEvent], progress: Any) -> Built:
+def finished(events: Iterator[BuildEvent], progress: Progress | RawJson) -> Built:
     """Show every event; the last one. An interrupt ends the step that runs, and is raised again."""
     try:
         for event in events:

@@ -19,12 +19,12 @@ Row = Mapping[str, Any]
 _NARROWEST = 10
 
 
-def align(rows: Sequence[Sequence[str]], narrowest: int = _NARROWEST) -> str:
-    """Cells in columns at least three spaces apart, none narrower than `narrowest`, as docker's tabwriter does; wide letters (한글) count two."""
+def align(rows: Sequence[Sequence[str]], narrowest: int = _NARROWEST, apart: int = 3) -> str:
+    """Cells in columns `apart` spaces apart, none narrower than `narrowest`, as docker's tabwriter does; wide letters (한글) count two."""
     if not rows:
         return ""
     columns = range(max(len(row) for row in rows))
-    widths = [max(narrowest, *(display_width(row[n]) + 3 for row in rows if n < len(row))) for n in columns]
+    widths = [max(narrowest, *(display_width(row[n]) + apart for row in rows if n < len(row))) for n in columns]
     lines = ["".join([cell + " " * (widths[n] - display_width(cell)) for n, cell in enumerate(row[:-1])]) + row[-1] for row in rows]
     return "\n".join(lines) + "\n"
 

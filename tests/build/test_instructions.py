@@ -379,3 +379,26 @@ def test_escapes_in_a_source_are_buildkits(docker: Docker, word: str, found: lis
         assert answer.code == 1 and found in answer.err
     else:
         assert docker("run", "--rm", "t:1", "find", "/d", "-type", "f").out.split() == found
+
+
+@pytest.mark.parametrize(
+    ("instruction", "refused"),
+    [
+        ("COPY d/*.no /t/", "lstat /d: no such file or directory"),
+        ("COPY nosuch/* /t/", "lstat /nosuch: no such file or directory"),
+        ("COPY d/sub/no* /t/", "lstat /d/sub: no such file or directory"),
+        ("COPY a/* /t/", "lstat /a: no such file or directory"),
+        ("COPY a d/*.no /t/", "lstat /d: no such file or directory"),
+        ("COPY --from=s /nosuch/* /t/", "lstat /nosuch: no such file or directory"),
+        ("COPY no* /t/", ""),
+        ("COPY d/x d/*.no /t/", ""),
+        ("COPY d/*.no /t/\nCOPY d/x /u", ""),
+        ("COPY . d/*.no /t/", ""),
+        ("COPY --from=s /d/*.no /t/", ""),
+        ("COPY --from=s /d/x/* /t/", ""),
+    ],
+)
+def test_a_pattern_that_matches_nothing_needs_its_folder(docker: Docker, instruction: str, refused: str) -> None:
+    text = f"FROM busybox AS s\nRUN mkdir -p /d/sub && touch /d/x\nFROM busybox\n{instruction}\n"
+    answer = build(docker, text, **{"a": "", "d/x": "", "d/sub/y": ""})
+    assert (answer.code, refused in answer.err) == (1 if refused else 0, True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import tarfile
@@ -48,6 +49,34 @@ class SavedImage:
             with tarfile.open(fileobj=io.BytesIO(self._read(name))) as layer:
                 out.append([_entry(member) for member in layer])
         return out
+
+    def files(self) -> dict[str, tuple[Any, ...]]:
+        """Every path of the finished file system: (type, mode, uid, gid, digest or link)."""
+        found: dict[str, tuple[Any, ...]] = {}
+        for name in self._layers:
+            with tarfile.open(fileobj=io.BytesIO(self._read(name))) as layer:
+                for member in layer:
+                    self._lay(found, layer, member)
+        return found
+
+    def _lay(self, found: dict[str, tuple[Any, ...]], layer: tarfile.TarFile, member: tarfile.TarInfo) -> None:
+        path = member.name.removeprefix("./").rstrip("/")
+        folder, _, base = path.rpartition("/")
+        if base.startswith(".wh."):
+            hidden = f"{folder}/" if base == ".wh..wh..opq" else f"{folder}/{base[4:]}".lstrip("/")
+            for other in [one for one in found if one == hidden or one.startswith(hidden.rstrip("/") + "/")]:
+                if other != folder:
+                    del found[other]
+            return
+        if not member.isdir():
+            for other in [one for one in found if one.startswith(path + "/")]:
+                del found[other]
+        data = layer.extractfile(member) if member.isreg() else None
+        what = hashlib.sha256(data.read()).hexdigest() if data is not None else member.linkname
+        if member.islnk():
+            found[path] = found[member.linkname.removeprefix("./")]
+        elif path:
+            found[path] = (_KINDS.get(member.type, "file"), f"{member.mode & 0o7777:04o}", member.uid, member.gid, what)
 
 
 def _entry(member: tarfile.TarInfo) -> dict[str, Any]:

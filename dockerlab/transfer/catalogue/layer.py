@@ -56,7 +56,7 @@ class LayerDraft:
         self.tree.mkdir(rel, mode, uid, gid)
 
     def _known(self, rel: str) -> Node | None:
-        node = self._below.lookup("/" + rel, follow=False) if self._below.trees else None
+        node = self._below.lookup("/" + rel, follow=False)
         return node if node is not None and node.is_dir else None
 
     def _parents(self, rel: str) -> None:

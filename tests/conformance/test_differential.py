@@ -1,0 +1,67 @@
+"""The same Dockerfile and context, built by a real Docker and by us: files, configuration, history and layers are the same."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+
+from tests.conformance.program import Program
+from tests.conformance.random_builds import Case, cases, differences
+from tests.parts import missing
+
+pytestmark = pytest.mark.docker
+
+EXAMPLES = int(os.environ.get("DOCKERLAB_RANDOM_BUILDS", "60"))
+CONTEXT = {"a": "a", "b.txt": "b", "d/x": "x", "d/y/z": "z", "link": "→d/x", "run.sh": "#!/bin/sh\n"}
+FIXED = {
+    "links-on-the-way": "FROM busybox\nRUN mkdir /real && ln -s /real /way\nCOPY a /way/\nCOPY d /way/in/\nWORKDIR /way/w\nCOPY b.txt .\n",
+    "folders-keep-modes": "FROM busybox\nRUN mkdir -m 700 /t && chown 7:8 /t\nCOPY d /t\nCOPY --chown=9 --chmod=600 d /t/u\nRUN rmdir /t/y 2>/dev/null; true\n",
+    "deleted-and-made-again": "FROM busybox\nCOPY d /t\nRUN rm -r /t && mkdir /t && echo n > /t/new\nCOPY a /t/\nRUN rm -r /t\nCOPY a /t/b/\n",
+    "variables": 'FROM busybox\nARG A=1\nENV B=${A}2 C="$B q" D=\\$A\nLABEL l=$C\nWORKDIR /$B\nRUN echo $A $B "$C" $D > out\nEXPOSE 8$A\nUSER $A\nCMD echo $B\n',
+    "stages": "FROM busybox AS s0\nWORKDIR /w\nRUN echo 1 > one && ln one two && ln -s one three\nFROM busybox AS s1\nCOPY --from=s0 /w /x\nCOPY --from=0 /w/three /y\nCOPY --from=s0 --chown=5:6 /w/one /w/\n",
+    "documents": "FROM busybox\nARG A=1\nCOPY <<one <<'two' /t/\n$A\none\n$A\ntwo\nRUN <<E\necho $A > /o\necho 2 >> /o\nE\n",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def ours(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
+    """Our program, whose busybox is the reference's own image."""
+    if not shutil.which("docker") or subprocess.run(["docker", "version"], capture_output=True).returncode:
+        missing("a Docker that answers", 'as root on Debian: eval "$(scripts/reference-docker start)"')
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DOCKERLAB_HOME", str(tmp_path_factory.mktemp("beside")))
+        program = Program()
+        loaded = program("load", stdin=theirs("save", "busybox").stdout)
+        assert loaded.returncode == 0, loaded.stderr
+        yield program
+        program.engine.close()
+
+
+def theirs(*words: str, stdin: bytes | None = None) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(["docker", *words], input=stdin, capture_output=True, timeout=300)
+
+
+@pytest.mark.parametrize("name", FIXED)
+def test_a_build_is_dockers(name: str, ours: Program, tmp_path: Path) -> None:
+    found = differences(Case(FIXED[name], CONTEXT), tmp_path / "context", theirs, ours)
+    assert not found, "\n".join(found)
+
+
+_numbers = itertools.count()
+
+
+@settings(
+    max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck), phases=[Phase.generate, Phase.shrink], database=None,
+    print_blob=True,
+)  # fmt: skip
+@given(case=cases())
+def test_any_build_is_dockers(case: Case, ours: Program, tmp_path_factory: pytest.TempPathFactory) -> None:
+    found = differences(case, tmp_path_factory.mktemp("random") / f"context{next(_numbers)}", theirs, ours)
+    assert not found, f"{case!r}\n" + "\n".join(found)
