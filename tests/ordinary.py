@@ -87,6 +87,12 @@ def ordinary_user() -> Iterator[OrdinaryUser]:
     remove_tree(top)
 
 
+def emptied(folder: str) -> str:
+    """The bash that shows a folder empty but for what the tests themselves need of it."""
+    inside = [place for place in dict.fromkeys(PLACES) if place.is_relative_to(folder)]
+    return f'open_folder {_quoted(Path(folder))} "$kept" {" ".join(map(_quoted, inside))}\n'
+
+
 @functools.cache
 def _opening() -> str:
     """The bash that opens what is closed: "" if nothing is, or nobody is root."""
