@@ -147,15 +147,14 @@ def find(
     for word in words:
         pivot = word.split("/./", 1)[0] if parents and "/./" in word else ""
         clean = posixpath.normpath("/" + word.replace("/./", "/").lstrip("/"))  # POSIX keeps two slashes at the beginning
-        wild = has_wildcard(clean)
-        paths = _matches(tree, clean) if wild else [clean]
+        paths = _matches(tree, clean) if has_wildcard(clean) else [clean]
         if not paths and (base := base_of(clean)) != "/" and not sent(base):
             raise BuildError(
                 f"lstat {base}: no such file or directory",
                 hint=f"nothing in {base[1:]} is called so, and a folder that brings nothing is not sent",
             )
         for path in paths:
-            node = tree.lookup(path) or (tree.lookup(path, follow=False) if wild else None)
+            node = tree.lookup(path)
             if node is None:
                 raise missing(path)
             parts: tuple[str, ...] = ()
@@ -239,6 +238,9 @@ def context_missing(context: BuildContext, keyword: str) -> Callable[[str], Buil
             return BuildError(
                 message, hint=f'{path[1:]} is there, but the pattern "{pattern.text}" in {where} leaves it out of the build context'
             )
+        if (link := context.lookup(path, follow=False)) is not None and link.is_link:
+            target = link.entry.link
+            return BuildError(message, hint=f"{path[1:]} is a link to {target}, which is not in the build context, or left out of it")
         from difflib import get_close_matches
 
         folder = posixpath.dirname(path)

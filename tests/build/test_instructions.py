@@ -390,6 +390,8 @@ def test_escapes_in_a_source_are_buildkits(docker: Docker, word: str, found: lis
         ("COPY a/* /t/", "lstat /a: no such file or directory"),
         ("COPY a d/*.no /t/", "lstat /d: no such file or directory"),
         ("COPY --from=s /nosuch/* /t/", "lstat /nosuch: no such file or directory"),
+        ("COPY l* /t/", '"/link": not found'),
+        ("COPY . /t/", ""),
         ("COPY no* /t/", ""),
         ("COPY d/x d/*.no /t/", ""),
         ("COPY d/*.no /t/\nCOPY d/x /u", ""),
@@ -398,7 +400,8 @@ def test_escapes_in_a_source_are_buildkits(docker: Docker, word: str, found: lis
         ("COPY --from=s /d/x/* /t/", ""),
     ],
 )
-def test_a_pattern_that_matches_nothing_needs_its_folder(docker: Docker, instruction: str, refused: str) -> None:
+def test_a_pattern_needs_its_folder_and_what_it_matches(docker: Docker, instruction: str, refused: str) -> None:
     text = f"FROM busybox AS s\nRUN mkdir -p /d/sub && touch /d/x\nFROM busybox\n{instruction}\n"
+    os.symlink("nowhere", "link")
     answer = build(docker, text, **{"a": "", "d/x": "", "d/sub/y": ""})
     assert (answer.code, refused in answer.err) == (1 if refused else 0, True)

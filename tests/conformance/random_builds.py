@@ -109,14 +109,15 @@ def differences(case: Case, folder: Path, theirs: Build, ours: Build) -> list[st
     """Build the case with both; one line for each thing that is not the same. The images are removed."""
     folder.mkdir()
     case.write(folder)
-    answers = [build("build", "-q", "-t", "compared", *case.flags, str(folder)) for build in (theirs, ours)]
+    tag = f"compared-{os.getpid()}"
+    answers = [build("build", "-q", "-t", tag, *case.flags, str(folder)) for build in (theirs, ours)]
     if answers[0].returncode or answers[1].returncode:
         if answers[0].returncode == answers[1].returncode:
             return []
         return [f"exit code {answers[1].returncode}, docker's {answers[0].returncode}: {(answers[1].stderr + answers[0].stderr).decode()}"]
-    images = [SavedImage(build("save", "compared").stdout) for build in (theirs, ours)]
+    images = [SavedImage(build("save", tag).stdout) for build in (theirs, ours)]
     for build in (theirs, ours):
-        build("rmi", "-f", "compared")
+        build("rmi", "-f", tag)
     return compare(*images)
 
 

@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from tests.conformance.program import Program
 from tests.conformance.random_builds import Case, cases, differences
 from tests.parts import missing
+from tests.verbs.test_call import DOCKERFILE
 
 pytestmark = pytest.mark.docker
 
@@ -52,6 +53,14 @@ def theirs(*words: str, stdin: bytes | None = None) -> subprocess.CompletedProce
 def test_a_build_is_dockers(name: str, ours: Program, tmp_path: Path) -> None:
     found = differences(Case(FIXED[name], CONTEXT), tmp_path / "context", theirs, ours)
     assert not found, "\n".join(found)
+
+
+@pytest.mark.parametrize("words", [["targets"], ["outline"], ["outline", "--target", "one"], ["outline", "--build-arg", "A=9"]])
+@pytest.mark.parametrize("form", ["", ",format=json"])
+def test_what_a_dockerfile_offers_is_told_as_docker_tells_it(words: list[str], form: str, ours: Program, tmp_path: Path) -> None:
+    (tmp_path / "Dockerfile").write_text(DOCKERFILE)
+    words = ["build", "--call", words[0] + form, *words[1:], str(tmp_path)]
+    assert ours(*words).stdout == theirs(*words).stdout
 
 
 _numbers = itertools.count()
