@@ -18,6 +18,7 @@ from dockerlab.oci import Reference
 from dockerlab.store import Store
 
 if TYPE_CHECKING:
+    from dockerlab.build.context_report import ContextReport
     from dockerlab.build.outline import Offer, Outline
 
 
@@ -124,6 +125,24 @@ def _alike(folder: str) -> list[str]:
         return sorted(name for name in os.listdir(folder) if "dockerfile" in name.lower() and not name.endswith(".dockerignore"))
     except OSError:
         return []
+
+
+def context_report(store: Store, options: BuildOptions) -> ContextReport:
+    """`dockerlab context PATH`. BuildError, UsageError for a context that is not there; a Dockerfile that is not there, or wrong, says nothing."""
+    from dockerlab.build.context_report import report
+    from dockerlab.errors import DockerfileError
+
+    with store.tmp() as scratch:
+        options = _without_store(options, store)
+        try:
+            text, name, context = _source(options, scratch)
+            dockerfile = parse(text, name)
+        except (BuildError, DockerfileError):
+            if options.dockerfile:
+                raise
+            assert isinstance(options.context, str)
+            context, dockerfile = BuildContext.of_folder(options.context, "", options.exclude), None
+        return report(context, dockerfile)
 
 
 def targets(store: Store, options: BuildOptions) -> tuple[str, list[Offer]]:

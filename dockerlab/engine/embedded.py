@@ -18,6 +18,7 @@ from dockerlab.store import Image, Store
 
 if TYPE_CHECKING:
     from dockerlab.build import Builder, BuildEvent
+    from dockerlab.build.context_report import ContextReport
     from dockerlab.build.outline import Offer, Outline
     from dockerlab.dockerfile.checks import BuildCheck
     from dockerlab.engine.containers import Containers
@@ -115,6 +116,11 @@ class EmbeddedEngine:
         from dockerlab.engine.building import check
 
         return check(self.store, self.builder, options)
+
+    def context_report(self, options: BuildOptions) -> ContextReport:
+        from dockerlab.engine.building import context_report
+
+        return context_report(self.store, options)
 
     def targets(self, options: BuildOptions) -> tuple[str, list[Offer]]:
         from dockerlab.engine.building import targets

@@ -7,6 +7,7 @@ from typing import IO, TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from dockerlab.build import BuildEvent
+    from dockerlab.build.context_report import ContextReport
     from dockerlab.build.outline import Offer, Outline
     from dockerlab.dockerfile.checks import BuildCheck
     from dockerlab.engine.specs import BuildOptions, ContainerSpec, ExecSpec, Streams
@@ -29,6 +30,9 @@ class Engine(Protocol):
 
     def check(self, options: BuildOptions) -> tuple[str, str, list[BuildCheck], DockerlabError | None]:
         """`build --check`: (the Dockerfile's text, its name, warnings, the error at which looking stopped)."""
+
+    def context_report(self, options: BuildOptions) -> ContextReport:
+        """What the context holds, what is left out by which pattern, its largest files, what each COPY takes."""
 
     def targets(self, options: BuildOptions) -> tuple[str, list[Offer]]:
         """`build --call targets`: (the Dockerfile's text, its stages)."""

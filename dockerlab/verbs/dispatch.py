@@ -30,7 +30,7 @@ VERBS: dict[str, str] = {
     "pause": "containers", "port": "containers", "ps": "containers", "rename": "containers", "restart": "containers", "rm": "containers",
     "rmi": "images", "run": "running", "save": "images", "start": "running", "stop": "containers", "tag": "images", "unpause": "containers",
     "version": "system", "volume ls": "system", "volume create": "system", "volume prune": "system", "volume rm": "system", "volume inspect": "system", "network ls": "system",
-    "builder prune": "system", "wait": "containers", "top": "containers", "context show": "system",
+    "builder prune": "system", "wait": "containers", "top": "containers", "context look": "context", "context show": "system",
 }  # fmt: skip
 """Each verb that works here, and the module that holds it."""
 OURS: dict[str, dict[str, Any]] = {
@@ -39,6 +39,7 @@ OURS: dict[str, dict[str, Any]] = {
 }
 """Flags that docker has not: --json is a short form of --format json."""
 OURS["build"] = {"explain": {"type": "bool"}}
+OURS["context look"] = {"json": {"type": "bool"}}
 
 
 @dataclass
@@ -99,6 +100,8 @@ def find_verb(words: list[str]) -> tuple[str, list[str]]:
         rest = words[2:]
         if verb in VERBS:
             return verb, rest
+        if (first == "context" and os.path.sep in second + os.path.sep * os.path.isdir(second)) or second.startswith((".", "-")):
+            return "context look", words[1:]
         if f"{first} {second}" in known:
             raise UsageError(
                 f"dockerlab has no `docker {first} {second}`",

@@ -17,11 +17,20 @@ _STOP_AT_FIRST_WORD = {"run", "create", "exec", "container run", "container crea
 _TRUE, _FALSE = {"1", "t", "T", "true", "TRUE", "True"}, {"0", "f", "F", "false", "FALSE", "False"}
 
 
+_OWN_VERBS = {
+    "context look": {
+        "usage": "[OPTIONS] PATH",
+        "flags": {"file": {"type": "string", "short": "f"}, "format": {"type": "string"}},
+    },
+}
+"""Verbs that docker has not."""
+
+
 @cache
 def table() -> dict[str, Any]:
     """Verb → its usage and flags; "" is docker itself."""
     with open(os.path.join(os.path.dirname(__file__), "flags.json"), encoding="utf-8") as file:
-        return dict(json.load(file))
+        return {**json.load(file), **_OWN_VERBS}
 
 
 class _Flags(dict[str, Any]):
