@@ -100,8 +100,8 @@ def find_verb(words: list[str]) -> tuple[str, list[str]]:
         rest = words[2:]
         if verb in VERBS:
             return verb, rest
-        if (first == "context" and os.path.sep in second + os.path.sep * os.path.isdir(second)) or second.startswith((".", "-")):
-            return "context look", words[1:]
+        if first == "context" and verb not in known and (second.startswith((".", "/", "-")) or os.path.isdir(second)):
+            return "context look", words[1:]  # a folder: a build's context, not one of docker's daemons
         if f"{first} {second}" in known:
             raise UsageError(
                 f"dockerlab has no `docker {first} {second}`",
