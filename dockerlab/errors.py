@@ -63,13 +63,17 @@ class DockerfileError(DockerlabError):
 
 
 class BuildError(DockerlabError):
-    """A step of a build failed; `step` is its name as BuildKit writes it, `exit_code_of_step` the code of a RUN, `line` where it stands."""
+    """A step of a build failed; `step` is its name as BuildKit writes it, `exit_code_of_step` the code of a RUN, `line` where it stands.
+
+    `state_before` is what `docker run --step` takes to enter the state in which a RUN failed: the step's number and the build's name, or ("", "").
+    """
 
     def __init__(
         self, message: str, *, step: str = "", line: int = 0, exit_code_of_step: int | None = None, hint: str = "", excerpt: str = ""
     ) -> None:
         super().__init__(message, hint=hint, excerpt=excerpt)
         self.step, self.line, self.exit_code_of_step = step, line, exit_code_of_step
+        self.state_before = ("", "")
 
     @classmethod
     def of(cls, error: Exception) -> BuildError:

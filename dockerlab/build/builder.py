@@ -14,6 +14,7 @@ from dockerlab.build.metadata import KEYWORDS, apply, workdir
 from dockerlab.build.running import Runner, script_summary
 from dockerlab.build.stages import LAYERED, PROXIES, Plan, Planned, base_image
 from dockerlab.build.state import StageState
+from dockerlab.build.states import StepState, name_of, remember
 from dockerlab.dockerfile import Dockerfile, Instruction, Stage, excerpt
 from dockerlab.errors import BuildError, NotFoundError, RuntimeUnavailableError
 from dockerlab.oci import Reference
@@ -91,8 +92,11 @@ class _Run:
         self.states: dict[int, StageState] = {}
         self.number = 0
         self.ran: set[int] = set()
+        self.failed_in = ""
+        """The key of the state whose next step is under way."""
         self.tail: deque[bytes] = deque(maxlen=_KEPT)
         self.epoch = epoch_of(request)
+        self.steps: list[StepState] = []
 
     def now(self) -> str:
         """The time that history and image get."""
@@ -112,8 +116,9 @@ class _Run:
         except BuildError as error:
             raise self._with_place(error) from None
         state = self.states[plan.target.index]
-        config = state.image_config(dict(request.labels), self.now())
-        yield Built(self.store.images.add(config), warnings)
+        image = self.store.images.add(state.image_config(dict(request.labels), self.now()))
+        remember(self.store, image.id, self.steps)
+        yield Built(image, warnings)
 
     def _checks(self) -> Iterator[CheckWarning]:
         """What the dry run finds; the error at which it stopped, before anything was done."""
@@ -144,7 +149,24 @@ class _Run:
             lines = b"".join(self.tail).decode("utf-8", "replace").splitlines()[-_TAIL:]
             shown = "\n".join(["------", f" > {error.step}:", *lines, "------", shown])
         error.excerpt = shown
+        if error.exit_code_of_step is not None and self.steps:
+            name = name_of(self.failed_in)
+            remember(self.store, name, self.steps)
+            error.state_before = str(self.steps[-1].number), name
         return error
+
+    def _note(self, state: StageState, number: int, name: str) -> None:
+        """Remember what a step left behind."""
+        self.steps.append(
+            StepState(
+                state.name,
+                number,
+                name,
+                dict(state.config),
+                [layer.diff_id for layer in state.layers],
+                [entry.to_json() for entry in state.history],
+            )
+        )
 
     # --- stages
 
@@ -170,6 +192,7 @@ class _Run:
                 raise error.at(line, name) from None
             state = StageState.of_image(stage.shown_name, image, self.store)
             yield StepDone(started.number, name, False, "the base image is here", 0.0)
+            self._note(state, 1, name)
         state.escape = self.request.dockerfile.escape
         self.states[stage.index] = state
         body = self._with_triggers(state, planned, stage)
@@ -179,6 +202,10 @@ class _Run:
             label = planned.label(count, plan.alone)
             try:
                 yield from self._instruction(plan, stage, state, instruction, label)
+                if instruction.keyword in LAYERED:
+                    self._note(state, count, f"{label} {instruction.shown}")
+                elif self.steps and self.steps[-1].stage == state.name:
+                    self.steps[-1].config = dict(state.config)  # what changes only the configuration belongs to the step before
             except (BuildError, NotFoundError, RuntimeUnavailableError, ValueError) as error:
                 raise BuildError.of(error).at(instruction.first or line, f"{label} {instruction.shown}") from None
             except OSError as error:
@@ -233,6 +260,7 @@ class _Run:
     def _layered(self, plan: Plan, stage: Stage, state: StageState, instruction: Instruction, label: str) -> Iterator[BuildEvent]:
         from dockerlab.build import steps
 
+        self.failed_in = state.key
         shown = state.expand().raw(instruction.shown) + script_summary(instruction)
         started = self._begin(f"{label} {shown}", instruction.first)
         clock = time.monotonic()

@@ -16,7 +16,7 @@ from dockerlab.engine.records import Record, Records
 from dockerlab.engine.specs import ContainerSpec, ExecSpec, Streams
 from dockerlab.engine.timestamps import to_seconds
 from dockerlab.engine.volumes import Volumes
-from dockerlab.errors import ConflictError, ContainerStartError, DockerlabError, NotFoundError, UsageError
+from dockerlab.errors import ConflictError, ContainerStartError, DockerlabError, InvalidReferenceError, NotFoundError, UsageError
 from dockerlab.layers import TreeView, changes, find_user
 from dockerlab.oci import ImageConfig
 from dockerlab.oci.signals import HIGHEST, signal_number
@@ -49,7 +49,7 @@ class Containers:
         if spec.name:
             self.reap()
         with self._store.using():
-            image = self._images.local(spec.image) if spec.pull == "never" else self._images.find(spec.image)
+            image = self._image_for(spec)
             name = check_name(spec.name) if spec.name else ""
             record = new_record(spec, image, name)
             trees = [self._store.layers.get(diff_id).tree for diff_id in record.layers]
@@ -67,6 +67,22 @@ class Containers:
                 self._records.remove(Record(**{**record.__dict__, "name": name}))
                 raise
         return record.id
+
+    def _image_for(self, spec: ContainerSpec) -> Image:
+        if spec.step:
+            return self._state_of_build(spec)
+        return self._images.local(spec.image) if spec.pull == "never" else self._images.find(spec.image)
+
+    def _state_of_build(self, spec: ContainerSpec) -> Image:
+        """The state after a step of a build, as an image that is in no list; `spec.image` is an image, or the name of a build that failed."""
+        from dockerlab.build.states import choose, recall
+
+        try:
+            name = self._images.local(spec.image).id
+        except (NotFoundError, InvalidReferenceError):
+            name = spec.image
+        state = choose(recall(self._store, name, spec.image), spec.step, spec.image)
+        return self._store.images.keep(state.image_config())
 
     def _borrowed(self, texts: tuple[str, ...]) -> list[Json]:
         """--volumes-from: what other containers mount, running or not."""

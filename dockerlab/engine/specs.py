@@ -55,6 +55,8 @@ class ContainerSpec:
     stop_timeout: int | None = None
     init: bool = False
     pull: str = "missing"
+    step: str = ""
+    """A step of the image's build (`2`, or `STAGE:2`): the container begins in the state after it."""
     extra_host_config: Mapping[str, Any] = field(default_factory=dict)
 
 

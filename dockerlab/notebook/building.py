@@ -67,9 +67,10 @@ def _build(parsed: Parsed, text: str, engine: Engine, without: list[str]) -> Bui
         except KeyboardInterrupt:
             raise Interrupted(word("interrupted build")) from None
         except (BuildError, DockerfileError) as error:
+            state = " ".join(error.state_before) if isinstance(error, BuildError) and error.state_before[1] else ""
             raise DockerlabError(
                 f"failed to build: {error.message}",
-                hint=error.hint,
+                hint=word("look around", state=state) if state else error.hint,
                 excerpt=error.excerpt.replace("Dockerfile:", "cell:", 1) if not parsed.text("file") else error.excerpt,
             ) from None
         progress.warnings(built.warnings)

@@ -14,7 +14,7 @@ from dockerlab.errors import DockerlabError, Interrupted, UsageError
 from dockerlab.notebook.cells import notebook_path
 from dockerlab.notebook.results import Committed, CopyOnWrite, History, LayerStack, Listing, Ran
 from dockerlab.notebook.streams import captured, cell_terminal
-from dockerlab.notebook.words import language, speak_as, word
+from dockerlab.notebook.words import as_magic, language, speak_as, word
 
 _RANGE = re.compile(r"~?\d*(/\d*)?(-(~?\d*(/\d*)?))?\Z")
 _THEIR_FLAGS = re.compile(r"-[gnoptflu]+\Z")
@@ -175,8 +175,8 @@ class Magics:
 _LINE_MAGICS = ("docker", "commit", "history", "layers", "cow", "check")
 
 
-def _told_if_interrupted(magic: Callable[..., Any]) -> Callable[..., Any]:
-    """The magic, whose interrupt is one sentence in the cell."""
+def _told_in_the_cell(magic: Callable[..., Any]) -> Callable[..., Any]:
+    """The magic, whose interrupt is one sentence in the cell, and whose hints can be run there."""
 
     @functools.wraps(magic)
     def run(*texts: str) -> Any:
@@ -186,6 +186,9 @@ def _told_if_interrupted(magic: Callable[..., Any]) -> Callable[..., Any]:
             raise
         except KeyboardInterrupt:
             raise Interrupted(word("interrupted")) from None
+        except DockerlabError as error:
+            error.hint = as_magic(error.hint)
+            raise
 
     # as `@no_var_expand` does, without importing IPython: `{{.Names}}` and `$HOME` are docker's and the container's, not Python's
     run._ipython_magic_no_var_expand = True  # type: ignore[attr-defined]
@@ -199,9 +202,9 @@ def register(shell: Any) -> None:
     speak_as(notebook_path(shell))
     # not the registered function: IPython looks that up again by its name, and would find ours
     magics = Magics(shell, HistoryMagics(shell).history)
-    shell.register_magic_function(_told_if_interrupted(magics.dockerfile), "cell", "dockerfile")
+    shell.register_magic_function(_told_in_the_cell(magics.dockerfile), "cell", "dockerfile")
     for name in _LINE_MAGICS:
-        shell.register_magic_function(_told_if_interrupted(getattr(magics, name)), "line", name)
+        shell.register_magic_function(_told_in_the_cell(getattr(magics, name)), "line", name)
 
 
 def unregister(shell: Any) -> None:

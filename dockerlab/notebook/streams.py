@@ -12,6 +12,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from dockerlab.notebook.words import as_magic
 from dockerlab.verbs.dispatch import Terminal
 
 
@@ -42,6 +43,13 @@ def show(text: str) -> None:
         sys.stdout.flush()
 
 
+class _Cell(Terminal):
+    """A terminal whose hints name magics."""
+
+    def complain(self, text: str) -> None:
+        super().complain(as_magic(text))
+
+
 @contextmanager
 def cell_terminal() -> Iterator[Terminal]:
     """A terminal whose output is the running cell; it has no standard input."""
@@ -51,7 +59,7 @@ def cell_terminal() -> Iterator[Terminal]:
         show(data.decode("utf-8", "replace"))
 
     try:
-        yield Terminal(
+        yield _Cell(
             write,
             write,
             stdin=None,

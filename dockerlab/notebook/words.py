@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 
 _WORDS: dict[str, dict[str, str]] = {
     "image": {"en": "image", "ko": "이미지"},
@@ -22,6 +23,10 @@ _WORDS: dict[str, dict[str, str]] = {
     "interrupted build": {
         "en": "interrupted: the step that ran was stopped and nothing of it is kept; the finished steps stay in the build cache",
         "ko": "중단했습니다: 실행 중이던 단계는 멈췄고 아무것도 남지 않습니다. 끝난 단계는 빌드 캐시에 남아 있습니다",
+    },
+    "look around": {
+        "en": "look around in the state before this step: %docker run --rm --step {state} ls -l",
+        "ko": "이 단계 직전의 상태를 살펴볼 수 있습니다: %docker run --rm --step {state} ls -l",
     },
     "unanswered": {"en": "not answered yet", "ko": "아직 답을 쓰지 않았습니다"},
     "how to answer": {
@@ -54,6 +59,14 @@ def speak_as(notebook: str) -> None:
 def word(key: str, **values: object) -> str:
     """A word or phrase in the learner's language."""
     return _WORDS[key][language()].format(**values)
+
+
+_COMMAND = re.compile(r"\bdockerlab (?!lab\b|doctor\b|grade\b|tour\b)(?=[a-z])")
+
+
+def as_magic(text: str) -> str:
+    """A hint that names a command, as one that can be run in a cell: `dockerlab rm web` → `%docker rm web`."""
+    return _COMMAND.sub("%docker ", text)
 
 
 def layer_count(n: int) -> str:

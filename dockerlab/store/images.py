@@ -37,14 +37,21 @@ class ImageStore:
 
         `parent` is the image that a commit began with, as docker remembers it; a build has none.
         """
+        image = self.keep(config, raw)
+        mark = self._marks / hex_of(image.id)
+        with explained(self._home):
+            if not mark.exists():
+                write_atomically(mark, parent.encode())
+        return image
+
+    def keep(self, config: ImageConfig, raw: bytes | None = None) -> Image:
+        """A configuration that is in no list: an image for as long as a container needs it."""
         data = raw if raw is not None else config.to_bytes()
         identifier = digest_of(data)
-        blob, mark = self._blobs / hex_of(identifier), self._marks / hex_of(identifier)
+        blob = self._blobs / hex_of(identifier)
         with explained(self._home):
             if not blob.exists() or blob.read_bytes() != data:  # one that was damaged is mended by whoever brings it again
                 write_atomically(blob, data, durable=True)
-            if not mark.exists():
-                write_atomically(mark, parent.encode())
         return Image(identifier, config)
 
     def get(self, identifier: str) -> Image:

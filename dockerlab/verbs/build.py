@@ -95,7 +95,10 @@ def build(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
         built = finished(engine.build(options), progress)
     except (BuildError, DockerfileError) as error:
         progress.failed(error)
-        raise DockerlabError(f"ERROR: failed to build: failed to solve: {error.message}", hint=error.hint, excerpt=error.excerpt) from None
+        hint = error.hint
+        if isinstance(error, BuildError) and error.state_before[1]:
+            hint = f"a shell in the state before this step: dockerlab run --rm -it --step {' '.join(error.state_before)} sh"
+        raise DockerlabError(f"ERROR: failed to build: failed to solve: {error.message}", hint=hint, excerpt=error.excerpt) from None
     progress.warnings(built.warnings)
     outputs(parsed, engine, terminal, built, options)
     if quiet:

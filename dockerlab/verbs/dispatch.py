@@ -39,6 +39,7 @@ OURS: dict[str, dict[str, Any]] = {
 }
 """Flags that docker has not: --json is a short form of --format json."""
 OURS["build"] = {"explain": {"type": "bool"}}
+OURS["run"] = OURS["create"] = {"step": {"type": "string"}}
 OURS["context look"] = {"json": {"type": "bool"}}
 
 

@@ -82,6 +82,7 @@ def spec_of(parsed: Parsed, terminal: Terminal, *, attached: bool) -> ContainerS
         network=network,
         read_only=parsed.on("read-only"),
         stop_signal=parsed.flags.get("stop-signal"),
+        step=parsed.text("step"),
         stop_timeout=parsed.number("stop-timeout"),
         init=parsed.on("init"),
         pull=parsed.text("pull", "missing"),

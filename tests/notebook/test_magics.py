@@ -192,3 +192,20 @@ def test_a_command_that_ends_well_adds_nothing_to_its_output(notebook: Run) -> N
     cells = notebook("%docker run --rm busybox echo word", "%docker run --rm busybox false")
     assert shown(cells[0]) == "word\n" and len(cells[0].outputs) == 1
     assert shown(cells[1]) == "exit code 1"
+
+
+def test_hints_name_what_can_be_run_in_a_cell(notebook: Run) -> None:
+    _, taken, removed = notebook("%docker run -d --name web busybox sleep 100", "%docker run --name web busybox true", "%docker rm web")
+    assert "%docker rm -f web, or choose another --name" in error(taken)
+    assert "%docker stop web, or %docker rm -f web" in shown(removed)
+    assert "dockerlab rm" not in error(taken) + shown(removed)
+
+
+@pytest.mark.parametrize(("language", "begins"), [("en", "look around in"), ("ko", "이 단계 직전의 상태를")])
+def test_a_failed_step_tells_how_to_look_around_before_it(notebook: Run, language: str, begins: str) -> None:
+    build = "%%dockerfile -t site:1\nFROM busybox\nRUN mkdir /kept\nRUN false"
+    failed, _ = notebook(build, "1", language=language)
+    hint = error(failed).rstrip().splitlines()[-1]
+    assert hint.startswith(f"hint: {begins}")
+    command = hint[hint.index("%docker") :]
+    assert "kept" in shown(notebook(build, command, language=language)[1])
