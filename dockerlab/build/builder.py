@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from dockerlab.build.cachekeys import CacheKey
 from dockerlab.build.context import BuildContext, FileDigests
-from dockerlab.build.events import BuildEvent, Built, CheckWarning, StepDone, StepOutput, StepStarted
+from dockerlab.build.events import BuildEvent, Built, CheckWarning, Configured, LayerCommitted, StepDone, StepOutput, StepStarted
 from dockerlab.build.metadata import KEYWORDS, apply, workdir
 from dockerlab.build.running import Runner, script_summary
 from dockerlab.build.stages import LAYERED, PROXIES, Plan, Planned, base_image
@@ -17,6 +17,7 @@ from dockerlab.build.state import StageState
 from dockerlab.build.states import StepState, name_of, remember
 from dockerlab.dockerfile import Dockerfile, Instruction, Stage, excerpt
 from dockerlab.errors import BuildError, NotFoundError, RuntimeUnavailableError
+from dockerlab.layers import changes
 from dockerlab.oci import Reference
 from dockerlab.store import Image, Layer, Store
 
@@ -40,6 +41,8 @@ class BuildRequest:
     secrets: Mapping[str, bytes] = field(default_factory=dict)
     add_hosts: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
+    trace: bool = False
+    """Tell also what each step changed, and what changed only the configuration."""
 
     def argument(self, name: str) -> str | None:
         """What --build-arg gave for a name; without a value it is the client's variable. The client passes SOURCE_DATE_EPOCH on by itself."""
@@ -202,6 +205,8 @@ class _Run:
             label = planned.label(count, plan.alone)
             try:
                 yield from self._instruction(plan, stage, state, instruction, label)
+                if self.request.trace and instruction.keyword not in LAYERED:
+                    yield Configured(instruction.shown, instruction.first)
                 if instruction.keyword in LAYERED:
                     self._note(state, count, f"{label} {instruction.shown}")
                 elif self.steps and self.steps[-1].stage == state.name:
@@ -281,6 +286,8 @@ class _Run:
                 self.store.cache.put(step.key.text, {"layer": layer.diff_id, "created": created})
                 step.key.remember(self.store)
         state.key = step.key.text
+        if self.request.trace:
+            yield LayerCommitted(started.number, layer, tuple(changes(layer.tree, state.view)))
         state.record(step.history, created=created, layer=layer)
         yield StepDone(started.number, started.name, cached, reason, time.monotonic() - clock, layer.diff_id, layer.size)
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from dockerlab.store import Image
+from dockerlab.layers import Change
+from dockerlab.store import Image, Layer
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,31 @@ class StepOutput(BuildEvent):
     number: int
     stream: str
     data: bytes
+
+
+@dataclass(frozen=True)
+class ContainerMade(BuildEvent):
+    """A RUN got its temporary container: a writable layer above all layers so far; `name` is that of its folder in the store, while it lasts."""
+
+    number: int
+    name: str
+
+
+@dataclass(frozen=True)
+class LayerCommitted(BuildEvent):
+    """What a step changed, which is its layer now; told only where the build is traced."""
+
+    number: int
+    layer: Layer
+    changes: tuple[Change, ...]
+
+
+@dataclass(frozen=True)
+class Configured(BuildEvent):
+    """An instruction that only changed the configuration; told only where the build is traced."""
+
+    name: str
+    line: int
 
 
 @dataclass(frozen=True)

@@ -226,8 +226,13 @@ class RunStep:
     hosts: tuple[tuple[str, str], ...] = ()
 
 
-def execute(step: RunStep, state: StageState, store: Store, runner: Runner, scratch: Path) -> Generator[tuple[str, bytes], None, Layer]:
-    """Do it: its output is yielded, its layer returned. BuildError in BuildKit's words if it fails; nothing is left then."""
+def execute(
+    step: RunStep, state: StageState, store: Store, runner: Runner, scratch: Path
+) -> Generator[str | tuple[str, bytes], None, Layer]:
+    """Do it: the name of its temporary container and then its output are yielded, its layer is returned.
+
+    BuildError in BuildKit's words if it fails; nothing is left then.
+    """
     said = f"process {quoted(step.command.shown)} did not complete successfully: "
     view = state.view
     try:
@@ -249,6 +254,7 @@ def execute(step: RunStep, state: StageState, store: Store, runner: Runner, scra
     process = ProcessSpec(step.command.words, tuple(env), state.config.get("WorkingDir") or "/", user.uid, user.gid, user.groups)
     with store.snapshots.prepare(state.layers) as snapshot:
         box = BoxSpec(snapshot.rootfs, process, network=step.network, mounts=tuple(mounts), hosts=step.hosts)
+        yield snapshot.path.name
         output = runner.stream(box)
         try:
             code = yield from output

@@ -13,7 +13,7 @@ from e2b_dockerfile_utils import PatternMatcher
 from dockerlab.build import running
 from dockerlab.build.cachekeys import CacheKey
 from dockerlab.build.copying import Layout, chmod_of, chown_of, make_workdir
-from dockerlab.build.events import BuildEvent, Notice, StepOutput
+from dockerlab.build.events import BuildEvent, ContainerMade, Notice, StepOutput
 from dockerlab.build.metadata import shell_of, workdir
 from dockerlab.build.sources import (
     Source,
@@ -132,11 +132,11 @@ def _run(run: _Run, plan: Plan, stage: Stage, state: StageState, instruction: In
         try:
             while True:
                 try:
-                    stream, data = next(steps)
+                    told = next(steps)
                 except StopIteration as end:
                     yield end.value
                     return
-                yield StepOutput(number, stream, data)
+                yield ContainerMade(number, told) if isinstance(told, str) else StepOutput(number, *told)
         finally:
             steps.close()
 

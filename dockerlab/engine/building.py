@@ -97,6 +97,7 @@ def _request(options: BuildOptions, text: str, name: str, context: BuildContext)
         secrets=options.secrets,
         add_hosts=options.add_hosts,
         environment=options.environment,
+        trace=options.trace,
     )
 
 

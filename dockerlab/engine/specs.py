@@ -78,6 +78,7 @@ class BuildOptions:
     secrets: Mapping[str, bytes] = field(default_factory=dict)
     add_hosts: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
+    trace: bool = False
     """Patterns left out of the context besides .dockerignore, relative to it (a notebook leaves itself out)."""
     environment: Mapping[str, str] = field(default_factory=dict)
     """The client's environment: where `--build-arg NAME` and the proxies take their values."""

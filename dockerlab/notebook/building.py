@@ -12,11 +12,11 @@ from dockerlab.notebook.results import Built, LayerStack
 from dockerlab.notebook.streams import cell_terminal, show
 from dockerlab.notebook.words import word
 from dockerlab.verbs.build import finished, options_of, outputs
-from dockerlab.verbs.dispatch import machine_errors
+from dockerlab.verbs.dispatch import OURS, machine_errors
 from dockerlab.verbs.flags import Parsed, parse, usage_error
-from dockerlab.verbs.progress import Progress
+from dockerlab.verbs.progress import BuildProgress, Progress
 
-_EXTRA = {"force": {"type": "bool"}, "explain": {"type": "bool"}}
+_EXTRA = {"force": {"type": "bool"}, **OURS["build"]}
 
 
 def build_cell(line: str, text: str, shell: Any, engine: Engine) -> Built:
@@ -60,13 +60,19 @@ def _build(parsed: Parsed, text: str, engine: Engine, without: list[str]) -> Bui
         options = options_of(parsed, terminal, text=text, exclude=cells.patterns(without) if without else ())
         if without and not parsed.on("quiet") and (present := [name for name in without if os.path.exists(name)]):
             show(word("left out", what=", ".join(present)) + "\n")
-        progress = Progress(terminal, quiet=parsed.on("quiet"), explain=True)
+        progress: BuildProgress = Progress(terminal, quiet=parsed.on("quiet"), explain=True)
+        if parsed.on("trace"):
+            from dockerlab.verbs.trace import Trace
+
+            progress = Trace(terminal, word)
         steps: list[dict[str, Any]] = []
         try:
             built = finished(_noted(engine.build(options), steps), progress)
         except KeyboardInterrupt:
             raise Interrupted(word("interrupted build")) from None
         except (BuildError, DockerfileError) as error:
+            if parsed.on("trace"):
+                progress.failed(error)
             state = " ".join(error.state_before) if isinstance(error, BuildError) and error.state_before[1] else ""
             raise DockerlabError(
                 f"failed to build: {error.message}",

@@ -24,6 +24,29 @@ _WORDS: dict[str, dict[str, str]] = {
         "en": "interrupted: the step that ran was stopped and nothing of it is kept; the finished steps stay in the build cache",
         "ko": "중단했습니다: 실행 중이던 단계는 멈췄고 아무것도 남지 않습니다. 끝난 단계는 빌드 캐시에 남아 있습니다",
     },
+    "trace container": {
+        "en": "temporary container {name}: a writable layer above the read-only ones so far",
+        "ko": "임시 컨테이너 {name}: 지금까지의 읽기 전용 레이어 위에 쓰기 가능한 레이어를 하나 얹었습니다",
+    },
+    "trace files": {
+        "en": "no process runs: the files are written straight into a new layer",
+        "ko": "프로세스를 실행하지 않고 파일을 새 레이어에 바로 씁니다",
+    },
+    "trace changed": {"en": "it changed: {what}", "ko": "바뀐 것: {what}"},
+    "trace unchanged": {"en": "it changed nothing; the layer is empty", "ko": "바뀐 것이 없어 빈 레이어입니다"},
+    "trace more": {"en": "… and {n} more", "ko": "… 외 {n}개"},
+    "trace committed": {"en": "committed: layer {layer}, {size}", "ko": "커밋했습니다: 레이어 {layer}, {size}"},
+    "trace removed": {"en": "temporary container {name} removed", "ko": "임시 컨테이너 {name}을(를) 삭제했습니다"},
+    "trace failed": {
+        "en": "temporary container {name} removed, nothing committed: the step failed",
+        "ko": "단계가 실패해 임시 컨테이너 {name}을(를) 삭제했고 아무것도 커밋하지 않았습니다",
+    },
+    "trace cached": {"en": "taken from the build cache: layer {layer}, {size}", "ko": "빌드 캐시에서 가져왔습니다: 레이어 {layer}, {size}"},
+    "trace configured": {"en": "configuration only: no container, no layer", "ko": "설정만 바뀝니다: 컨테이너도 레이어도 만들지 않습니다"},
+    "trace base": {
+        "en": "the layers of the base image are used as they are",
+        "ko": "베이스 이미지의 레이어를 그대로 사용합니다",
+    },
     "look around": {
         "en": "look around in the state before this step: %docker run --rm --step {state} ls -l",
         "ko": "이 단계 직전의 상태를 살펴볼 수 있습니다: %docker run --rm --step {state} ls -l",

@@ -12,7 +12,7 @@ from dockerlab.errors import BuildError, DockerfileError, DockerlabError, UsageE
 from dockerlab.verbs.dispatch import Terminal
 from dockerlab.verbs.flags import Parsed
 from dockerlab.verbs.images import stdin_of
-from dockerlab.verbs.progress import Progress, RawJson
+from dockerlab.verbs.progress import BuildProgress, Progress, RawJson
 
 
 def options_of(parsed: Parsed, terminal: Terminal, *, text: str | None = None, exclude: tuple[str, ...] = ()) -> BuildOptions:
@@ -53,6 +53,7 @@ def options_of(parsed: Parsed, terminal: Terminal, *, text: str | None = None, e
         secrets=_secrets(parsed, terminal),
         add_hosts=tuple(parsed.all("add-host")),
         exclude=exclude,
+        trace=parsed.on("trace"),
         environment=terminal.environment,
     )
 
@@ -86,7 +87,7 @@ def build(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
         call = "check"
     options = options_of(parsed, terminal)
     quiet = parsed.on("quiet") or parsed.text("progress") == "quiet"
-    progress = RawJson(terminal) if parsed.text("progress") == "rawjson" else Progress(terminal, quiet=quiet, explain=parsed.on("explain"))
+    progress = progress_of(parsed, terminal, quiet)
     try:
         if call != "build":
             from dockerlab.verbs import check
@@ -107,7 +108,18 @@ def build(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
     return 0
 
 
-def finished(events: Iterator[BuildEvent], progress: Progress | RawJson) -> Built:
+def progress_of(parsed: Parsed, terminal: Terminal, quiet: bool) -> BuildProgress:
+    """The form that the flags ask for."""
+    if parsed.on("trace"):
+        from dockerlab.verbs.trace import Trace
+
+        return Trace(terminal)
+    if parsed.text("progress") == "rawjson":
+        return RawJson(terminal)
+    return Progress(terminal, quiet=quiet, explain=parsed.on("explain"))
+
+
+def finished(events: Iterator[BuildEvent], progress: BuildProgress) -> Built:
     """Show every event; the last one. An interrupt ends the step that runs, and is raised again."""
     try:
         for event in events:

@@ -38,7 +38,7 @@ OURS: dict[str, dict[str, Any]] = {
     for verb in ("history", "images", "ps", "inspect", "image inspect", "container inspect", "diff", "info", "version", "volume ls")
 }
 """Flags that docker has not: --json is a short form of --format json."""
-OURS["build"] = {"explain": {"type": "bool"}}
+OURS["build"] = {"explain": {"type": "bool"}, "trace": {"type": "bool"}}
 OURS["run"] = OURS["create"] = {"step": {"type": "string"}}
 OURS["context look"] = {"json": {"type": "bool"}}
 

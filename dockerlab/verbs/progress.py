@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import time
-from typing import Any
+from typing import Any, Protocol
 
 from dockerlab.build import BuildEvent, CheckWarning, Notice, StepDone, StepOutput, StepStarted
 from dockerlab.engine.timestamps import rfc3339
@@ -14,6 +14,19 @@ from dockerlab.oci import digest_of
 from dockerlab.verbs.dispatch import Terminal
 
 Json = dict[str, Any]
+
+
+class BuildProgress(Protocol):
+    """What shows a build."""
+
+    def show(self, event: BuildEvent) -> None:
+        """One event."""
+
+    def failed(self, error: DockerlabError) -> None:
+        """The build ends with this error; the step that was under way is to blame."""
+
+    def warnings(self, found: tuple[CheckWarning, ...]) -> None:
+        """What the build checks found, at the end."""
 
 
 class Progress:

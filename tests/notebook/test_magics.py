@@ -209,3 +209,9 @@ def test_a_failed_step_tells_how_to_look_around_before_it(notebook: Run, languag
     assert hint.startswith(f"hint: {begins}")
     command = hint[hint.index("%docker") :]
     assert "kept" in shown(notebook(build, command, language=language)[1])
+
+
+def test_a_traced_build_is_told_in_the_learners_language(notebook: Run) -> None:
+    (cell,) = notebook("%%dockerfile --trace -t site:1\nFROM busybox\nRUN echo 1 > /one\nENV A=1", language="ko")
+    assert "임시 컨테이너" in shown(cell) and "바뀐 것: A /one" in shown(cell) and "설정만 바뀝니다" in shown(cell)
+    assert "temporary" not in shown(cell) and "data:image/svg+xml;base64," in html(cell)
