@@ -4,12 +4,24 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from dockerlab.build import surprises
 from dockerlab.build.cachekeys import CacheKey
 from dockerlab.build.context import BuildContext, FileDigests
-from dockerlab.build.events import BuildEvent, Built, CheckWarning, Configured, LayerCommitted, StepDone, StepOutput, StepStarted
+from dockerlab.build.events import (
+    BuildEvent,
+    Built,
+    CheckWarning,
+    Configured,
+    LayerCommitted,
+    Reason,
+    StepDone,
+    StepOutput,
+    StepStarted,
+    Surprise,
+)
 from dockerlab.build.metadata import KEYWORDS, apply, workdir
 from dockerlab.build.running import Runner, script_summary
 from dockerlab.build.stages import LAYERED, PROXIES, Plan, Planned, base_image
@@ -17,7 +29,7 @@ from dockerlab.build.state import StageState
 from dockerlab.build.states import StepState, name_of, remember
 from dockerlab.dockerfile import Dockerfile, Instruction, Stage, excerpt
 from dockerlab.errors import BuildError, NotFoundError, RuntimeUnavailableError
-from dockerlab.layers import changes
+from dockerlab.layers import Change, changes
 from dockerlab.oci import Reference
 from dockerlab.store import Image, Layer, Store
 
@@ -100,6 +112,8 @@ class _Run:
         self.tail: deque[bytes] = deque(maxlen=_KEPT)
         self.epoch = epoch_of(request)
         self.steps: list[StepState] = []
+        self.told: set[str] = set()
+        """The kinds of surprises that were told."""
 
     def now(self) -> str:
         """The time that history and image get."""
@@ -114,6 +128,7 @@ class _Run:
             plan = Plan(request.dockerfile, request.target, request.argument, request.platform)
             warnings = tuple(self._checks())
             yield from warnings
+            yield from self._once(surprises.secrets(warnings))
             for planned in plan.order:
                 yield from self._stage(plan, planned)
         except BuildError as error:
@@ -158,6 +173,12 @@ class _Run:
             error.state_before = str(self.steps[-1].number), name
         return error
 
+    def _once(self, found: Iterable[Surprise]) -> Iterator[Surprise]:
+        for one in found:
+            if one.kind not in self.told:
+                self.told.add(one.kind)
+                yield one
+
     def _note(self, state: StageState, number: int, name: str) -> None:
         """Remember what a step left behind."""
         self.steps.append(
@@ -194,7 +215,7 @@ class _Run:
             except BuildError as error:
                 raise error.at(line, name) from None
             state = StageState.of_image(stage.shown_name, image, self.store)
-            yield StepDone(started.number, name, False, "the base image is here", 0.0)
+            yield StepDone(started.number, name, False, Reason("base"), 0.0)
             self._note(state, 1, name)
         state.escape = self.request.dockerfile.escape
         self.states[stage.index] = state
@@ -241,8 +262,11 @@ class _Run:
         if instruction.keyword == "ARG":
             self._argument(plan, state, instruction)
         elif instruction.keyword in KEYWORDS:
+            before = dict(state.config)
             if text := apply(instruction, state):
                 state.record(text)
+            if instruction.keyword == "ENTRYPOINT":
+                yield from self._once(surprises.dropped_command(instruction.first, before, state.config))
         elif instruction.keyword == "WORKDIR" and workdir(instruction, state) == "/":
             state.config["WorkingDir"] = "/"
             state.record("WORKDIR /")
@@ -272,24 +296,30 @@ class _Run:
         with self.store.tmp() as scratch:
             step = steps.prepare(self, plan, stage, state, instruction, scratch)
             fresh = self.request.no_cache or stage.name in self.request.no_cache_filter or stage.shown_name in self.request.no_cache_filter
-            found = None if fresh else self.store.cache.get(step.key.text)
+            known = None if fresh else self.store.cache.get(step.key.text)
             yield started
-            cached = found is not None and self.store.layers.has(str(found["layer"]))
-            if found is not None and cached:
-                layer, created = self.store.layers.get(str(found["layer"])), str(found["created"])
-                reason = "nothing that it depends on has changed"
+            cached = known is not None and self.store.layers.has(str(known["layer"]))
+            if known is not None and cached:
+                layer, created = self.store.layers.get(str(known["layer"])), str(known["created"])
+                reason = Reason("same")
             else:
-                reason = "--no-cache" if fresh else step.key.reason(self.store, stage.index in self.ran)
+                reason = Reason("asked") if fresh else step.key.reason(self.store, stage.index in self.ran)
                 self.ran.add(stage.index)
                 layer = yield from self._work(step)
                 created = self.now()
                 self.store.cache.put(step.key.text, {"layer": layer.diff_id, "created": created})
                 step.key.remember(self.store)
         state.key = step.key.text
+        found: list[Change] = []
+        if self.request.trace or (not cached and surprises.suspicious(instruction)):
+            found = list(changes(layer.tree, state.view))
         if self.request.trace:
-            yield LayerCommitted(started.number, layer, tuple(changes(layer.tree, state.view)))
+            yield LayerCommitted(started.number, layer, tuple(found))
+        below = state.view
         state.record(step.history, created=created, layer=layer)
         yield StepDone(started.number, started.name, cached, reason, time.monotonic() - clock, layer.diff_id, layer.size)
+        if not cached:
+            yield from self._once(surprises.of_layer(instruction.first, found, below))
 
     def _work(self, step: Step) -> Generator[BuildEvent, None, Layer]:
         """Do the step: its output is yielded, and kept for the message if it fails; its layer returned."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from dockerlab.build.events import Reason
 from dockerlab.store import Store
 
 _REMEMBERED = 20_000  # files whose digests are kept for the reason; more are only compared as a whole
@@ -45,22 +46,21 @@ class CacheKey:
         files = dict(self.files) if len(self.files) <= _REMEMBERED else {}
         store.cache.put(self.place, {"files": files, "variables": dict(self.variables), "settings": dict(self.settings)})
 
-    def reason(self, store: Store, parent_ran: bool) -> str:
+    def reason(self, store: Store, parent_ran: bool) -> Reason:
         """Why there is no result for this key."""
         before = store.cache.get(self.place)
         if before is None:
-            return "an earlier step ran again" if parent_ran else "not built before"
+            return Reason("parent" if parent_ran else "new")
         if files := _differing(before["files"], self.files):
-            shown = ", ".join(files[:3]) + (f" and {len(files) - 3} more" if len(files) > 3 else "")
-            return f"changed: {shown}"
+            return Reason("files", files)
         if names := _differing(before["variables"], self.variables):
-            return f"build argument or variable changed: {', '.join(names[:3])}"
+            return Reason("variables", names)
         if list(before["variables"]) != list(self.variables):
-            return "the order of variables changed"
+            return Reason("order")
         if names := _differing(before["settings"], self.settings):
-            return f"changed for this step: {', '.join(names[:3])}"
-        return "its result was removed from the cache"
+            return Reason("settings", names)
+        return Reason("gone")
 
 
-def _differing(before: Mapping[str, str], now: Mapping[str, str]) -> Sequence[str]:
-    return sorted(name for name in {*before, *now} if before.get(name) != now.get(name))
+def _differing(before: Mapping[str, str], now: Mapping[str, str]) -> tuple[str, ...]:
+    return tuple(sorted(name for name in {*before, *now} if before.get(name) != now.get(name)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from dockerlab.layers import Change
@@ -66,11 +67,32 @@ class LayerCommitted(BuildEvent):
 
 
 @dataclass(frozen=True)
+class Surprise(BuildEvent):
+    """Something that is right, and that people don't expect (see `surprises`): its kind, the line in the Dockerfile, what there is to tell."""
+
+    kind: str
+    line: int
+    values: Mapping[str, object]
+
+
+@dataclass(frozen=True)
 class Configured(BuildEvent):
     """An instruction that only changed the configuration; told only where the build is traced."""
 
     name: str
     line: int
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Why a step was, or was not, taken from the cache, and what made the difference: paths, names, settings.
+
+    `kind`: "base" (FROM), "same", "asked" (--no-cache), "parent" (an earlier step ran again), "new", "files", "variables", "order" (of variables),
+    "settings" (user, working folder …), "gone" (its result was removed).
+    """
+
+    kind: str
+    what: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -80,7 +102,7 @@ class StepDone(BuildEvent):
     number: int
     name: str
     cached: bool
-    reason: str
+    reason: Reason
     seconds: float
     layer: str = ""
     size: int = 0

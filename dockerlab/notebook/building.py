@@ -14,7 +14,7 @@ from dockerlab.notebook.words import word
 from dockerlab.verbs.build import finished, options_of, outputs
 from dockerlab.verbs.dispatch import OURS, machine_errors
 from dockerlab.verbs.flags import Parsed, parse, usage_error
-from dockerlab.verbs.progress import BuildProgress, Progress
+from dockerlab.verbs.progress import BuildProgress, Progress, reason
 
 _EXTRA = {"force": {"type": "bool"}, **OURS["build"]}
 
@@ -60,7 +60,7 @@ def _build(parsed: Parsed, text: str, engine: Engine, without: list[str]) -> Bui
         options = options_of(parsed, terminal, text=text, exclude=cells.patterns(without) if without else ())
         if without and not parsed.on("quiet") and (present := [name for name in without if os.path.exists(name)]):
             show(word("left out", what=", ".join(present)) + "\n")
-        progress: BuildProgress = Progress(terminal, quiet=parsed.on("quiet"), explain=True)
+        progress: BuildProgress = Progress(terminal, quiet=parsed.on("quiet"), explain=True, phrase=word)
         if parsed.on("trace"):
             from dockerlab.verbs.trace import Trace
 
@@ -95,7 +95,7 @@ def _noted(events: Any, steps: list[dict[str, Any]]) -> Any:
                     {
                         "name": event.name,
                         "cached": event.cached,
-                        "reason": event.reason,
+                        "reason": reason(event.reason, word),
                         "seconds": event.seconds,
                         "layer": event.layer,
                         "size": event.size,

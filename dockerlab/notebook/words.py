@@ -6,6 +6,8 @@ import json
 import os
 import re
 
+from dockerlab.verbs.phrases import ENGLISH
+
 _WORDS: dict[str, dict[str, str]] = {
     "image": {"en": "image", "ko": "이미지"},
     "container": {"en": "container", "ko": "컨테이너"},
@@ -24,29 +26,6 @@ _WORDS: dict[str, dict[str, str]] = {
         "en": "interrupted: the step that ran was stopped and nothing of it is kept; the finished steps stay in the build cache",
         "ko": "중단했습니다: 실행 중이던 단계는 멈췄고 아무것도 남지 않습니다. 끝난 단계는 빌드 캐시에 남아 있습니다",
     },
-    "trace container": {
-        "en": "temporary container {name}: a writable layer above the read-only ones so far",
-        "ko": "임시 컨테이너 {name}: 지금까지의 읽기 전용 레이어 위에 쓰기 가능한 레이어를 하나 얹었습니다",
-    },
-    "trace files": {
-        "en": "no process runs: the files are written straight into a new layer",
-        "ko": "프로세스를 실행하지 않고 파일을 새 레이어에 바로 씁니다",
-    },
-    "trace changed": {"en": "it changed: {what}", "ko": "바뀐 것: {what}"},
-    "trace unchanged": {"en": "it changed nothing; the layer is empty", "ko": "바뀐 것이 없어 빈 레이어입니다"},
-    "trace more": {"en": "… and {n} more", "ko": "… 외 {n}개"},
-    "trace committed": {"en": "committed: layer {layer}, {size}", "ko": "커밋했습니다: 레이어 {layer}, {size}"},
-    "trace removed": {"en": "temporary container {name} removed", "ko": "임시 컨테이너 {name}을(를) 삭제했습니다"},
-    "trace failed": {
-        "en": "temporary container {name} removed, nothing committed: the step failed",
-        "ko": "단계가 실패해 임시 컨테이너 {name}을(를) 삭제했고 아무것도 커밋하지 않았습니다",
-    },
-    "trace cached": {"en": "taken from the build cache: layer {layer}, {size}", "ko": "빌드 캐시에서 가져왔습니다: 레이어 {layer}, {size}"},
-    "trace configured": {"en": "configuration only: no container, no layer", "ko": "설정만 바뀝니다: 컨테이너도 레이어도 만들지 않습니다"},
-    "trace base": {
-        "en": "the layers of the base image are used as they are",
-        "ko": "베이스 이미지의 레이어를 그대로 사용합니다",
-    },
     "look around": {
         "en": "look around in the state before this step: %docker run --rm --step {state} ls -l",
         "ko": "이 단계 직전의 상태를 살펴볼 수 있습니다: %docker run --rm --step {state} ls -l",
@@ -58,6 +37,37 @@ _WORDS: dict[str, dict[str, str]] = {
     },
 }
 
+
+_KOREAN_OF_BUILDS = {
+    "reason base": "베이스 이미지가 이미 있습니다",
+    "reason same": "이 단계에 영향을 주는 것이 바뀌지 않았습니다",
+    "reason asked": "--no-cache",
+    "reason parent": "앞 단계를 다시 실행했습니다",
+    "reason new": "처음 빌드하는 단계입니다",
+    "reason files": "바뀐 파일: {what}",
+    "reason variables": "바뀐 빌드 인자나 변수: {what}",
+    "reason order": "변수의 순서가 바뀌었습니다",
+    "reason settings": "이 단계의 설정이 바뀌었습니다: {what}",
+    "reason gone": "캐시에서 결과가 삭제되었습니다",
+    "and more": "{shown} 외 {n}개",
+    "surprise": "{line}번째 줄 참고: {text} (참고를 끄려면 DOCKERLAB_HINTS=off)",
+    "surprise command": "새 ENTRYPOINT를 쓰면 베이스 이미지의 CMD({command})가 사라집니다. 필요하면 CMD를 직접 쓰세요",
+    "surprise copied": "파일 {files}개({path} 등)의 소유자나 권한만 바꿔도 {size}가 이 레이어로 복사됩니다. COPY --chown 또는 --chmod를 쓰면 한 번만 저장됩니다",
+    "surprise deleted": "{path}을(를) 삭제해도 용량은 줄지 않습니다. {size}가 아래 레이어에 그대로 남습니다. 파일을 만든 RUN 안에서 삭제하세요",
+    "surprise secret": "{name}의 값은 이미지 히스토리에서 읽을 수 있습니다. RUN --mount=type=secret을 쓰면 남지 않습니다",
+    "trace container": "임시 컨테이너 {name}: 지금까지의 읽기 전용 레이어 위에 쓰기 가능한 레이어를 하나 얹었습니다",
+    "trace files": "프로세스를 실행하지 않고 파일을 새 레이어에 바로 씁니다",
+    "trace changed": "바뀐 것: {what}",
+    "trace unchanged": "바뀐 것이 없어 빈 레이어입니다",
+    "trace more": "… 외 {n}개",
+    "trace committed": "커밋했습니다: 레이어 {layer}, {size}",
+    "trace removed": "임시 컨테이너 {name}을(를) 삭제했습니다",
+    "trace failed": "단계가 실패해 임시 컨테이너 {name}을(를) 삭제했고 아무것도 커밋하지 않았습니다",
+    "trace cached": "빌드 캐시에서 가져왔습니다: 레이어 {layer}, {size}",
+    "trace configured": "설정만 바뀝니다: 컨테이너도 레이어도 만들지 않습니다",
+    "trace base": "베이스 이미지의 레이어를 그대로 사용합니다",
+}
+_WORDS |= {key: {"en": english, "ko": _KOREAN_OF_BUILDS[key]} for key, english in ENGLISH.items()}
 
 _LOCALE = ("LC_ALL", "LC_MESSAGES", "LANG")
 _of_notebook = ""

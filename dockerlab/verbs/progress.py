@@ -4,16 +4,38 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import time
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from dockerlab.build import BuildEvent, CheckWarning, Notice, StepDone, StepOutput, StepStarted
+from dockerlab.build.events import Reason, Surprise
 from dockerlab.engine.timestamps import rfc3339
 from dockerlab.errors import DockerlabError
 from dockerlab.oci import digest_of
 from dockerlab.verbs.dispatch import Terminal
+from dockerlab.verbs.phrases import english
+from dockerlab.verbs.units import human_size
 
 Json = dict[str, Any]
+Phrase = Callable[..., str]
+
+
+def reason(why: Reason, phrase: Phrase) -> str:
+    """Why a step was, or was not, taken from the cache, as one line."""
+    what = ", ".join(why.what[:3])
+    if len(why.what) > 3:
+        what = phrase("and more", shown=what, n=len(why.what) - 3)
+    return phrase(f"reason {why.kind}", what=what)
+
+
+def told(event: Surprise, phrase: Phrase) -> str:
+    """A surprise as one line; "" where DOCKERLAB_HINTS=off asks for none."""
+    if os.environ.get("DOCKERLAB_HINTS", "").lower() in ("off", "0", "no"):
+        return ""
+    size = human_size(float(str(event.values.get("bytes", 0))))
+    return phrase("surprise", line=event.line, text=phrase(f"surprise {event.kind}", size=size, **event.values))
 
 
 class BuildProgress(Protocol):
@@ -32,8 +54,9 @@ class BuildProgress(Protocol):
 class Progress:
     """BuildKit's plain progress: `#5 [2/3] RUN make`, its output, `#5 DONE 0.1s` or `#5 CACHED`."""
 
-    def __init__(self, terminal: Terminal, *, quiet: bool = False, explain: bool = False) -> None:
+    def __init__(self, terminal: Terminal, *, quiet: bool = False, explain: bool = False, phrase: Phrase | None = None) -> None:
         self._write = terminal.write_error
+        self._phrase = phrase or english
         self._quiet, self._explain = quiet, explain
         self._rest: dict[tuple[int, str], bytes] = {}
         self._clock: dict[int, float] = {}
@@ -55,8 +78,11 @@ class Progress:
         elif isinstance(event, StepDone):
             self._flush(event.number)
             self._under_way = 0
-            why = f" ({event.reason})" if self._explain else ""
+            why = f" ({reason(event.reason, self._phrase)})" if self._explain else ""
             self._line(f"#{event.number} CACHED{why}\n" if event.cached else f"#{event.number} DONE {event.seconds:.1f}s{why}\n")
+        elif isinstance(event, Surprise):
+            if text := told(event, self._phrase):
+                self._line(text + "\n")
         elif isinstance(event, Notice):
             self._line(event.text)
 

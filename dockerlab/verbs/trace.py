@@ -12,26 +12,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from dockerlab.build import BuildEvent, CheckWarning, Notice, StepDone, StepOutput, StepStarted
-from dockerlab.build.events import Configured, ContainerMade, LayerCommitted
+from dockerlab.build.events import Configured, ContainerMade, LayerCommitted, Surprise
 from dockerlab.errors import DockerlabError
 from dockerlab.oci import short_id
 from dockerlab.verbs.dispatch import Terminal
+from dockerlab.verbs.phrases import english
+from dockerlab.verbs.progress import told
 from dockerlab.verbs.units import human_size
 
-ENGLISH = {
-    "trace container": "temporary container {name}: a writable layer above the read-only ones so far",
-    "trace files": "no process runs: the files are written straight into a new layer",
-    "trace changed": "it changed: {what}",
-    "trace unchanged": "it changed nothing; the layer is empty",
-    "trace more": "… and {n} more",
-    "trace committed": "committed: layer {layer}, {size}",
-    "trace removed": "temporary container {name} removed",
-    "trace failed": "temporary container {name} removed, nothing committed: the step failed",
-    "trace cached": "taken from the build cache: layer {layer}, {size}",
-    "trace configured": "configuration only: no container, no layer",
-    "trace base": "the layers of the base image are used as they are",
-}
-"""The phrases of a trace."""
 _SHOWN = 5  # changed paths that are told by name
 
 
@@ -40,7 +28,7 @@ class Trace:
 
     def __init__(self, terminal: Terminal, phrase: Callable[..., str] | None = None) -> None:
         self._write = terminal.write_error
-        self._phrase = phrase or (lambda key, **values: ENGLISH[key].format(**values))
+        self._phrase = phrase or english
         self._container = ""
         self._committed: LayerCommitted | None = None
 
@@ -67,6 +55,9 @@ class Trace:
         elif isinstance(event, Configured):
             self._line(event.name)
             self._say("trace configured")
+        elif isinstance(event, Surprise):
+            if text := told(event, self._phrase):
+                self._line(text)
         elif isinstance(event, Notice):
             self._line(event.text)
 
