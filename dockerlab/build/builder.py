@@ -53,8 +53,15 @@ class BuildRequest:
     secrets: Mapping[str, bytes] = field(default_factory=dict)
     add_hosts: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
+    contexts: Mapping[str, BuildContext | str] = field(default_factory=dict)
+    """Folders and images that --from and FROM find under these names (lower case)."""
     trace: bool = False
     """Tell also what each step changed, and what changed only the configuration."""
+
+    def plan(self) -> Plan:
+        """Which stages it needs. BuildError, ValueError for what makes no sense."""
+        names = {name: other if isinstance(other, str) else "" for name, other in self.contexts.items()}
+        return Plan(self.dockerfile, self.target, self.argument, self.platform, names)
 
     def argument(self, name: str) -> str | None:
         """What --build-arg gave for a name; without a value it is the client's variable. The client passes SOURCE_DATE_EPOCH on by itself."""
@@ -125,7 +132,7 @@ class _Run:
     def events(self) -> Iterator[BuildEvent]:
         request = self.request
         try:
-            plan = Plan(request.dockerfile, request.target, request.argument, request.platform)
+            plan = request.plan()
             warnings = tuple(self._checks())
             yield from warnings
             yield from self._once(surprises.secrets(warnings))

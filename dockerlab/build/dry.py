@@ -104,7 +104,7 @@ def examine(request: BuildRequest, resolve: Callable[[Reference], Image], *, onl
         skipped(dockerfile)
         out.warnings += list(warnings(dockerfile))
         out.warnings += list(_from_arguments(dockerfile))
-        plan = Plan(dockerfile, request.target, request.argument, request.platform)
+        plan = request.plan()
         states: dict[int, WatchedState] = {}
         for planned in plan.order:
             _stage(request, plan, planned, states, resolve, out.warnings)

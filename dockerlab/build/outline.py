@@ -6,7 +6,6 @@ A comment above an ARG or FROM that begins with the name describes it: `# VERSIO
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from dockerlab.build.stages import Plan, platform_arguments
@@ -54,9 +53,9 @@ def targets(dockerfile: Dockerfile) -> list[Offer]:
     ]
 
 
-def outline(dockerfile: Dockerfile, target: str, values: Callable[[str], str | None], platform: str = "") -> Outline:
-    """What the target takes; `values` tells what --build-arg gave. BuildError, ValueError in BuildKit's words for what can't be planned."""
-    plan = Plan(dockerfile, target, values, platform)
+def outline(plan: Plan, platform: str = "") -> Outline:
+    """What the plan's target takes."""
+    dockerfile = plan.dockerfile
     reader = _Reader(plan, platform)
     for planned in plan.order:
         reader.stage(planned.stage.index)

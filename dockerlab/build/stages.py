@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from dockerlab.build.state import MACHINE
@@ -61,9 +61,18 @@ class Planned:
 class Plan:
     """Everything that is known of a build before its first step."""
 
-    def __init__(self, dockerfile: Dockerfile, target: str, values: Callable[[str], str | None], platform: str = "") -> None:
-        """`values` tells what --build-arg gave for a name. BuildError for a FROM or target that makes no sense."""
+    def __init__(
+        self,
+        dockerfile: Dockerfile,
+        target: str,
+        values: Callable[[str], str | None],
+        platform: str = "",
+        contexts: Mapping[str, str] = {},
+    ) -> None:
+        """`values` tells what --build-arg gave for a name, `contexts` what --build-context did: an image's name, "" for a folder; they come before
+        stages and images of these names. BuildError for a FROM or target that makes no sense."""
         self.dockerfile = dockerfile
+        self.contexts = contexts
         self._values = values
         self._platform = platform_arguments(platform)
         self.global_scope = self._globals()
@@ -98,6 +107,14 @@ class Plan:
                 line=_line(stage),
                 hint="the variable has no value: declare it before the first FROM with ARG NAME=value",
             )
+        if (other := self.contexts.get(name.lower())) is not None:
+            if not other:
+                raise BuildError(
+                    f"FROM {name}: the build context {name} is a folder, and a folder is no base image here",
+                    line=_line(stage),
+                    hint=f"FROM scratch and COPY --from={name} . / come to the same",
+                )
+            return other
         if self.parent_of(stage, name) is None and name != "scratch":
             try:
                 Reference.parse(name)
@@ -107,6 +124,8 @@ class Plan:
 
     def parent_of(self, stage: Stage, name: str) -> Stage | None:
         """The earlier stage that FROM names, or None."""
+        if stage.base.lower() in self.contexts:
+            return None
         return next((other for other in reversed(self.dockerfile.stages[: stage.index]) if other.name and other.name == name.lower()), None)
 
     def _target(self, name: str) -> Stage:
@@ -124,7 +143,9 @@ class Plan:
         )
 
     def source_stage(self, stage: Stage, name: str) -> Stage | None:
-        """The stage that --from names, or None where it is an image. BuildError for an index that is none."""
+        """The stage that --from names, or None where it is an image or another context. BuildError for an index that is none."""
+        if name.lower() in self.contexts:
+            return None
         if name.lstrip("-").isdigit():
             index = int(name)
             if not 0 <= index < len(self.dockerfile.stages):

@@ -12,6 +12,7 @@ from e2b_dockerfile_utils import PatternMatcher
 
 from dockerlab.build import running
 from dockerlab.build.cachekeys import CacheKey
+from dockerlab.build.context import BuildContext
 from dockerlab.build.copying import Layout, chmod_of, chown_of, make_workdir
 from dockerlab.build.events import BuildEvent, ContainerMade, Notice, StepOutput
 from dockerlab.build.metadata import shell_of, workdir
@@ -31,7 +32,6 @@ from dockerlab.build.sources import (
 from dockerlab.build.stages import Plan, base_image
 from dockerlab.build.state import StageState
 from dockerlab.dockerfile import Instruction, Stage
-from dockerlab.errors import BuildError
 from dockerlab.layers import Tree, TreeView, find_user
 from dockerlab.store import Layer
 
@@ -85,12 +85,15 @@ def _workdir(run: _Run, state: StageState, instruction: Instruction, scratch: Pa
 # --- RUN
 
 
-def _tree_of(run: _Run, plan: Plan, stage: Stage, name: str) -> tuple[SourceTree, str]:
+def _tree_of(run: _Run, plan: Plan, stage: Stage, name: str) -> tuple[BuildContext | TreeView, str]:
     """(the file system that --from names, how to call it)."""
     source = plan.source_stage(stage, name)
     if source is not None:
         return run.states[source.index].view, f"stage {source.shown_name}"
-    image = base_image(run.builder.resolve, name, [other.name for other in plan.dockerfile.stages if other.name])
+    other = run.request.contexts.get(name.lower())
+    if isinstance(other, BuildContext):
+        return other, f"context {name}"
+    image = base_image(run.builder.resolve, other or name, [other.name for other in plan.dockerfile.stages if other.name])
     return TreeView([layer.tree for layer in run.store.layers_of(image.config)]), f"image {name}"
 
 
@@ -186,7 +189,7 @@ def _copy(run: _Run, plan: Plan, stage: Stage, state: StageState, instruction: I
     owned = isinstance(tree, TreeView)
     for source in sources.items:
         if source.node is not None:
-            sources.made_of.update(describe(source, tree, run.builder.digests, owned, excluded))
+            sources.made_of.update(describe(source, source.tree or tree, run.builder.digests, owned, excluded))
         else:
             sources.made_of[source.asked] = f"url {source.digest} {source.mtime}"
     if matcher is not None:
@@ -240,7 +243,7 @@ def _files(
     remote = check_sources(instruction, words, checksum)
     if keyword == "COPY" and instruction.flag("from"):
         tree, called = _tree_of(run, plan, stage, instruction.flag("from"))
-        missing = stage_missing(called, tree)  # type: ignore[arg-type]
+        missing = context_missing(tree, keyword) if isinstance(tree, BuildContext) else stage_missing(called, tree)
     else:
         tree, missing = context, context_missing(context, keyword)
 
@@ -254,7 +257,9 @@ def _files(
         if word not in remote:
             found.items += find(tree, [word], missing, sent, parents=instruction.on("parents"))
         elif is_git(word):
-            raise BuildError(f"ADD of a Git repository ({word}) can't be done here", hint="clone it into the build context and COPY it")
+            from dockerlab.build.repositories import clone
+
+            found.items.append(clone(word, instruction.on("keep-git-dir"), scratch))
         else:
             from dockerlab.build.downloads import download
 

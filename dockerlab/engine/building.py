@@ -98,7 +98,29 @@ def _request(options: BuildOptions, text: str, name: str, context: BuildContext)
         add_hosts=options.add_hosts,
         environment=options.environment,
         trace=options.trace,
+        contexts={name.lower(): _other_context(name, value) for name, value in options.contexts.items()},
     )
+
+
+def _other_context(name: str, value: str) -> BuildContext | str:
+    """What --build-context NAME=VALUE names: a folder, or an image."""
+    try:
+        Reference.parse(name)
+    except InvalidReferenceError:
+        raise UsageError(f"ERROR: invalid context name {name}: invalid reference format", exit_code=1) from None
+    if value.startswith("docker-image://"):
+        return value.removeprefix("docker-image://")
+    if "://" in value:
+        raise UsageError(
+            f"ERROR: failed to build: {value} can't be a build context here", hint="a folder, or docker-image://NAME", exit_code=1
+        )
+    if not os.path.isdir(value):
+        raise UsageError(
+            f"ERROR: failed to build: failed to get build context {name}: stat {value}: no such file or directory",
+            hint="--build-context NAME=FOLDER",
+            exit_code=1,
+        )
+    return BuildContext.of_folder(value)
 
 
 def _empty(scratch: Path) -> BuildContext:
@@ -164,7 +186,7 @@ def outlined(store: Store, options: BuildOptions) -> tuple[str, Outline]:
         text, name, context = _source(options, scratch)
         request = _request(options, text, name, context)
     try:
-        return text, outline.outline(request.dockerfile, request.target, request.argument, request.platform)
+        return text, outline.outline(request.plan(), request.platform)
     except ValueError as error:
         raise BuildError(str(error)) from None
 

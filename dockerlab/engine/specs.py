@@ -78,6 +78,8 @@ class BuildOptions:
     secrets: Mapping[str, bytes] = field(default_factory=dict)
     add_hosts: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
+    contexts: Mapping[str, str] = field(default_factory=dict)
+    """--build-context: a name → a folder, or docker-image://NAME."""
     trace: bool = False
     """Patterns left out of the context besides .dockerignore, relative to it (a notebook leaves itself out)."""
     environment: Mapping[str, str] = field(default_factory=dict)

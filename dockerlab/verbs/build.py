@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from dockerlab.build import BuildEvent, Built
 from dockerlab.engine import BuildOptions, Engine
 from dockerlab.errors import BuildError, DockerfileError, DockerlabError, UsageError
+from dockerlab.oci import Reference
 from dockerlab.verbs.dispatch import Terminal
 from dockerlab.verbs.flags import Parsed
 from dockerlab.verbs.images import stdin_of
@@ -53,9 +55,20 @@ def options_of(parsed: Parsed, terminal: Terminal, *, text: str | None = None, e
         secrets=_secrets(parsed, terminal),
         add_hosts=tuple(parsed.all("add-host")),
         exclude=exclude,
+        contexts=_contexts(parsed, terminal),
         trace=parsed.on("trace"),
         environment=terminal.environment,
     )
+
+
+def _contexts(parsed: Parsed, terminal: Terminal) -> dict[str, str]:
+    out: dict[str, str] = {}
+    for text in parsed.all("build-context"):
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise UsageError(f"ERROR: invalid context value: {text}, expected key=value", hint="--build-context NAME=FOLDER", exit_code=1)
+        out[name] = value if "://" in value else os.path.join(terminal.cwd, value)
+    return out
 
 
 def _secrets(parsed: Parsed, terminal: Terminal) -> dict[str, bytes]:
@@ -135,6 +148,11 @@ def finished(events: Iterator[BuildEvent], progress: BuildProgress) -> Built:
 
 def outputs(parsed: Parsed, engine: Engine, terminal: Terminal, built: Built, options: BuildOptions) -> None:
     """What `--output` and `--iidfile` ask for."""
+    if path := parsed.text("metadata-file"):
+        names = {"image.name": ",".join(str(Reference.parse(tag)) for tag in options.tags)} if options.tags else {}
+        digests = {"containerimage.config.digest": built.image.id, "containerimage.digest": built.image.id}
+        with open(os.path.join(terminal.cwd, path), "w", encoding="utf-8") as file:
+            json.dump({**digests, **names}, file, indent=2)
     if path := parsed.text("iidfile"):
         with open(os.path.join(terminal.cwd, path), "w", encoding="ascii") as file:
             file.write(built.image.id)
@@ -146,14 +164,14 @@ def outputs(parsed: Parsed, engine: Engine, terminal: Terminal, built: Built, op
         target = target if target in ("", "-") else os.path.join(terminal.cwd, target)
         if kind == "local":
             engine.export_image(built.image.id, target)
-        elif kind in ("docker", "tar"):
+        elif kind in ("docker", "oci", "tar"):
             from dockerlab.verbs.images import writer
 
             stream = writer(terminal) if target in ("", "-") else open(target, "wb")
             with stream:
-                if kind == "docker":
+                if kind in ("docker", "oci"):  # one archive is both: manifest.json for docker load, index.json for who reads OCI layouts
                     engine.save([options.tags[0] if options.tags else built.image.id], stream)
                 else:
                     engine.export_image_tar(built.image.id, stream)
         elif kind not in ("image", None):
-            raise UsageError(f"ERROR: failed to build: unknown exporter {kind!r}", hint="local, tar or docker", exit_code=1)
+            raise UsageError(f"ERROR: failed to build: unknown exporter {kind!r}", hint="local, tar, docker or oci", exit_code=1)
