@@ -59,6 +59,11 @@ def chmod_of(text: str) -> Callable[[int, bool], int] | None:
     return apply
 
 
+def made_mode(text: str) -> int:
+    """The mode of folders that have to be made where --chmod says `text`: BuildKit gives them an octal one, and 0755 where it is symbolic."""
+    return int(text, 8) if _OCTAL.match(text) else 0o755
+
+
 def chown_of(text: str, view: TreeView) -> tuple[tuple[int, int] | None, list[str]]:
     """(--chown as numbers, names that the image does not know). Names are the image's; for an unknown one BuildKit takes root and says nothing."""
     if not text:
@@ -91,6 +96,8 @@ class Layout:
     now: int
     owner: tuple[int, int] | None = None
     chmod: Callable[[int, bool], int] | None = None
+    made: int = 0o755
+    """The mode of folders that are made on the way: an octal --chmod is theirs too."""
     excluded: Callable[[str], bool] = lambda rel: False
     _made: set[str] = field(default_factory=set)
     _new: set[str] = field(default_factory=set)
@@ -123,13 +130,13 @@ class Layout:
         return self.view.resolve(path)
 
     def parents(self, path: str) -> None:
-        """The folders above `path`: those of the image are brought up as they are, others made (0755, --chown's)."""
+        """The folders above `path`: those of the image are brought up as they are, others made (0755, or an octal --chmod's mode; --chown's owner)."""
         folder = posixpath.dirname(path).strip("/")
         if not folder or folder in self._made:
             return
         parts = folder.split("/")
         for n in range(1, len(parts) + 1):
-            self.folder("/" + "/".join(parts[:n]), 0o755, self.owner or (0, 0))
+            self.folder("/" + "/".join(parts[:n]), self.made, self.owner or (0, 0))
 
     def folder(self, path: str, mode: int, owner: tuple[int, int], mtime: float | None = None) -> None:
         """A folder at a canonical path; one that is there keeps its mode and owner."""
@@ -216,7 +223,7 @@ class Layout:
     def folder_chain(self, path: str) -> None:
         """A folder with all above it."""
         self.parents(path)
-        self.folder(path, 0o755, self.owner or (0, 0))
+        self.folder(path, self.made, self.owner or (0, 0))
 
     def _put_contents(self, source: Source, where: str) -> None:
         assert source.node is not None and source.tree is not None

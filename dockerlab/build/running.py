@@ -12,7 +12,6 @@ from dockerlab.build.context import BuildContext
 from dockerlab.build.copying import Layout
 from dockerlab.build.metadata import command_words
 from dockerlab.build.sources import Source, SourceTree
-from dockerlab.build.stages import PROXIES
 from dockerlab.build.state import StageState
 from dockerlab.build.wording import not_found, quoted
 from dockerlab.dockerfile import Instruction
@@ -78,10 +77,8 @@ def _untabbed(text: str) -> str:
 
 
 def history_text(instruction: Instruction, state: StageState) -> str:
-    """`RUN |1 A=1 /bin/sh -c … # buildkit`."""
-    given = [
-        f"{name}={state.scope.get(name, value)}" for name, value in state.arguments.items() if value is not None and name not in PROXIES
-    ]
+    """`RUN |1 A=1 /bin/sh -c … # buildkit`: every argument that the stage declared, with the value that it has here."""
+    given = [f"{name}={state.scope.get(name, value or '')}" for name, value in state.arguments.items()]
     prefix = f"|{len(given)} {' '.join(given)} " if given else ""
     return f"RUN {prefix}{command_of(instruction, state).shown} # buildkit"
 
@@ -91,8 +88,8 @@ def variables(state: StageState, proxies: Mapping[str, str], secrets: Mapping[st
     env = environment_of(state.config)
     kept = dict(env)
     for name, value in state.arguments.items():
-        if value is not None:
-            kept[name] = state.scope.get(name, value)
+        if value is not None or name in state.scope:
+            kept[name] = state.scope.get(name, value or "")
     whole = {**proxies, **kept, **secrets}
     return [f"{name}={value}" for name, value in whole.items()], kept
 

@@ -13,7 +13,7 @@ from e2b_dockerfile_utils import PatternMatcher
 from dockerlab.build import running
 from dockerlab.build.cachekeys import CacheKey
 from dockerlab.build.context import BuildContext
-from dockerlab.build.copying import Layout, chmod_of, chown_of, make_workdir
+from dockerlab.build.copying import Layout, chmod_of, chown_of, made_mode, make_workdir
 from dockerlab.build.events import BuildEvent, ContainerMade, Notice, StepOutput
 from dockerlab.build.metadata import shell_of, workdir
 from dockerlab.build.sources import (
@@ -207,7 +207,7 @@ def _copy(run: _Run, plan: Plan, stage: Stage, state: StageState, instruction: I
     def fill(written: Tree) -> None:
         from dockerlab.build.archives import is_archive
 
-        layout = Layout(written, state.view, _now(run), owner, chmod, excluded)
+        layout = Layout(written, state.view, _now(run), owner, chmod, made_mode(chmod_text), excluded)
         for source in items:
             unpack = instruction.flag("unpack")
             local = source.node is not None

@@ -405,3 +405,27 @@ def test_a_pattern_needs_its_folder_and_what_it_matches(docker: Docker, instruct
     os.symlink("nowhere", "link")
     answer = build(docker, text, **{"a": "", "d/x": "", "d/sub/y": ""})
     assert (answer.code, refused in answer.err) == (1 if refused else 0, True)
+
+
+@pytest.mark.parametrize(
+    ("chmod", "modes"),
+    [("600", "600 600 600"), ("640 --chown=7", "640 640 640"), ("u+s", "755 755 4644")],
+)
+def test_an_octal_chmod_is_the_mode_of_folders_that_are_made_too(docker: Docker, chmod: str, modes: str) -> None:
+    assert build(docker, f"FROM busybox\nRUN mkdir -m 711 /have\nCOPY --chmod={chmod} a /t/u/\nCOPY --chmod={chmod} a /have/\n", a="").code == 0
+    assert docker("run", "--rm", "t:1", "stat", "-c", "%a", "/t", "/t/u", "/t/u/a", "/have").out.split() == [*modes.split(), "711"]
+
+
+@pytest.mark.parametrize(
+    ("lines", "shown"),
+    [
+        ("ARG B\nUSER 0", "|1 B="),
+        ("ARG A=1\nARG B\nARG C", "|3 A=1 B= C="),
+        ("ENV B=5\nARG B", "|1 B=5"),
+        ("ARG B=2\nARG B", "|1 B=2"),
+        ("ARG HTTP_PROXY", "|1 HTTP_PROXY="),
+    ],
+)
+def test_history_shows_every_argument_that_was_declared(docker: Docker, lines: str, shown: str) -> None:
+    build(docker, f"FROM busybox\n{lines}\nRUN true\n")
+    assert docker("history", "--no-trunc", "--format", "{{.CreatedBy}}", "t:1").out.startswith(f"RUN {shown} /bin/sh -c true # buildkit\n")
