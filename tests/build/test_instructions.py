@@ -412,7 +412,10 @@ def test_a_pattern_needs_its_folder_and_what_it_matches(docker: Docker, instruct
     [("600", "600 600 600"), ("640 --chown=7", "640 640 640"), ("u+s", "755 755 4644")],
 )
 def test_an_octal_chmod_is_the_mode_of_folders_that_are_made_too(docker: Docker, chmod: str, modes: str) -> None:
-    assert build(docker, f"FROM busybox\nRUN mkdir -m 711 /have\nCOPY --chmod={chmod} a /t/u/\nCOPY --chmod={chmod} a /have/\n", a="").code == 0
+    assert (
+        build(docker, f"FROM busybox\nRUN mkdir -m 711 /have\nCOPY --chmod={chmod} a /t/u/\nCOPY --chmod={chmod} a /have/\n", a="").code
+        == 0
+    )
     assert docker("run", "--rm", "t:1", "stat", "-c", "%a", "/t", "/t/u", "/t/u/a", "/have").out.split() == [*modes.split(), "711"]
 
 
