@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 
 from dockerlab.build import surprises
 from dockerlab.build.cachekeys import CacheKey
-from dockerlab.build.context import BuildContext, FileDigests
+from dockerlab.build.context import BuildContext
+from dockerlab.build.digests import FileDigests
 from dockerlab.build.events import (
     BuildEvent,
     Built,
@@ -102,7 +103,7 @@ class Builder:
 
     def build(self, request: BuildRequest) -> Iterator[BuildEvent]:
         """Build; events as they happen, `Built` last. BuildError with the place in the Dockerfile if a step fails; what was done before it stays cached."""
-        with self.store.using():
+        with self.store.using(), self.digests.opened(self.store, request.context.root):
             yield from _Run(self, request).events()
 
 

@@ -5,7 +5,6 @@ Nothing is sent or copied in advance; like BuildKit's, our build looks only at w
 
 from __future__ import annotations
 
-import hashlib
 import io
 import os
 import shutil
@@ -19,7 +18,6 @@ from typing import IO, Any
 from dockerlab.dockerfile.ignore import IgnorePattern, IgnoreRules
 from dockerlab.errors import BuildError
 from dockerlab.layers.entry import KINDS, Entry, Inode
-from dockerlab.layers.view import Node
 
 _BLOCK = 1 << 20
 _HOPS = 40
@@ -172,25 +170,6 @@ class BuildContext:
             if found := self.rules.culprit("/".join(parts[:n])):
                 return found
         return None
-
-
-class FileDigests:
-    """Digests of files, remembered by what a change of content can't leave as it was: inode, size, both times."""
-
-    def __init__(self) -> None:
-        self._known: dict[tuple[str, int, int, int, int], str] = {}
-
-    def of(self, node: ContextNode | Node) -> str:
-        """The digest of a file's bytes."""
-        st = node.st
-        key = (node.real, st.st_ino, st.st_size, st.st_mtime_ns, st.st_ctime_ns)
-        if key not in self._known:
-            digest = hashlib.sha256()
-            with node.open() as file:
-                while block := file.read(_BLOCK):
-                    digest.update(block)
-            self._known[key] = digest.hexdigest()
-        return self._known[key]
 
 
 def unpack_context(source: IO[bytes] | Any, folder: Path) -> tuple[str, str | None]:

@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from dockerlab.build.context import BuildContext, ContextNode, FileDigests
+from dockerlab.build.context import BuildContext, ContextNode
+from dockerlab.build.digests import FileDigests
 from dockerlab.build.wording import not_found
 from dockerlab.dockerfile import Instruction
 from dockerlab.errors import BuildError
