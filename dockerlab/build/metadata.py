@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import posixpath
-import re
 from typing import Any
 
 from dockerlab.build.state import StageState
@@ -12,9 +11,8 @@ from dockerlab.dockerfile import Instruction
 from dockerlab.dockerfile.grammar import duration
 from dockerlab.errors import DockerfileError, DockerlabError
 from dockerlab.oci import environment_of
+from dockerlab.oci.ports import container_ports
 from dockerlab.oci.signals import signal_number
-
-_PORT = re.compile(r"(?:(?:\[[^\]]*\]|[\d.]*):)?(?:[\d-]*:)?(\d+)(?:-(\d+))?(?:/([A-Za-z]+))?\Z")
 
 
 def shell_of(config: dict[str, Any]) -> list[str]:
@@ -70,25 +68,9 @@ def _user(instruction: Instruction, state: StageState) -> str:
     return f"USER {user}"
 
 
-def ports(texts: list[str]) -> list[str]:
-    """`80`, `80/udp`, `8000-8002`, `8080:80` → ports with protocol, in BuildKit's order. ValueError for what is no port."""
-    single: list[str] = []
-    for text in texts:
-        match = _PORT.match(text)
-        first = int(match.group(1)) if match else -1
-        last = int(match.group(2) or first) if match else -1
-        if not match or last > 65535 or last < first:
-            raise ValueError(f"invalid containerPort: {text.partition('/')[0].rpartition(':')[2]}")
-        protocol = (match.group(3) or "tcp").lower()
-        if protocol not in ("tcp", "udp", "sctp"):
-            raise ValueError(f"invalid proto: {protocol}")
-        single += [f"{port}/{protocol}" for port in range(first, last + 1)]
-    return single
-
-
 def _expose(instruction: Instruction, state: StageState) -> str:
     scope = state.expand()
-    found = ports([one for word in sorted(instruction.words) for one in scope.words(word)])
+    found = [port for word in sorted(instruction.words) for one in scope.words(word) for port in container_ports(one)]
     exposed = dict(state.config.get("ExposedPorts") or {})
     exposed.update({port: {} for port in found})
     state.config["ExposedPorts"] = {port: {} for port in sorted(exposed)}
@@ -97,11 +79,8 @@ def _expose(instruction: Instruction, state: StageState) -> str:
 
 def _volume(instruction: Instruction, state: StageState) -> str:
     scope = state.expand()
-    if instruction.exec_form:
-        paths = [scope.word(word) for word in instruction.words]
-    else:
-        paths = [one for word in instruction.words for one in scope.words(word)]
-    if not all(path.strip() for path in paths):
+    paths = [scope.word(word) for word in instruction.words]
+    if not all(paths):
         raise ValueError("VOLUME specified can not be an empty string")
     volumes = {**(state.config.get("Volumes") or {}), **{path: {} for path in paths}}
     state.config["Volumes"] = {path: {} for path in sorted(volumes)}

@@ -32,6 +32,7 @@ from dockerlab.build.sources import (
 from dockerlab.build.stages import Plan, base_image
 from dockerlab.build.state import StageState
 from dockerlab.dockerfile import Instruction, Stage
+from dockerlab.errors import BuildError
 from dockerlab.layers import Tree, TreeView, find_user
 from dockerlab.store import Layer
 
@@ -112,6 +113,8 @@ def _run(run: _Run, plan: Plan, stage: Stage, state: StageState, instruction: In
         found = describe(source, tree, run.builder.digests, isinstance(tree, TreeView), lambda rel: False)
         made_of.update({f"{target}: {path}" if len(mounts.reads) > 1 else path: one for path, one in found.items()})
     command = running.command_of(instruction, state)
+    if not command.words:
+        raise BuildError("failed to marshal LLB definition: arguments are required", hint="RUN needs a command")
     config = state.config
     hosts = tuple((address, name) for name, _, address in (entry.replace("=", ":", 1).partition(":") for entry in run.request.add_hosts))
     key = CacheKey(

@@ -102,6 +102,8 @@ def check(instruction: Instruction) -> None:
             raise ValueError(f"{keyword} names can not be blank")
     if keyword == "SHELL" and not instruction.exec_form:
         raise ValueError("SHELL requires the arguments to be in JSON form")
+    if keyword == "SHELL" and not words:
+        raise ValueError("SHELL requires at least one argument")
     if keyword == "RUN" and instruction.flag("network") not in ("", "default", "none", "host"):
         raise ValueError(f'invalid network mode "{instruction.flag("network")}"')
     if keyword == "VOLUME" and not all(word.strip() for word in words):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
-from e2b_dockerfile_utils import DockerfileInstruction, DockerfileSyntaxError, parse_dockerfile_ast
+from e2b_dockerfile_utils import DockerfileAst, DockerfileInstruction, DockerfileSyntaxError, parse_dockerfile_ast
 
 from dockerlab.dockerfile import grammar
 from dockerlab.dockerfile.model import Dockerfile, Heredoc, Instruction, Stage
@@ -12,6 +13,7 @@ from dockerlab.errors import DockerfileError
 
 _AROUND = 4
 _DIRECTIVE = re.compile(r"#\s*([a-zA-Z][a-zA-Z0-9]*)\s*=\s*(.+?)\s*\Z")
+_ONBUILD_DOCUMENT = re.compile(r"(?im)^[ \t]*ONBUILD(?=[ \t]+(?:RUN|COPY|ADD)\b[^\n]*<<-?['\"]?\w)")
 _ON_LINE = re.compile(r"Dockerfile parse error(?: on line \d+)?: (.*)\Z", re.DOTALL)
 
 
@@ -113,13 +115,31 @@ def _directives(text: str) -> dict[str, str]:
     return out
 
 
+def _tree(text: str) -> DockerfileAst:
+    """The syntax tree. A here-document of an ONBUILD is that of its trigger, which the parser that we use knows nothing of."""
+    try:
+        return parse_dockerfile_ast(text)
+    except DockerfileSyntaxError:
+        bare = _ONBUILD_DOCUMENT.sub(lambda match: " " * len(match.group(0)), text)
+        if bare == text:
+            raise
+        lines = {text.count("\n", 0, match.start()) + 1 for match in _ONBUILD_DOCUMENT.finditer(text)}
+        tree = parse_dockerfile_ast(bare)
+        return replace(tree, instructions=[_as_trigger(item, text) if item.start_line in lines else item for item in tree.instructions])
+
+
+def _as_trigger(item: DockerfileInstruction, text: str) -> DockerfileInstruction:
+    whole = "\n".join(text.split("\n")[item.start_line - 1 : item.end_line]).strip()
+    return replace(item, name="ONBUILD", original=whole, args=[whole.split(None, 1)[1]], flags=[], heredocs=[])
+
+
 def parse(text: str, name: str = "Dockerfile") -> Dockerfile:
     """Read a whole file. DockerfileError, in BuildKit's words and with the place, for the first thing that is wrong."""
     if not text:
         raise DockerfileError("the Dockerfile cannot be empty", hint="begin with FROM and the name of a base image")
     text = text.removeprefix("\ufeff")
     try:
-        tree = parse_dockerfile_ast(text)
+        tree = _tree(text)
         directives = _directives(text)
         instructions = [_instruction(item, "syntax" in directives) for item in tree.instructions]
     except DockerfileSyntaxError as error:
@@ -188,6 +208,11 @@ def _check_trigger(name: str, text: str, instruction: Instruction) -> None:
             else f"{trigger} isn't allowed as an ONBUILD trigger"
         )
         raise _refuse(name, text, f"dockerfile parse error on line {instruction.first}: {said}", instruction.first, trigger)
+    if trigger in ("ENV", "LABEL"):  # the others are looked at when they are triggered
+        try:
+            parse_dockerfile_ast(instruction.words[0])
+        except DockerfileSyntaxError as error:
+            raise _refuse(name, text, _syntax(name, text, error).message, instruction.first, trigger) from None
 
 
 def parse_trigger(text: str) -> Instruction:

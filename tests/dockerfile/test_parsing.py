@@ -179,3 +179,14 @@ def test_any_lines_are_read_or_refused_with_a_place(body: list[str]) -> None:
         parse(text)
     except DockerfileError as found:
         assert found.message and 0 < found.line <= len(body) + 1 and found.excerpt
+
+
+def test_a_trigger_may_have_a_document() -> None:
+    found = parse("FROM busybox\nONBUILD RUN <<E\necho 1\nE\nONBUILD COPY <<A <<B /x\n1\nA\n2\nB\nENV A=1\n").stages[0].instructions
+    assert [(one.keyword, one.words[0], one.first, one.last) for one in found[:2]] == [
+        ("ONBUILD", "RUN <<E\necho 1\nE", 2, 4),
+        ("ONBUILD", "COPY <<A <<B /x\n1\nA\n2\nB", 5, 9),
+    ]
+    assert found[2].keyword == "ENV"
+    inner = parse("FROM busybox\nRUN <<E\nONBUILD RUN <<X\nE\n").stages[0].instructions
+    assert [one.keyword for one in inner] == ["RUN"] and inner[0].heredocs[0].text == "ONBUILD RUN <<X\n"

@@ -8,6 +8,7 @@ import pytest
 
 from dockerlab.errors import InvalidReferenceError
 from dockerlab.oci import ImageConfig, Reference
+from dockerlab.oci.ports import container_ports
 from dockerlab.oci.signals import signal_number
 from dockerlab.store import Store
 
@@ -76,3 +77,37 @@ def test_signals_have_dockers_names(text: str, number: int) -> None:
 def test_what_is_no_signal_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="invalid signal"):
         signal_number(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "ports"),
+    [
+        ("80", ["80/tcp"]), ("080/", ["80/tcp"]), ("80-82/UDP", ["80/udp", "81/udp", "82/udp"]), ("8000-8001:80", ["80/tcp"]), (":80:81", ["81/tcp"]),
+        ("127.0.0.1:8080:80/sctp", ["80/sctp"]), ("[::1]:80:80", ["80/tcp"]), ("[::1]::0", ["0/tcp"]),
+    ],
+)  # fmt: skip
+def test_ports_are_read_as_docker_does(text: str, ports: list[str]) -> None:
+    assert container_ports(text) == ports
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("80/foo", 'invalid port: "80/foo": invalid proto: foo'),
+        ("80/tcp/udp", 'invalid port: "80/tcp/udp": invalid proto: tcp/udp'),
+        ("/foo", 'invalid port: "/foo": no port specified'),
+        ("80:", 'invalid port: "80:": no port specified'),
+        ("2-1", "invalid containerPort: 2-1"),
+        ("65536", "invalid containerPort: 65536"),
+        ("a:80", "invalid hostPort: a"),
+        ("70000:80", "invalid hostPort: 70000"),
+        ("1.2.3:80:80", "invalid IP address: 1.2.3"),
+        ("1:2:3:4", "invalid IP address: 1:2"),
+        ("[::1:80", "invalid IP address [:: address [::: missing ']' in address"),
+        ("80:80-81", "invalid ranges specified for container and host Ports: 80-81 and 80"),
+    ],
+)
+def test_what_is_no_port_is_refused_in_dockers_words(text: str, said: str) -> None:
+    with pytest.raises(ValueError) as caught:
+        container_ports(text)
+    assert str(caught.value) == said
