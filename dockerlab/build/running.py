@@ -131,7 +131,7 @@ class RunMounts:
         elif target.rstrip("/") == "":
             raise BuildError(f'invalid mount target "{target or "/"}"', hint="write target=/a/path")
         elif kind == "tmpfs":
-            self.mounts.append(Mount("", target, False, "tmpfs"))
+            self.mounts.append(Mount(f"size={fields['size']}" if fields.get("size") else "", target, False, "tmpfs"))
         elif kind == "cache":
             self._cache(fields, target, state)
         else:

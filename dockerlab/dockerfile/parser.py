@@ -87,6 +87,10 @@ def _syntax(name: str, text: str, error: DockerfileSyntaxError) -> DockerfileErr
         return _refuse(name, text, message, line, hint="a line with only the delimiter must end it")
     if message.endswith("must have two arguments") or message.startswith("Syntax error - can't find"):
         return _refuse(name, text, message, line, hint="write NAME=value, and quotes around a value with spaces")
+    if message == "Only strings are supported in JSON arrays":
+        return _refuse(
+            name, text, "when using JSON array syntax, arrays must be comprised of strings only", line, hint="write quotes around each word"
+        )
     if "escape token" in message or "parser directive" in message:
         return _refuse(name, text, message, line)
     word, hint = "", ""

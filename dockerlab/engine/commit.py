@@ -39,7 +39,7 @@ def seal_upper(store: Store, folder: Path) -> Layer:
         copy_tree(folder / "diff", scratch / "tree")
         if (folder / "owners.json").exists():
             shutil.copy2(folder / "owners.json", scratch / "owners.json")
-        return store.layers.seal(scratch)
+        return store.layers.seal(scratch, links=True)
 
 
 def committed_config(record: Record, changes: Iterable[str]) -> Json:

@@ -15,22 +15,17 @@ from dockerlab.store import Image, Store
 Json = dict[str, Any]
 _T = TypeVar("_T")
 
-_KEYS = (
-    "User",
-    "ExposedPorts",
-    "Env",
-    "Entrypoint",
-    "Cmd",
-    "Volumes",
-    "WorkingDir",
-    "Labels",
-    "StopSignal",
-    "ArgsEscaped",
-    "Healthcheck",
-    "OnBuild",
-    "Shell",
-)
-"""The order in which docker shows an image's Config."""
+_ALWAYS: Json = {
+    "Cmd": None,
+    "Entrypoint": None,
+    "Env": None,
+    "Labels": None,
+    "OnBuild": None,
+    "User": "",
+    "Volumes": None,
+    "WorkingDir": "",
+}
+"""What docker's API tells of every image's Config, set or not."""
 
 
 def _ordered(value: Any) -> Any:
@@ -144,9 +139,7 @@ class Images:
             "GraphDriver": {"Data": data, "Name": "overlay2"},
             "RootFS": {"Type": "layers", "Layers": list(config.diff_ids)},
             "Metadata": {"LastTagTime": rfc3339(self._store.images.added_at(image.id))},
-            "Config": {
-                key: _ordered(config.config[key]) for key in (*_KEYS, *sorted(set(config.config) - set(_KEYS))) if key in config.config
-            },
+            "Config": {key: _ordered(value) for key, value in sorted({**_ALWAYS, **config.config}.items())},
         }
         if not config.diff_ids:
             del out["RootFS"]["Layers"]
@@ -331,7 +324,7 @@ class Images:
         with self._store.using(), self._store.tmp() as folder:
             with Tree(folder / "tree") as tree:
                 read_tar(uncompressed(source), tree, as_layer=False)
-            layer = self._store.layers.seal(folder)
+            layer = self._store.layers.seal(folder, links=True)
             entry = HistoryEntry(created=rfc3339(), comment=message or "Imported from -")
             image = self._store.images.add(ImageConfig(architecture=own_architecture(), config=config).with_history(entry, layer.diff_id))
             if reference is not None:

@@ -63,8 +63,9 @@ class Change:
 
 @dataclass(frozen=True)
 class LayerSummary:
-    """A layer written as a tar: the digest of the tar, the bytes of its regular files, how many entries it has."""
+    """A layer written as a tar: the digest of the tar, the bytes of its regular files, how many entries it has, the bytes of its links' targets."""
 
     diff_id: str
     size: int
     entries: int
+    links: int = 0

@@ -130,12 +130,13 @@ def tree_entries(root: Path | str) -> Iterator[tuple[Entry, str]]:
     yield from below(top, "")
 
 
-def write_entries(entries: Iterator[tuple[Entry, str]], sink: Sink) -> tuple[int, int]:
-    """Write entries as a tar, contents from their real paths ("" is an empty file); (bytes of regular files, number of entries)."""
-    size = count = 0
+def write_entries(entries: Iterator[tuple[Entry, str]], sink: Sink) -> tuple[int, int, int]:
+    """Write entries as a tar, contents from their real paths ("" is an empty file); (bytes of regular files, of links' targets, number of entries)."""
+    size = count = links = 0
     buffer = bytearray(_BLOCK)
     for entry, real in entries:
         count += 1
+        links += len(os.fsencode(entry.link)) if entry.kind == "symlink" else 0
         sink.write(header(entry))
         if entry.kind != "file" or not real:
             continue
@@ -161,7 +162,7 @@ def write_entries(entries: Iterator[tuple[Entry, str]], sink: Sink) -> tuple[int
         finally:
             os.close(fd)
     sink.write(_ZEROS)
-    return size, count
+    return size, links, count
 
 
 class _Tee:
@@ -178,5 +179,5 @@ def write_layer(root: Path | str, out: Sink | None = None) -> LayerSummary:
     """The canonical tar of a tree in upper format: hashed, and written to `out` if there is one. OSError if a file changes meanwhile."""
     digest = hashlib.sha256()
     tee = _Tee(digest, out)  # type: ignore[arg-type]
-    size, count = write_entries(tree_entries(root), tee)
-    return LayerSummary("sha256:" + digest.hexdigest(), size, count)
+    size, links, count = write_entries(tree_entries(root), tee)
+    return LayerSummary("sha256:" + digest.hexdigest(), size, count, links)

@@ -37,7 +37,9 @@ class Reference:
             raise InvalidReferenceError(f"invalid repository name ({text}), cannot specify 64-byte hexadecimal strings")
         rest, at, digest = text.partition("@")
         if at and not re.match(r"sha256:[0-9a-f]{64}\Z", digest):
-            raise InvalidReferenceError(f'invalid reference format: "{text}" has a malformed digest')
+            raise InvalidReferenceError(
+                "invalid reference format", hint=f'"{text}" has a malformed digest: sha256: and 64 hexadecimal digits'
+            )
         first, slash, remainder = rest.partition("/")
         if slash and ("." in first or ":" in first or first == "localhost" or first.lower() != first):
             domain, rest = first, remainder

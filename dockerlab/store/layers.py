@@ -21,7 +21,7 @@ from dockerlab.store.files import boot_id, explained, write_atomically
 
 @dataclass(frozen=True)
 class Layer:
-    """A layer in the store; `size` counts the bytes of its regular files, as `docker history` does."""
+    """A layer in the store; `size` is what `docker history` shows: the bytes of its regular files, and of what links point to where docker counts these."""
 
     diff_id: str
     path: Path
@@ -80,11 +80,15 @@ class LayerStore:
         found = (path for path in self._root.iterdir() if not whole or (path / "layer.json").exists())
         return sorted("sha256:" + path.name for path in found if is_digest("sha256:" + path.name))
 
-    def seal(self, folder: Path) -> Layer:
-        """Make `folder` (its tree/ and owners.json, on the store's file system) a layer; the folder is consumed."""
+    def seal(self, folder: Path, *, links: bool = False) -> Layer:
+        """Make `folder` (its tree/ and owners.json, on the store's file system) a layer; the folder is consumed.
+
+        `links`: the size counts the targets of links too, as docker's does for what was committed, imported or loaded, but not for what was built.
+        """
         with explained(self._home):
             summary = write_layer(folder / "tree")
-            return self._place(folder, summary.diff_id, summary.diff_id, summary.size, summary.entries)
+            size = summary.size + (summary.links if links else 0)
+            return self._place(folder, summary.diff_id, summary.diff_id, size, summary.entries)
 
     def add_tar(self, source: IO[bytes] | Any, folder: Path, expect: str = "") -> Layer:
         """Take in an uncompressed layer tar, through the empty `folder`. StoreError if its digest is not `expect`."""
@@ -110,7 +114,7 @@ class LayerStore:
             summary = write_layer(folder / "tree")
             if summary.diff_id == diff_id:
                 os.unlink(kept)  # our own writer makes these very bytes again
-            return self._place(folder, diff_id, summary.diff_id, summary.size, entries)
+            return self._place(folder, diff_id, summary.diff_id, summary.size + summary.links, entries)
 
     def _place(self, folder: Path, diff_id: str, canonical: str, size: int, entries: int) -> Layer:
         target = self._path(diff_id)

@@ -132,9 +132,34 @@ _FIELDS = (
 )
 
 
+_IMAGE_FIELDS = tuple(
+    [
+        "User",
+        "ExposedPorts",
+        "Env",
+        "Entrypoint",
+        "Cmd",
+        "Volumes",
+        "WorkingDir",
+        "Labels",
+        "StopSignal",
+        "ArgsEscaped",
+        "Healthcheck",
+        "OnBuild",
+        "Shell",
+    ]
+)
+"""The order of an image's Config, whose fields are left out where they are empty."""
+
+
 def _as_struct(item: Json) -> Json:
     """The object as docker's templates see it: Go structs, whose fields are there even where the JSON leaves them out."""
     out = dict(item)
+    if "RootFS" in item:  # an image
+        kept = {key: value for key, value in item["Config"].items() if value not in (None, "", [], {}, False)}
+        item = {**item, "Config": {key: kept[key] for key in (*_IMAGE_FIELDS, *sorted(set(kept) - set(_IMAGE_FIELDS))) if key in kept}}
+        at = list(out).index("Author") + 1
+        out = {key: item[key] for key in (*list(out)[:at], "Config", *(key for key in list(out)[at:] if key != "Config"))}
     defaults: dict[str, Json] = {"Config": dict.fromkeys(_FIELDS), "HostConfig": {}, "State": {"Health": None}}
     for part, fields in defaults.items():
         shown = item.get(part)

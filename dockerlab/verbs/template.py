@@ -181,6 +181,8 @@ class Template:
         at = next((n for n, token in enumerate(tokens) if token in (("sign", ":="), ("sign", "="))), -1)
         if at >= 0:
             names = [value[0] for name, value in tokens[:at] if name == "variable"]
+            if not names or any(name not in ("variable", "sign") for name, _ in tokens[:at]):
+                raise TemplateSyntaxError(f"template: :1: unexpected {tokens[at][1]!r} in command")
             sign, tokens = tokens[at][1], tokens[at + 1 :]
             kind = {":=": "declare", "=": "assign"}[sign] if kind == "print" else kind
         if not tokens:

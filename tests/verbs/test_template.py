@@ -220,3 +220,9 @@ def test_a_row_as_json_is_its_columns_however_it_is_asked_for(form: str) -> None
 
 def test_nothing_is_printed_as_asked_and_data_that_looks_like_it_stays() -> None:
     assert Template("{{.A}} {{.B}} {{json .B}}", nil="<no value>").execute({"A": None, "B": "<nil>"}) == '<no value> <nil> "<nil>"'
+
+
+@pytest.mark.parametrize("text", ["{{:= .Name}}", "{{= .Name}}", "{{.A := .Name}}"])
+def test_a_declaration_needs_a_variable(text: str) -> None:
+    with pytest.raises(TemplateSyntaxError):
+        Template(text)

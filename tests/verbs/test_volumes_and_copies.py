@@ -115,3 +115,20 @@ def test_commit_keeps_what_nobody_may_read(docker: Docker) -> None:
     assert docker("commit", "box", "kept").code == 0
     shown = docker("run", "--rm", "kept", "sh", "-c", "stat -c '%a %h' /d /d/f; cat /d/g")
     assert shown.out == "0 2\n0 2\nword\n"
+
+
+def test_links_count_where_docker_counts_them(docker: Docker) -> None:
+    build(docker, "FROM busybox\nRUN ln -s 1234567890 /l; echo 12345 > /f\n")
+    assert docker("history", "--format", "{{.Size}}", "t:1").out.splitlines()[0] == "6B"
+    docker("run", "--name", "box", "busybox", "sh", "-c", "ln -s 1234567891 /l; echo 12345 > /f")
+    docker("commit", "box", "kept")
+    assert docker("history", "--format", "{{.Size}}", "kept").out.splitlines()[0] == "16B"
+
+
+def test_an_images_config_is_whole_as_json_and_bare_in_a_template(docker: Docker) -> None:
+    build(docker, 'FROM busybox\nCMD ["x"]\n')
+    whole = docker("image", "inspect", "--format", "json", "t:1").out
+    assert (
+        '"Config":{"ArgsEscaped":true,"Cmd":["x"],"Entrypoint":null,"Env":[' in whole and '"Labels":null,"OnBuild":null,"User":""' in whole
+    )
+    assert '"Cmd":["x"],"ArgsEscaped":true}' in docker("image", "inspect", "--format", "{{json .Config}}", "t:1").out
