@@ -65,7 +65,10 @@ def made_mode(text: str) -> int:
 
 
 def chown_of(text: str, view: TreeView) -> tuple[tuple[int, int] | None, list[str]]:
-    """(--chown as numbers, names that the image does not know). Names are the image's; for an unknown one BuildKit takes root and says nothing."""
+    """(--chown as numbers, names that the image does not know). Names are the image's; for an unknown one BuildKit takes root and says nothing.
+
+    Raises BuildError in its words where there is no file system yet to look a name up in.
+    """
     if not text:
         return None, []
     user, _, group = text.partition(":")
@@ -84,7 +87,15 @@ def chown_of(text: str, view: TreeView) -> tuple[tuple[int, int] | None, list[st
             gid = find_group(view, group)
         except NotFoundError:
             unknown.append(group)
+    unknown = [name for name in unknown if name != "root"]
+    if unknown and not view.trees:
+        raise nobody_here(unknown[0])
     return (uid, gid), unknown
+
+
+def nobody_here(name: str) -> BuildError:
+    """A name is asked for where the stage has no layer, so no /etc/passwd."""
+    return BuildError("invalid user index: -1", hint=f"FROM scratch has no users: write a number instead of {name}")
 
 
 @dataclass

@@ -13,7 +13,7 @@ from e2b_dockerfile_utils import PatternMatcher
 from dockerlab.build import running
 from dockerlab.build.cachekeys import CacheKey
 from dockerlab.build.context import BuildContext
-from dockerlab.build.copying import Layout, chmod_of, chown_of, made_mode, make_workdir
+from dockerlab.build.copying import Layout, chmod_of, chown_of, made_mode, make_workdir, nobody_here
 from dockerlab.build.events import BuildEvent, ContainerMade, Notice, StepOutput
 from dockerlab.build.metadata import shell_of, workdir
 from dockerlab.build.sources import (
@@ -32,7 +32,7 @@ from dockerlab.build.sources import (
 from dockerlab.build.stages import Plan, base_image
 from dockerlab.build.state import StageState
 from dockerlab.dockerfile import Instruction, Stage
-from dockerlab.errors import BuildError
+from dockerlab.errors import BuildError, NotFoundError
 from dockerlab.layers import Tree, TreeView, find_user
 from dockerlab.store import Layer
 
@@ -71,9 +71,13 @@ def _workdir(run: _Run, state: StageState, instruction: Instruction, scratch: Pa
     from dockerlab.build.builder import Step
 
     path = workdir(instruction, state)
-    user = (
-        find_user(state.view, state.config.get("User") or "") if state.layers else find_user(TreeView([]), state.config.get("User") or "0")
-    )
+    name = state.config.get("User") or "0"
+    try:
+        user = find_user(state.view, name)
+    except NotFoundError:
+        if state.layers:
+            raise
+        raise nobody_here(name) from None
     state.config["WorkingDir"] = path
     key = CacheKey(state.key, f"WORKDIR {path}", settings={"owner": f"{user.uid}:{user.gid}"})
 

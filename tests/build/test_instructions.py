@@ -432,3 +432,21 @@ def test_an_octal_chmod_is_the_mode_of_folders_that_are_made_too(docker: Docker,
 def test_history_shows_every_argument_that_was_declared(docker: Docker, lines: str, shown: str) -> None:
     build(docker, f"FROM busybox\n{lines}\nRUN true\n")
     assert docker("history", "--no-trunc", "--format", "{{.CreatedBy}}", "t:1").out.startswith(f"RUN {shown} /bin/sh -c true # buildkit\n")
+
+
+@pytest.mark.parametrize(
+    ("lines", "refused"),
+    [
+        ("COPY --chown=nobody a /t", True),
+        ("COPY --chown=0:nogroup a /t", True),
+        ("ADD --chown=nobody a /t", True),
+        ("USER nobody\nWORKDIR /w", True),
+        ("COPY --chown=root a /t", False),
+        ("COPY --chown=7:8 a /t", False),
+        ("USER 7\nWORKDIR /w", False),
+        ("COPY a /b\nCOPY --chown=nobody a /t", False),
+    ],
+)
+def test_a_name_needs_a_file_system_to_be_looked_up_in(docker: Docker, lines: str, refused: bool) -> None:
+    answer = build(docker, f"FROM scratch\n{lines}\n", a="")
+    assert (answer.code, "invalid user index: -1" in answer.err) == (int(refused), refused), answer.err
