@@ -62,14 +62,12 @@ def start_relay(listeners: list[tuple[Socket, Port]]) -> int:
     try:
         kernel.prctl(kernel.PR_SET_PDEATHSIG, kernel.SIGKILL)
         import_no_more()
-        kept = {listener.fileno() for listener, _ in listeners}
-        for name in os.listdir("/proc/self/fd"):
-            if int(name) > 2 and int(name) not in kept:
-                try:
-                    os.close(int(name))  # above all the container's lock and its output
-                except OSError:
-                    pass
-        hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        first = 3
+        for kept in sorted(listener.fileno() for listener, _ in listeners):  # without /proc: the keeper may be changing the root meanwhile
+            os.closerange(first, kept)  # above all the container's lock and its output
+            first = kept + 1
+        os.closerange(first, soft)
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))  # a connection takes six
         if os.getppid() == keeper:
             for listener, (_, _, inner) in listeners[1:]:
