@@ -63,7 +63,7 @@ class DockerfileError(DockerlabError):
 
 
 class BuildError(DockerlabError):
-    """A step of a build failed; `step` is its name as BuildKit writes it, `exit_code_of_step` the code of a RUN, `line` where it stands.
+    """A step of a build failed; `step` is its name as BuildKit writes it, `exit_code_of_step` the code of a RUN, `line` where it stands, `number` that of the step.
 
     `state_before` is what `docker run --step` takes to enter the state in which a RUN failed: the step's number and the build's name, or ("", "").
     """
@@ -74,6 +74,7 @@ class BuildError(DockerlabError):
         super().__init__(message, hint=hint, excerpt=excerpt)
         self.step, self.line, self.exit_code_of_step = step, line, exit_code_of_step
         self.state_before = ("", "")
+        self.number = 0
 
     @classmethod
     def of(cls, error: Exception) -> BuildError:

@@ -1,8 +1,8 @@
 """From instructions to an image.
 
     BuildRequest(dockerfile, context, target …)
-      → stages.plan: only the stages that the target needs, in order
-      → for each instruction a step: its CacheKey (what it depends on) → a hit, or
+      → Plan: only the stages that the target needs, in order; independent ones are built side by side (abreast)
+      → for each instruction of a stage a step: its CacheKey (what it depends on) → a hit, or
             COPY, ADD, WORKDIR: written into a new layer folder, no mount (copying)
             RUN: a snapshot, a process on it, what it changed (running)
             all others: the configuration alone (metadata)
@@ -18,19 +18,21 @@ from typing import TYPE_CHECKING
 from dockerlab.lazy import exported
 
 if TYPE_CHECKING:
-    from dockerlab.build.builder import Builder, BuildRequest
+    from dockerlab.build.builder import Builder
     from dockerlab.build.context import BuildContext
-    from dockerlab.build.events import BuildEvent, Built, CheckWarning, Notice, StepDone, StepOutput, StepStarted
+    from dockerlab.build.events import BuildEvent, Built, CheckWarning, Notice, StepCanceled, StepDone, StepOutput, StepStarted
     from dockerlab.build.metadata import apply_change
+    from dockerlab.build.request import BuildRequest
 
 _HOMES = {
     "BuildContext": "context",
     "BuildEvent": "events",
-    "BuildRequest": "builder",
+    "BuildRequest": "request",
     "Builder": "builder",
     "Built": "events",
     "CheckWarning": "events",
     "Notice": "events",
+    "StepCanceled": "events",
     "StepDone": "events",
     "StepOutput": "events",
     "StepStarted": "events",
@@ -44,6 +46,7 @@ __all__ = [
     "Built",
     "CheckWarning",
     "Notice",
+    "StepCanceled",
     "StepDone",
     "StepOutput",
     "StepStarted",

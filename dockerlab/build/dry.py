@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from dockerlab.build.copying import chmod_of
 from dockerlab.build.metadata import KEYWORDS, apply, workdir
+from dockerlab.build.plan import Plan, Planned, base_image, froms, platform_arguments
 from dockerlab.build.sources import check_sources
-from dockerlab.build.stages import Plan, Planned, base_image, froms, platform_arguments
 from dockerlab.build.state import StageState
 from dockerlab.dockerfile import Dockerfile, Instruction, Scope, Stage
 from dockerlab.dockerfile.checks import BuildCheck, kept, lines_of, skipped, warnings
@@ -22,7 +22,7 @@ from dockerlab.oci import Reference, environment_of
 from dockerlab.store import Image
 
 if TYPE_CHECKING:
-    from dockerlab.build.builder import BuildRequest
+    from dockerlab.build.request import BuildRequest
 
 
 class RecordingScope(Scope):
@@ -98,7 +98,7 @@ def examine(request: BuildRequest, resolve: Callable[[Reference], Image], *, onl
     """Look at a whole request. Never raises for what is wrong in the Dockerfile. `only_check`: also what BuildKit builds, but its --check objects to."""
     dockerfile, out = request.dockerfile, Findings()
     try:
-        from dockerlab.build.builder import epoch_of
+        from dockerlab.build.request import epoch_of
 
         epoch_of(request)
         skipped(dockerfile)

@@ -33,11 +33,15 @@ class CheckWarning(BuildEvent):
 
 @dataclass(frozen=True)
 class StepStarted(BuildEvent):
-    """A step begins; `name` is BuildKit's, such as `[build 2/3] RUN make`; `line` is where it stands in the Dockerfile."""
+    """A step begins; `name` is BuildKit's, such as `[build 2/3] RUN make`; `line` is where it stands in the Dockerfile.
+
+    Steps of several stages may be under way at once. `inputs`: the numbers of the steps that it builds on, that of its own stage first.
+    """
 
     number: int
     name: str
     line: int = 0
+    inputs: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -106,6 +110,14 @@ class StepDone(BuildEvent):
     seconds: float
     layer: str = ""
     size: int = 0
+
+
+@dataclass(frozen=True)
+class StepCanceled(BuildEvent):
+    """A step was stopped, because one of another stage failed."""
+
+    number: int
+    name: str
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from dockerlab.build.stages import Plan, platform_arguments
+from dockerlab.build.plan import Plan, platform_arguments
 from dockerlab.dockerfile import Dockerfile, Instruction, Scope
 from dockerlab.dockerfile.checks import lines_of
 from dockerlab.dockerfile.mounts import mount_fields

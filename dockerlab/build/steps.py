@@ -16,6 +16,8 @@ from dockerlab.build.context import BuildContext
 from dockerlab.build.copying import Layout, chmod_of, chown_of, made_mode, make_workdir, nobody_here
 from dockerlab.build.events import BuildEvent, ContainerMade, Notice, StepOutput
 from dockerlab.build.metadata import shell_of, workdir
+from dockerlab.build.mounts import RunMounts
+from dockerlab.build.plan import base_image
 from dockerlab.build.sources import (
     Source,
     Sources,
@@ -29,47 +31,49 @@ from dockerlab.build.sources import (
     sends,
     stage_missing,
 )
-from dockerlab.build.stages import Plan, base_image
 from dockerlab.build.state import StageState
-from dockerlab.dockerfile import Instruction, Stage
+from dockerlab.dockerfile import Instruction
 from dockerlab.errors import BuildError, NotFoundError
 from dockerlab.layers import Tree, TreeView, find_user
+from dockerlab.runtime.spec import Waiting
 from dockerlab.store import Layer
 
 if TYPE_CHECKING:
-    from dockerlab.build.builder import Step, _Run
+    from dockerlab.build.builder import BuildRun
+    from dockerlab.build.stage import StageBuild, Step
 
 
-def prepare(run: _Run, plan: Plan, stage: Stage, state: StageState, instruction: Instruction, scratch: Path) -> Step:
-    """What the instruction depends on and how to do it; nothing is written yet but below `scratch`."""
+def prepare(one: StageBuild, instruction: Instruction, scratch: Path) -> Step:
+    """What the next instruction of a stage depends on and how to do it; nothing is written yet but below `scratch`."""
     if instruction.keyword == "RUN":
-        return _run(run, plan, stage, state, instruction, scratch)
+        return _run(one, instruction, scratch)
     if instruction.keyword == "WORKDIR":
-        return _workdir(run, state, instruction, scratch)
-    return _copy(run, plan, stage, state, instruction, scratch)
+        return _workdir(one, instruction, scratch)
+    return _copy(one, instruction, scratch)
 
 
-def _now(run: _Run) -> int:
+def _now(run: BuildRun) -> int:
     return run.epoch if run.epoch is not None else int(time.time())
 
 
-def _sealed(run: _Run, scratch: Path, fill: Callable[[Tree], None], state: StageState) -> Iterator[Layer]:
-    folder = scratch / "layer"
+def _sealed(one: StageBuild, scratch: Path, fill: Callable[[Tree], None]) -> Iterator[Layer]:
+    folder, below = scratch / "layer", one.state.layers
     folder.mkdir()
     tree = Tree(folder / "tree")
     fill(tree)
     tree.close()
-    if state.layers:
-        (folder / "tree").chmod(state.layers[-1].tree.stat().st_mode & 0o7777)
-    yield run.store.layers.seal(folder)
+    if below:
+        (folder / "tree").chmod(below[-1].tree.stat().st_mode & 0o7777)
+    yield one.run.store.layers.seal(folder)
 
 
 # --- WORKDIR
 
 
-def _workdir(run: _Run, state: StageState, instruction: Instruction, scratch: Path) -> Step:
-    from dockerlab.build.builder import Step
+def _workdir(one: StageBuild, instruction: Instruction, scratch: Path) -> Step:
+    from dockerlab.build.stage import Step
 
+    state = one.state
     path = workdir(instruction, state)
     name = state.config.get("User") or "0"
     try:
@@ -81,8 +85,8 @@ def _workdir(run: _Run, state: StageState, instruction: Instruction, scratch: Pa
     state.config["WorkingDir"] = path
     key = CacheKey(state.key, f"WORKDIR {path}", settings={"owner": f"{user.uid}:{user.gid}"})
 
-    def work() -> Iterator[BuildEvent | Layer]:
-        yield from _sealed(run, scratch, lambda tree: make_workdir(tree, state.view, path, (user.uid, user.gid), _now(run)), state)
+    def work() -> Iterator[BuildEvent | Waiting | Layer]:
+        yield from _sealed(one, scratch, lambda tree: make_workdir(tree, state.view, path, (user.uid, user.gid), _now(one.run)))
 
     return Step(key, f"WORKDIR {path}", work)
 
@@ -90,11 +94,12 @@ def _workdir(run: _Run, state: StageState, instruction: Instruction, scratch: Pa
 # --- RUN
 
 
-def _tree_of(run: _Run, plan: Plan, stage: Stage, name: str) -> tuple[BuildContext | TreeView, str]:
+def _tree_of(one: StageBuild, name: str) -> tuple[BuildContext | TreeView, str]:
     """(the file system that --from names, how to call it)."""
-    source = plan.source_stage(stage, name)
+    run, plan = one.run, one.plan
+    source = plan.source_stage(one.stage, name)
     if source is not None:
-        return run.states[source.index].view, f"stage {source.shown_name}"
+        return run.stages[source.index].state.view, f"stage {source.shown_name}"
     other = run.request.contexts.get(name.lower())
     if isinstance(other, BuildContext):
         return other, f"context {name}"
@@ -102,20 +107,19 @@ def _tree_of(run: _Run, plan: Plan, stage: Stage, name: str) -> tuple[BuildConte
     return TreeView([layer.tree for layer in run.store.layers_of(image.config)]), f"image {name}"
 
 
-def _run(run: _Run, plan: Plan, stage: Stage, state: StageState, instruction: Instruction, scratch: Path) -> Step:
-    from dockerlab.build.builder import Step
+def _run(one: StageBuild, instruction: Instruction, scratch: Path) -> Step:
+    from dockerlab.build.stage import Step
 
-    mounts = running.RunMounts(
-        scratch, run.store, run.request.context, lambda name: _tree_of(run, plan, stage, name)[0], run.request.secrets
-    )
+    run, state, number = one.run, one.state, one.number
+    mounts = RunMounts(scratch, run.store, run.request.context, lambda name: _tree_of(one, name)[0], run.request.secrets)
     for text in instruction.flag_values("mount"):
         mounts.add(text, state)
-    environment, kept = running.variables(state, run.proxies(), mounts.environment)
+    environment, kept = running.variables(state, run.request.proxies(), mounts.environment)
     network = instruction.flag("network") or run.request.network
     made_of: dict[str, str] = {}
     for target, tree, source in mounts.reads:
         found = describe(source, tree, run.builder.digests, isinstance(tree, TreeView), lambda rel: False)
-        made_of.update({f"{target}: {path}" if len(mounts.reads) > 1 else path: one for path, one in found.items()})
+        made_of.update({f"{target}: {path}" if len(mounts.reads) > 1 else path: what for path, what in found.items()})
     command = running.command_of(instruction, state)
     if not command.words:
         raise BuildError("failed to marshal LLB definition: arguments are required", hint="RUN needs a command")
@@ -136,8 +140,7 @@ def _run(run: _Run, plan: Plan, stage: Stage, state: StageState, instruction: In
     )
     step = running.RunStep(command, tuple(environment), "none" if network == "none" else "host", mounts, hosts)
 
-    def work() -> Iterator[BuildEvent | Layer]:
-        number = run.number
+    def work() -> Iterator[BuildEvent | Waiting | Layer]:
         steps = running.execute(step, state, run.store, run.builder.runner(), scratch)
         try:
             while True:
@@ -146,7 +149,10 @@ def _run(run: _Run, plan: Plan, stage: Stage, state: StageState, instruction: In
                 except StopIteration as end:
                     yield end.value
                     return
-                yield ContainerMade(number, told) if isinstance(told, str) else StepOutput(number, *told)
+                if isinstance(told, Waiting):
+                    yield told
+                else:
+                    yield ContainerMade(number, told) if isinstance(told, str) else StepOutput(number, *told)
         finally:
             steps.close()
 
@@ -171,9 +177,10 @@ def _heredoc_sources(instruction: Instruction, words: list[str], state: StageSta
     return out
 
 
-def _copy(run: _Run, plan: Plan, stage: Stage, state: StageState, instruction: Instruction, scratch: Path) -> Step:
-    from dockerlab.build.builder import Step
+def _copy(one: StageBuild, instruction: Instruction, scratch: Path) -> Step:
+    from dockerlab.build.stage import Step
 
+    run, state = one.run, one.state
     scope, keyword = state.expand(), instruction.keyword
     chown_text, chmod_text = (scope.word(instruction.flag(name)) for name in ("chown", "chmod"))
     chmod = chmod_of(chmod_text)
@@ -182,7 +189,7 @@ def _copy(run: _Run, plan: Plan, stage: Stage, state: StageState, instruction: I
     destination = _destination(last, state)
     heredocs = [word for word in words if word.startswith("<<") and instruction.heredocs]
     files = [word for word in words if word not in heredocs]
-    tree, sources = _files(run, plan, stage, state, instruction, files, destination, scratch)
+    tree, sources = _files(one, instruction, files, destination, scratch)
     documents = _heredoc_sources(instruction, heredocs, state)
     items = [*sources.items, *documents]
     for source in documents:
@@ -224,10 +231,10 @@ def _copy(run: _Run, plan: Plan, stage: Stage, state: StageState, instruction: I
             else:
                 layout.put(source, destination)
 
-    def work() -> Iterator[BuildEvent | Layer]:
+    def work() -> Iterator[BuildEvent | Waiting | Layer]:
         for name in unknown:
             yield Notice(f"--chown={chown_text}: the image has no user or group {name}; as in Docker the files are root's")
-        yield from _sealed(run, scratch, fill, state)
+        yield from _sealed(one, scratch, fill)
 
     return Step(key, f"{keyword} {flags}{shown} # buildkit", work)
 
@@ -241,15 +248,13 @@ def _destination(text: str, state: StageState) -> str:
     return clean + "/" if folder and clean != "/" else clean if clean != "/" else "/"
 
 
-def _files(
-    run: _Run, plan: Plan, stage: Stage, state: StageState, instruction: Instruction, words: list[str], destination: str, scratch: Path
-) -> tuple[SourceTree, Sources]:
-    keyword = instruction.keyword
-    context = run.request.context
+def _files(one: StageBuild, instruction: Instruction, words: list[str], destination: str, scratch: Path) -> tuple[SourceTree, Sources]:
+    keyword, state = instruction.keyword, one.state
+    context = one.run.request.context
     checksum = state.expand().word(instruction.flag("checksum"))
     remote = check_sources(instruction, words, checksum)
     if keyword == "COPY" and instruction.flag("from"):
-        tree, called = _tree_of(run, plan, stage, instruction.flag("from"))
+        tree, called = _tree_of(one, instruction.flag("from"))
         missing = context_missing(tree, keyword) if isinstance(tree, BuildContext) else stage_missing(called, tree)
     else:
         tree, missing = context, context_missing(context, keyword)
@@ -257,7 +262,7 @@ def _files(
     def sent(folder: str) -> bool:
         if tree is not context:
             return tree.lookup(folder) is not None
-        return sends(context, [state.expand().word(word) for word in plan.context_words()], folder)
+        return sends(context, [state.expand().word(word) for word in one.plan.context_words()], folder)
 
     found = Sources()
     for word in words:

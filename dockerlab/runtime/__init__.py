@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from dockerlab.runtime.capabilities import Capabilities, Capability
     from dockerlab.runtime.container import ContainerDirectory, ContainerState, LogLine, ProcessRow
     from dockerlab.runtime.runtime import Control, Runtime, StartedContainer
-    from dockerlab.runtime.spec import BoxSpec, Mount, Port, ProcessSpec
+    from dockerlab.runtime.spec import BoxSpec, Mount, Port, ProcessSpec, Waiting
 
 _HOMES = {
     "Capabilities": "capabilities",
@@ -35,6 +35,7 @@ _HOMES = {
     "Mount": "spec",
     "Port": "spec",
     "ProcessSpec": "spec",
+    "Waiting": "spec",
 }
 
 __all__ = [
@@ -51,6 +52,7 @@ __all__ = [
     "ProcessSpec",
     "Runtime",
     "StartedContainer",
+    "Waiting",
 ]
 
 

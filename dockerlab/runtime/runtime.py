@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from dockerlab.errors import ContainerStartError, RuntimeUnavailableError
 from dockerlab.runtime.helper import wire
 from dockerlab.runtime.helper_process import HelperProcess
-from dockerlab.runtime.spec import BoxSpec, ProcessSpec
+from dockerlab.runtime.spec import BoxSpec, ProcessSpec, Waiting
 
 if TYPE_CHECKING:
     from dockerlab.runtime.capabilities import Capabilities
@@ -106,15 +106,22 @@ class Runtime:
         steps = self.stream(box, stdin=stdin)
         while True:
             try:
-                on_output(*next(steps))
+                told = next(steps)
+                if isinstance(told, Waiting):
+                    told.wait()
+                else:
+                    on_output(*told)
             except StopIteration as end:
                 return int(end.value)
             except BaseException:
                 steps.close()
                 raise
 
-    def stream(self, box: BoxSpec, *, stdin: int | None = None) -> Generator[tuple[str, bytes], None, int]:
-        """As `run`, but the output is yielded and the exit code returned; closing the generator kills every process of the step."""
+    def stream(self, box: BoxSpec, *, stdin: int | None = None) -> Generator[tuple[str, bytes] | Waiting, None, int]:
+        """As `run`, but the output is yielded and the exit code returned, and where there is none for the moment what to wait for.
+
+        Closing the generator kills every process of the step.
+        """
         request: wire.Message = {"box": self._box(box, build=True)}
         out_reader, out_writer = os.pipe()
         err_reader, err_writer = os.pipe()
@@ -266,21 +273,25 @@ def _next(channel: Socket) -> wire.Message | None:
     return None if message is None else _check(message)
 
 
-def _follow(channel: Socket, readers: Mapping[int, str]) -> Generator[tuple[str, bytes], None, int]:
+def _follow(channel: Socket, readers: Mapping[int, str]) -> Generator[tuple[str, bytes] | Waiting, None, int]:
     """Pass output on until the process has ended and its pipes are empty."""
     poll = select.poll()
-    for fd in (*readers, channel.fileno()):
+    watched = {*readers, channel.fileno()}
+    for fd in watched:
         poll.register(fd, select.POLLIN)
     ended: wire.Message | None = None
     open_pipes, started = len(readers), False
     while ended is None or open_pipes:
-        for fd, _events in poll.poll():
+        while not (heard := poll.poll(0)):
+            yield Waiting(tuple(watched))
+        for fd, _events in heard:
             if fd in readers:
                 data = os.read(fd, CHUNK)
                 if data:
                     yield readers[fd], data
                 else:
                     poll.unregister(fd)
+                    watched.discard(fd)
                     open_pipes -= 1
             else:
                 message, _ = wire.receive(channel)
@@ -290,6 +301,7 @@ def _follow(channel: Socket, readers: Mapping[int, str]) -> Generator[tuple[str,
                 if message is None or _check(message)["event"] == "exited":
                     ended = message or {"code": 137}  # the keeper was killed, and everything with it
                     poll.unregister(fd)
+                    watched.discard(fd)
     if ended.get("error"):
         yield "stderr", f"{ended['error']}\n".encode()
     return int(str(ended["code"]))

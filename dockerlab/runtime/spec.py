@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 from dataclasses import dataclass
 
 from dockerlab.store.rootfs import RootFs
@@ -58,3 +59,18 @@ class BoxSpec:
     timeout: float | None = None
     nproc: int = 0
     open_stdin: bool = False
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A process has nothing to say for the moment: come back when one of these descriptors can be read, or after so many seconds."""
+
+    fds: tuple[int, ...]
+    seconds: float | None = None
+
+    def wait(self) -> None:
+        """Sleep until then, for a caller that has nothing else to do."""
+        poll = select.poll()
+        for fd in self.fds:
+            poll.register(fd, select.POLLIN)
+        poll.poll(None if self.seconds is None else self.seconds * 1000)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import secrets
 from collections.abc import Iterator
@@ -14,14 +15,29 @@ from dockerlab.store.files import Lock, explained
 
 
 class CacheMounts:
-    """`cache-mounts/ID/tree` for each; every build that names the id shares it (sharing=shared, whatever was asked)."""
+    """`cache-mounts/ID/tree` for each, `ID.2` and so on for those of one id that were asked for at the same time and not to be shared."""
 
     def __init__(self, home: Path) -> None:
         self._home, self._root = home, home / "cache-mounts"
 
-    def folder(self, identifier: str) -> Path:
-        """Where the cache of this id lies, or will lie."""
-        return self._root / quote(identifier, safe="").replace(".", "%2E")
+    def take(self, identifier: str, sharing: str) -> tuple[Path, Lock] | None:
+        """Where the cache of this id lies, or will lie, and what keeps it; None while somebody else has it.
+
+        `sharing`: "shared" with others that share it, "locked" by one at a time, "private" to one, the others get caches of their own.
+        """
+        name = quote(identifier, safe="").replace(".", "%2E")
+        locks = self._root / ".locks"
+        with explained(self._home):
+            locks.mkdir(parents=True, exist_ok=True)
+        for number in itertools.count(1):
+            own = name if number == 1 else f"{name}.{number}"
+            try:
+                with explained(self._home):
+                    return self._root / own, Lock(locks / own, exclusive=sharing != "shared", wait=False)
+            except BlockingIOError:
+                if sharing != "private":
+                    return None
+        raise AssertionError("there is always a next number")
 
     @contextmanager
     def making(self, folder: Path) -> Iterator[Path | None]:
@@ -45,13 +61,24 @@ class CacheMounts:
             lock.release()
 
     def clear(self) -> None:
-        """Remove all of them (`builder prune -af`)."""
+        """Remove all of them but those that a step uses just now (`builder prune -af`)."""
         if self._root.is_dir():
             with explained(self._home):
                 lock = Lock(self._root / ".lock")
                 try:
                     for path in self._root.iterdir():
-                        if path.name != ".lock":
-                            remove_tree(path)
+                        if not path.name.startswith("."):
+                            self._remove(path)
                 finally:
                     lock.release()
+
+    def _remove(self, path: Path) -> None:
+        held = self._root / ".locks" / path.name
+        try:
+            lock = Lock(held, wait=False) if held.exists() else None
+        except BlockingIOError:
+            return
+        remove_tree(path)
+        held.unlink(missing_ok=True)
+        if lock is not None:
+            lock.release()

@@ -9,10 +9,10 @@ import time
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from dockerlab.build import BuildEvent, CheckWarning, Notice, StepDone, StepOutput, StepStarted
+from dockerlab.build import BuildEvent, CheckWarning, Notice, StepCanceled, StepDone, StepOutput, StepStarted
 from dockerlab.build.events import Reason, Surprise
 from dockerlab.engine.timestamps import rfc3339
-from dockerlab.errors import DockerlabError
+from dockerlab.errors import BuildError, DockerlabError
 from dockerlab.oci import digest_of
 from dockerlab.verbs.dispatch import Terminal
 from dockerlab.verbs.phrases import english
@@ -45,7 +45,7 @@ class BuildProgress(Protocol):
         """One event."""
 
     def failed(self, error: DockerlabError) -> None:
-        """The build ends with this error; the step that was under way is to blame."""
+        """The build ends with this error."""
 
     def warnings(self, found: tuple[CheckWarning, ...]) -> None:
         """What the build checks found, at the end."""
@@ -60,8 +60,6 @@ class Progress:
         self._quiet, self._explain = quiet, explain
         self._rest: dict[tuple[int, str], bytes] = {}
         self._clock: dict[int, float] = {}
-        self._under_way = 0
-        """The number of the step that began and has not ended."""
 
     def _line(self, text: str) -> None:
         if not self._quiet:
@@ -71,15 +69,16 @@ class Progress:
         """One event."""
         if isinstance(event, StepStarted):
             self._clock[event.number] = time.monotonic()
-            self._under_way = event.number
             self._line(f"#{event.number} {event.name}")
         elif isinstance(event, StepOutput):
             self._output(event)
         elif isinstance(event, StepDone):
             self._flush(event.number)
-            self._under_way = 0
             why = f" ({reason(event.reason, self._phrase)})" if self._explain else ""
             self._line(f"#{event.number} CACHED{why}\n" if event.cached else f"#{event.number} DONE {event.seconds:.1f}s{why}\n")
+        elif isinstance(event, StepCanceled):
+            self._flush(event.number)
+            self._line(f"#{event.number} CANCELED\n")
         elif isinstance(event, Surprise):
             if text := told(event, self._phrase):
                 self._line(text + "\n")
@@ -98,10 +97,11 @@ class Progress:
                 self._output(StepOutput(number, stream, b"\n"))
 
     def failed(self, error: DockerlabError) -> None:
-        """The build ends with this error; the step that was under way is to blame."""
-        if self._under_way:
-            self._flush(self._under_way)
-            self._line(f"#{self._under_way} ERROR: {error.message}")
+        """The build ends with this error."""
+        number = error.number if isinstance(error, BuildError) else 0
+        if number in self._clock:
+            self._flush(number)
+            self._line(f"#{number} ERROR: {error.message}")
 
     def warnings(self, found: tuple[CheckWarning, ...]) -> None:
         """BuildKit's last lines: what the build checks found."""
@@ -117,8 +117,8 @@ class RawJson:
 
     def __init__(self, terminal: Terminal) -> None:
         self._write = terminal.write_error
-        self._vertex: Json = {}
-        """The step that is under way."""
+        self._vertexes: dict[int, Json] = {}
+        """The steps so far, by number."""
 
     def _line(self, key: str, value: Json) -> None:
         self._write(json.dumps({key: [value]}, separators=(",", ":")).encode() + b"\n")
@@ -126,24 +126,26 @@ class RawJson:
     def show(self, event: BuildEvent) -> None:
         """One event."""
         if isinstance(event, StepStarted):
-            before = {"inputs": [self._vertex["digest"]]} if self._vertex and not event.name.startswith("[1/") else {}
+            inputs = [self._vertexes[number]["digest"] for number in event.inputs]
             digest = digest_of(f"{event.number} {event.name}".encode())
-            self._vertex = {"digest": digest, **before, "name": event.name, "started": rfc3339()}
-            self._line("vertexes", self._vertex)
+            vertex = {"digest": digest, **({"inputs": inputs} if inputs else {}), "name": event.name, "started": rfc3339()}
+            self._vertexes[event.number] = vertex
+            self._line("vertexes", vertex)
         elif isinstance(event, StepOutput):
             stream, data = 2 if event.stream == "stderr" else 1, base64.b64encode(event.data).decode()
-            self._line("logs", {"vertex": self._vertex["digest"], "stream": stream, "data": data, "timestamp": rfc3339()})
+            self._line("logs", {"vertex": self._vertexes[event.number]["digest"], "stream": stream, "data": data, "timestamp": rfc3339()})
         elif isinstance(event, StepDone):
-            self._end({"cached": True} if event.cached else {})
+            self._end(event.number, {"cached": True} if event.cached else {})
+        elif isinstance(event, StepCanceled):
+            self._end(event.number, {"error": "context canceled"})
 
-    def _end(self, how: Json) -> None:
-        self._vertex = {**self._vertex, "completed": rfc3339(), **how}
-        self._line("vertexes", self._vertex)
+    def _end(self, number: int, how: Json) -> None:
+        self._line("vertexes", {**self._vertexes[number], "completed": rfc3339(), **how})
 
     def failed(self, error: DockerlabError) -> None:
-        """The build ends with this error; the step that was under way is to blame."""
-        if self._vertex and "completed" not in self._vertex:
-            self._end({"error": error.message})
+        """The build ends with this error."""
+        if isinstance(error, BuildError) and error.number in self._vertexes:
+            self._end(error.number, {"error": error.message})
 
     def warnings(self, found: tuple[CheckWarning, ...]) -> None:
         """Not part of this form."""

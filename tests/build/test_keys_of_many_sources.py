@@ -42,11 +42,11 @@ def test_a_change_in_either_of_two_sources_of_one_name_is_noticed(docker: Docker
 
 
 def test_a_cached_step_does_not_copy_what_it_mounts(docker: Docker, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from dockerlab.build import running
+    from dockerlab.build import mounts
 
     text = "FROM busybox\nRUN --mount=type=bind,target=/c ls /c > /out\n"
     assert not cached(docker, text, a="1")
-    monkeypatch.setattr(running, "_put", lambda *_: pytest.fail("the context was copied"))
+    monkeypatch.setattr(mounts, "_put", lambda *_: pytest.fail("the context was copied"))
     assert cached(docker, text, a="1")
 
 

@@ -1,0 +1,171 @@
+"""The --mount flags of a RUN: what is bound over its file system while it runs, and is in no layer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from dockerlab.build.context import BuildContext
+from dockerlab.build.copying import Layout
+from dockerlab.build.sources import Source, SourceTree
+from dockerlab.build.state import StageState
+from dockerlab.build.wording import not_found
+from dockerlab.dockerfile.mounts import mount_fields
+from dockerlab.errors import BuildError
+from dockerlab.layers import Owners, Tree, TreeView
+from dockerlab.runtime.spec import Mount, Waiting
+from dockerlab.store import Store
+from dockerlab.store.files import Lock
+
+_LOOK_AGAIN = 0.05  # seconds between two looks at a cache that somebody else has
+
+
+@dataclass(frozen=True)
+class _Cache:
+    """A cache that a mount asks for, and how to make it if it is new."""
+
+    identifier: str
+    sharing: str
+    fill: Callable[[Path], None]
+
+
+class RunMounts:
+    """The --mount flags of one RUN: folders made ready below `scratch`, and what of them the cache key holds."""
+
+    def __init__(
+        self, scratch: Path, store: Store, context: BuildContext, find_tree: Callable[[str], SourceTree], secrets: Mapping[str, bytes]
+    ) -> None:
+        self._scratch, self._store, self._context, self._find_tree, self._secrets = scratch, store, context, find_tree, secrets
+        self.mounts: list[Mount] = []
+        self.environment: dict[str, str] = {}
+        self.reads: list[tuple[str, SourceTree, Source]] = []
+        """What the bind mounts read: target, tree, source."""
+        self._fills: list[Callable[[], None]] = []
+        self._caches: dict[int, _Cache] = {}
+        """By their place among the mounts."""
+        self._count = self._agents = 0
+
+    @contextmanager
+    def ready(self) -> Iterator[Iterator[Waiting]]:
+        """While it lasts the caches that it asks for are its own as far as `sharing` says. Go through what is yielded first: until a cache is free."""
+        locks: list[Lock] = []
+        try:
+            yield self._prepared(locks)
+        finally:
+            for lock in locks:
+                lock.release()
+
+    def _prepared(self, locks: list[Lock]) -> Iterator[Waiting]:
+        for fill in self._fills:
+            fill()
+        taken: dict[str, Path] = {}
+        for at, cache in self._caches.items():
+            if cache.identifier not in taken:
+                while (found := self._store.cache_mounts.take(cache.identifier, cache.sharing)) is None:
+                    yield Waiting((), _LOOK_AGAIN)
+                taken[cache.identifier], lock = found
+                locks.append(lock)
+                with self._store.cache_mounts.making(taken[cache.identifier]) as made:
+                    if made is not None:
+                        cache.fill(made / "tree")
+            self.mounts[at] = replace(self.mounts[at], source=str(taken[cache.identifier] / "tree"))
+
+    def add(self, text: str, state: StageState) -> None:
+        """One flag. BuildError in BuildKit's words for a wrong one."""
+        fields = mount_fields(text, state.expand().word)
+        kind = fields["type"]
+        target = fields.get("target") or fields.get("dst") or fields.get("destination") or ""
+        if target and not target.startswith("/"):
+            target = (state.config.get("WorkingDir") or "/").rstrip("/") + "/" + target
+        if kind == "secret":
+            self._secret(fields, target)
+        elif kind == "ssh":
+            if _on(fields, "required"):
+                raise BuildError("no SSH key forwarded from the client", hint="this build has no ssh agent: remove the mount")
+            if not target:  # BuildKit names the socket of an agent, whether there is one or not
+                self.environment["SSH_AUTH_SOCK"] = f"/run/buildkit/ssh_agent.{self._agents}"
+                self._agents += 1
+        elif target.rstrip("/") == "":
+            raise BuildError(f'invalid mount target "{target or "/"}"', hint="write target=/a/path")
+        elif kind == "tmpfs":
+            self.mounts.append(Mount(f"size={fields['size']}" if fields.get("size") else "", target, False, "tmpfs"))
+        elif kind == "cache":
+            self._cache(fields, target)
+        else:
+            self._bind(fields, target)
+
+    def _folder(self) -> Path:
+        self._count += 1
+        folder = self._scratch / f"mount{self._count}"
+        folder.mkdir(parents=True)
+        return folder
+
+    def _secret(self, fields: Mapping[str, str], target: str) -> None:
+        name = fields.get("source") or fields.get("src") or fields.get("id") or target.rpartition("/")[2]
+        data = self._secrets.get(name)
+        if data is None:
+            if _on(fields, "required"):
+                raise BuildError(f"secret {name}: not found", hint=f"give it with --secret id={name},src=FILE")
+            return
+        if fields.get("env"):
+            self.environment[fields["env"]] = data.decode("utf-8", "replace")
+            if not target:
+                return
+        file = self._folder() / "secret"
+        file.write_bytes(data)
+        file.chmod(int(fields.get("mode", "0400"), 8))
+        Owners.here().set(str(file), int(fields.get("uid", "0")), int(fields.get("gid", "0")))
+        self.mounts.append(Mount(str(file), target or f"/run/secrets/{name.rpartition('/')[2]}", True))
+
+    def _cache(self, fields: Mapping[str, str], target: str) -> None:
+        source = self._source(self._find_tree(fields["from"]), _path_of(fields)) if fields.get("from") else None
+        mode, uid, gid = int(fields.get("mode", "0755"), 8), int(fields.get("uid", "0")), int(fields.get("gid", "0"))
+        self._caches[len(self.mounts)] = _Cache(
+            fields.get("id") or target, fields.get("sharing", "shared"), lambda path: _filled(path, source, mode, uid, gid)
+        )
+        self.mounts.append(Mount("", target, _on(fields, "ro") or _on(fields, "readonly")))
+
+    def _bind(self, fields: Mapping[str, str], target: str) -> None:
+        tree: SourceTree = self._find_tree(fields["from"]) if fields.get("from") else self._context
+        folder = self._folder()
+        source = self._source(tree, _path_of(fields))
+        self.reads.append((target, tree, source))
+        self._fills.append(lambda: _put(Layout(Tree(folder / "tree"), TreeView([]), 0), source))
+        made = folder / "tree" if source.node is not None and source.node.is_dir else folder / "tree" / source.name
+        writable = _on(fields, "rw") or _on(fields, "readwrite")
+        self.mounts.append(Mount(str(made), target, not writable))
+
+    def _source(self, tree: SourceTree, path: str) -> Source:
+        node = tree.lookup(path)
+        if node is None:
+            raise BuildError(
+                not_found(path),
+                hint="the source of a bind mount lies in the build context, or in the stage that from= names",
+            )
+        return Source(path.rpartition("/")[2], node, tree=tree, asked=path)
+
+
+def _path_of(fields: Mapping[str, str]) -> str:
+    return "/" + (fields.get("source") or fields.get("src") or "").lstrip("/")
+
+
+def _put(layout: Layout, source: Source) -> None:
+    assert source.node is not None
+    layout.put(source, "/" if source.node.is_dir else "/" + source.name)
+    layout.tree.close()
+
+
+def _filled(path: Path, source: Source | None, mode: int, uid: int, gid: int) -> None:
+    """A new cache: empty, or a copy of what `from` names."""
+    tree = Tree(path)
+    if source is not None:
+        _put(Layout(tree, TreeView([]), 0), source)
+    tree.close()
+    path.chmod(mode)
+    Owners.here().set(str(path), uid, gid)
+
+
+def _on(fields: Mapping[str, str], name: str) -> bool:
+    return name in fields and fields[name] in ("true", "1", "t", "T", "TRUE", "True")

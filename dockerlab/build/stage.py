@@ -1,0 +1,249 @@
+"""One stage under way: its base, then instruction after instruction, each taken from the cache, done, or only written into the configuration.
+
+StageBuild.events() → StepStarted, StepOutput …, StepDone for each step; Waiting and Until where the other stages may go on
+    FROM parent, COPY --from=other, RUN --mount=from=other: until that stage has ended
+    a step that another stage is doing just now: until it is done, and then from the cache
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from dockerlab.build import surprises
+from dockerlab.build.abreast import Task, Until
+from dockerlab.build.cachekeys import CacheKey
+from dockerlab.build.events import BuildEvent, Configured, LayerCommitted, Reason, StepDone, StepOutput, StepStarted
+from dockerlab.build.failures import placed, unreadable
+from dockerlab.build.metadata import KEYWORDS, apply, workdir
+from dockerlab.build.plan import LAYERED, Plan, Planned, base_image, froms
+from dockerlab.build.running import script_summary
+from dockerlab.build.state import StageState
+from dockerlab.build.states import StepState, name_of, remember
+from dockerlab.dockerfile import Instruction
+from dockerlab.errors import BuildError, NotFoundError, RuntimeUnavailableError
+from dockerlab.layers import Change, changes
+from dockerlab.oci import Reference
+from dockerlab.runtime.spec import Waiting
+from dockerlab.store import Layer
+
+if TYPE_CHECKING:
+    from dockerlab.build.builder import BuildRun
+
+_KEPT = 200  # pieces of output that are kept for a failed step's message, of 64 kB at most
+
+
+@dataclass
+class Step:
+    """What a layered instruction needs: its key, and how to do it."""
+
+    key: CacheKey
+    history: str
+    work: Callable[[], Iterator[BuildEvent | Waiting | Layer]]
+
+
+class StageBuild:
+    """One stage of a build. `state` is what it is so far; `steps` what it was after each of them."""
+
+    state: StageState
+
+    def __init__(self, run: BuildRun, plan: Plan, planned: Planned) -> None:
+        self.run, self.plan, self.planned, self.stage = run, plan, planned, planned.stage
+        self.done = False
+        self.steps: list[StepState] = []
+        self.number = 0
+        """That of the step under way, or of the last one."""
+        self._line = self.stage.source.first if self.stage.source else 0
+        self._tail: deque[bytes] = deque(maxlen=_KEPT)
+        self._failed_in = ""
+        """The key of the state whose next step is under way."""
+
+    def events(self) -> Task:
+        """The whole stage. BuildError, with its place, if a step fails."""
+        try:
+            count = yield from self._base()
+            self.state.escape = self.run.request.dockerfile.escape
+            for instruction in self._body():
+                count += instruction.keyword in LAYERED
+                yield from self._one(instruction, count)
+        except BuildError as error:
+            error.number = self.number if self.number in self.run.under_way else 0
+            raise self._explained(error) from None
+        self.done = True
+
+    def _base(self) -> Generator[BuildEvent | Waiting | Until, None, int]:
+        """FROM: the state to begin with; the number of steps that took (0 or 1)."""
+        run, name = self.run, self.stage.shown_name
+        if self.planned.parent is not None:
+            parent = run.stages[self.planned.parent.index]
+            yield from self._until(parent)
+            self.state, self.number = parent.state.child(name), parent.number
+            if parent.stage.index in run.ran:
+                run.ran.add(self.stage.index)
+            return 0
+        if self.planned.base == "scratch":
+            self.state = StageState.scratch(name)
+            return 0
+        label = f"{self.planned.label(1, self.plan.alone)} FROM {Reference.parse(self.planned.base)}"
+        started = self._begin(label, self._line)
+        yield started
+        try:
+            image = base_image(run.builder.resolve, self.planned.base)
+        except BuildError as error:
+            raise error.at(self._line, label) from None
+        self.state = StageState.of_image(name, image, run.store)
+        self._note(1, label)
+        yield StepDone(started.number, label, False, Reason("base"), 0.0)
+        return 1
+
+    def _until(self, other: StageBuild) -> Iterator[Until]:
+        if not other.done:
+            yield Until(lambda: other.done)
+
+    def _body(self) -> list[Instruction]:
+        """The instructions, those that the base left for its children first."""
+        from dockerlab.dockerfile.parser import parse_trigger
+
+        triggers = [parse_trigger(text) for text in self.state.config.pop("OnBuild", None) or []]
+        return [*triggers, *self.stage.instructions]
+
+    def _begin(self, name: str, line: int, *inputs: int) -> StepStarted:
+        before, self.number = self.number, self.run.next_number()
+        self._tail.clear()
+        return StepStarted(self.number, name, line, tuple(number for number in (before, *inputs) if number))
+
+    def _one(self, instruction: Instruction, count: int) -> Task:
+        """One instruction, and what is remembered of it. BuildError for whatever is wrong with it."""
+        label, state = self.planned.label(count, self.plan.alone), self.state
+        named = f"{label} {instruction.shown}"
+        try:
+            yield from self._instruction(instruction, label)
+        except (BuildError, NotFoundError, RuntimeUnavailableError, ValueError) as error:
+            raise BuildError.of(error).at(instruction.first or self._line, named) from None
+        except OSError as error:
+            if (said := unreadable(error, self.run.request.context)) is None:
+                raise
+            raise said.at(instruction.first or self._line, named) from error
+        if instruction.keyword in LAYERED:
+            self._note(count, named)
+            return
+        if self.steps:
+            self.steps[-1].config = dict(state.config)  # what changes only the configuration belongs to the step before
+        if self.run.request.trace:
+            yield Configured(instruction.shown, instruction.first)
+
+    def _instruction(self, instruction: Instruction, label: str) -> Task:
+        state = self.state
+        if instruction.keyword == "ARG":
+            self._argument(instruction)
+        elif instruction.keyword in KEYWORDS:
+            before = dict(state.config)
+            if text := apply(instruction, state):
+                state.record(text)
+            if instruction.keyword == "ENTRYPOINT":
+                yield from self.run.once(surprises.dropped_command(instruction.first, before, state.config))
+        elif instruction.keyword == "WORKDIR" and workdir(instruction, state) == "/":
+            state.config["WorkingDir"] = "/"
+            state.record("WORKDIR /")
+        else:
+            yield from self._layered(instruction, label)
+
+    def _argument(self, instruction: Instruction) -> None:
+        state, shown = self.state, []
+        for word in instruction.words:
+            name, value = self.plan.argument(word, state.expand().word)
+            state.arguments.pop(name, None)
+            state.arguments[name] = value
+            if value is not None:
+                state.scope[name] = value
+            shown.append(name if value is None else f"{name}={value}")
+        state.record("ARG " + " ".join(shown))
+
+    def _layered(self, instruction: Instruction, label: str) -> Task:
+        from dockerlab.build import steps
+
+        run, state, stage = self.run, self.state, self.stage
+        self._failed_in = state.key
+        sources = [run.stages[one.index] for name in froms(instruction) if (one := self.plan.source_stage(stage, name)) is not None]
+        for source in sources:
+            yield from self._until(source)
+        shown = state.expand().raw(instruction.shown) + script_summary(instruction)
+        started = self._begin(f"{label} {shown}", instruction.first, *(source.number for source in sources))
+        clock = time.monotonic()
+        with run.store.tmp() as scratch:
+            step = steps.prepare(self, instruction, scratch)
+            yield started
+            key = step.key.text
+            if key in run.making:
+                yield Until(lambda: key not in run.making)
+            fresh = key not in run.made and self._not_cached()
+            known = None if fresh else run.store.cache.get(key)
+            cached = known is not None and run.store.layers.has(str(known["layer"]))
+            if known is not None and cached:
+                layer, created = run.store.layers.get(str(known["layer"])), str(known["created"])
+                reason = Reason("same")
+            else:
+                reason = Reason("asked") if fresh else step.key.reason(run.store, stage.index in run.ran)
+                run.ran.add(stage.index)
+                layer = yield from self._work(step)
+                created = run.now()
+                run.store.cache.put(key, {"layer": layer.diff_id, "created": created})
+                step.key.remember(run.store)
+                run.made.add(key)
+        state.key = key
+        found: list[Change] = []
+        if run.request.trace or (not cached and surprises.suspicious(instruction)):
+            found = list(changes(layer.tree, state.view))
+        if run.request.trace:
+            yield LayerCommitted(started.number, layer, tuple(found))
+        below = state.view
+        state.record(step.history, created=created, layer=layer)
+        yield StepDone(started.number, started.name, cached, reason, time.monotonic() - clock, layer.diff_id, layer.size)
+        if not cached:
+            yield from run.once(surprises.of_layer(instruction.first, found, below))
+
+    def _not_cached(self) -> bool:
+        """Whether the flags ask for new steps."""
+        request = self.run.request
+        return request.no_cache or self.stage.name in request.no_cache_filter or self.stage.shown_name in request.no_cache_filter
+
+    def _work(self, step: Step) -> Generator[BuildEvent | Waiting, None, Layer]:
+        """Do the step: its output is yielded, and kept for the message if it fails; its layer returned."""
+        layer: Layer | None = None
+        self.run.making.add(step.key.text)
+        try:
+            for item in step.work():
+                if isinstance(item, Layer):
+                    layer = item
+                    continue
+                if isinstance(item, StepOutput):
+                    self._tail.append(item.data)
+                yield item
+        finally:
+            self.run.making.discard(step.key.text)
+        assert layer is not None
+        return layer
+
+    def _note(self, count: int, name: str) -> None:
+        """Remember what a step left behind."""
+        state = self.state
+        layers, history = [layer.diff_id for layer in state.layers], [entry.to_json() for entry in state.history]
+        self.steps.append(StepState(state.name, count, name, dict(state.config), layers, history))
+
+    def _explained(self, error: BuildError) -> BuildError:
+        """The error with its place, its step's output, and the name of the state before it."""
+        if error.excerpt:
+            return error
+        placed(error, self.run.request.dockerfile, b"".join(self._tail))
+        last = self
+        while not last.steps and last.planned.parent is not None:  # the state before is that which another stage ended in
+            last = self.run.stages[last.planned.parent.index]
+        if error.exit_code_of_step is not None and last.steps:
+            name = name_of(self._failed_in)
+            others = [step for other in self.run.stages.values() if other is not last for step in other.steps]
+            remember(self.run.store, name, [*others, *last.steps])
+            error.state_before = str(last.steps[-1].number), name
+        return error
