@@ -13,7 +13,8 @@ from dockerlab.build.sources import Source
 from dockerlab.errors import BuildError
 
 
-def _raw(source: Source) -> IO[bytes]:
+def open_plain(source: Source) -> IO[bytes]:
+    """Its bytes as they are."""
     if source.node is not None:
         return io.BufferedReader(source.node.open())
     return open(source.file, "rb") if source.file else io.BytesIO(source.data)
@@ -41,7 +42,7 @@ def _decompressed(stream: IO[bytes]) -> IO[bytes]:
 
 def open_archive(source: Source) -> IO[bytes]:
     """The plain tar inside."""
-    return _decompressed(_raw(source))
+    return _decompressed(open_plain(source))
 
 
 def is_archive(source: Source) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING
 
 from dockerlab.build import surprises
 from dockerlab.build.abreast import abreast
@@ -18,6 +19,9 @@ from dockerlab.errors import BuildError
 from dockerlab.oci import Reference
 from dockerlab.store import Image, Store
 
+if TYPE_CHECKING:
+    from dockerlab.build.classic.builder import ClassicRun
+
 
 class Builder:
     """Builds on a store. `runner` starts processes (None where this machine can't), `resolve` finds the image that FROM names."""
@@ -29,7 +33,14 @@ class Builder:
     def build(self, request: BuildRequest) -> Iterator[BuildEvent]:
         """Build; events as they happen, `Built` last. BuildError with the place in the Dockerfile if a step fails; what was done before it stays cached."""
         with self.store.using(), self.digests.opened(self.store, request.context.root):
-            yield from BuildRun(self, request).events()
+            yield from self._run(request).events()
+
+    def _run(self, request: BuildRequest) -> BuildRun | ClassicRun:
+        if not request.classic:
+            return BuildRun(self, request)
+        from dockerlab.build.classic.builder import ClassicRun
+
+        return ClassicRun(self, request)
 
 
 class BuildRun:

@@ -74,7 +74,10 @@ class BuildContext:
 
     @classmethod
     def of_folder(cls, root: Path | str, dockerfile: str = "", exclude: tuple[str, ...] = ()) -> BuildContext:
-        """A folder with its ignore file: NAME.dockerignore beside the Dockerfile if there is one, else .dockerignore."""
+        """A folder with its ignore file: NAME.dockerignore beside the Dockerfile if there is one, else .dockerignore.
+
+        Without `dockerfile` only the latter, all that the classic builder knew.
+        """
         own = f"{dockerfile}.dockerignore" if dockerfile else ""
         for path, shown in ((own, os.path.basename(own)), (os.path.join(root, ".dockerignore"), ".dockerignore")):
             if path:

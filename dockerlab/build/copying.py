@@ -110,10 +110,17 @@ class Layout:
     made: int = 0o755
     """The mode of folders that are made on the way: an octal --chmod is theirs too."""
     excluded: Callable[[str], bool] = lambda rel: False
+    classic: bool = False
+    """As before BuildKit: folders that are made are root's and new, set-user-ID bits are lost, times are whole seconds."""
     _made: set[str] = field(default_factory=set)
     _new: set[str] = field(default_factory=set)
     _inodes: dict[tuple[int, int], str] = field(default_factory=dict)
     """Files with several names, by device and inode: where the first of them was written."""
+
+    @property
+    def maker(self) -> tuple[int, int]:
+        """The owner of folders that have to be made."""
+        return (0, 0) if self.classic else self.owner or (0, 0)
 
     # --- what stands where, with what was just written
 
@@ -147,7 +154,7 @@ class Layout:
             return
         parts = folder.split("/")
         for n in range(1, len(parts) + 1):
-            self.folder("/" + "/".join(parts[:n]), self.made, self.owner or (0, 0))
+            self.folder("/" + "/".join(parts[:n]), self.made, self.maker)
 
     def folder(self, path: str, mode: int, owner: tuple[int, int], mtime: float | None = None) -> None:
         """A folder at a canonical path; one that is there keeps its mode and owner."""
@@ -195,6 +202,9 @@ class Layout:
             self.tree.hardlink(rel, first)
         else:
             mode = self.chmod(entry.mode, False) if self.chmod and entry.kind == "file" else entry.mode
+            if self.classic:
+                entry = replace(entry, mtime=int(entry.mtime))
+                mode &= ~0o6000 if self.owner and entry.kind == "file" else ~0  # a chown takes these bits
             kept = {name: value for name, value in entry.xattrs.items() if name == CAPABILITY}  # as BuildKit's layers do
             self.tree.put(rel, replace(entry, mode=mode, uid=owner[0], gid=owner[1], xattrs=kept), node.open)
         if entry.kind != "socket":
@@ -234,7 +244,7 @@ class Layout:
     def folder_chain(self, path: str) -> None:
         """A folder with all above it."""
         self.parents(path)
-        self.folder(path, self.made, self.owner or (0, 0))
+        self.folder(path, self.made, self.maker)
 
     def _put_contents(self, source: Source, where: str) -> None:
         assert source.node is not None and source.tree is not None
@@ -248,7 +258,7 @@ class Layout:
             owner = self.owner or (0, 0)
             mode = self.chmod(0o755, True) if self.chmod else 0o755
             # the root of a context comes without a time of its own
-            self.folder(where, mode, owner, node.entry.mtime if node.path != "/" else self.now)
+            self.folder(where, mode, owner, node.entry.mtime if node.path != "/" and not self.classic else self.now)
         top = node.path.rstrip("/")
         for child in below(source.tree, node):
             rel = child.path[len(top) :].lstrip("/")

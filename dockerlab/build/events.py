@@ -22,6 +22,13 @@ class Notice(BuildEvent):
 
 
 @dataclass(frozen=True)
+class ContextSent(BuildEvent):
+    """The classic builder gets all of the context before it begins: so many bytes, as a tar."""
+
+    size: int
+
+
+@dataclass(frozen=True)
 class CheckWarning(BuildEvent):
     """A build check's warning, under BuildKit's name for the rule."""
 
@@ -101,7 +108,10 @@ class Reason:
 
 @dataclass(frozen=True)
 class StepDone(BuildEvent):
-    """A step has ended well. `reason` says why it was, or was not, taken from the cache; `layer` is its layer's diff ID ("" for none), `size` its bytes."""
+    """A step has ended well. `reason` says why it was, or was not, taken from the cache; `layer` is its layer's diff ID ("" for none), `size` its bytes.
+
+    `image`: the ID of the image that the step made, which only the classic builder's do.
+    """
 
     number: int
     name: str
@@ -110,6 +120,7 @@ class StepDone(BuildEvent):
     seconds: float
     layer: str = ""
     size: int = 0
+    image: str = ""
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,8 @@ class BuildRequest:
     """Folders and images that --from and FROM find under these names (lower case)."""
     trace: bool = False
     """Tell also what each step changed, and what changed only the configuration."""
+    classic: bool = False
+    """Build as Docker did before BuildKit."""
 
     def plan(self) -> Plan:
         """Which stages it needs. BuildError, ValueError for what makes no sense."""
@@ -43,6 +45,10 @@ class BuildRequest:
             return self.environment.get(name) if name == "SOURCE_DATE_EPOCH" else None
         value = self.build_args[name]
         return self.environment.get(name) if value is None else value
+
+    def hosts(self) -> tuple[tuple[str, str], ...]:
+        """--add-host as (address, name)."""
+        return tuple((address, name) for name, _, address in (entry.replace("=", ":", 1).partition(":") for entry in self.add_hosts))
 
     def proxies(self) -> dict[str, str]:
         """Proxy variables of the client, for RUN; never recorded."""

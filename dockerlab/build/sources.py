@@ -101,7 +101,7 @@ def pattern_of(word: str) -> re.Pattern[str]:
     return re.compile(out + r"\Z", re.DOTALL)
 
 
-def _matches(tree: SourceTree, word: str) -> list[str]:
+def matches(tree: SourceTree, word: str) -> list[str]:
     """The paths that a pattern matches, sorted."""
     found = [""]
     for part in [part for part in word.split("/") if part and part != "."]:
@@ -132,7 +132,7 @@ def sends(tree: SourceTree, words: Iterable[str], folder: str) -> bool:
     inside = folder.rstrip("/") + "/"
     for word in words:
         clean = posixpath.normpath("/" + word.lstrip("/"))
-        for path in _matches(tree, clean) if has_wildcard(clean) else [clean]:
+        for path in matches(tree, clean) if has_wildcard(clean) else [clean]:
             covers = inside.startswith(path.rstrip("/") + "/") and tree.lookup(folder) is not None
             if covers or (path.startswith(inside) and tree.lookup(path, follow=False) is not None):
                 return True
@@ -148,7 +148,7 @@ def find(
     for word in words:
         pivot = word.split("/./", 1)[0] if parents and "/./" in word else ""
         clean = posixpath.normpath("/" + word.replace("/./", "/").lstrip("/"))  # POSIX keeps two slashes at the beginning
-        paths = _matches(tree, clean) if has_wildcard(clean) else [clean]
+        paths = matches(tree, clean) if has_wildcard(clean) else [clean]
         if not paths and (base := base_of(clean)) != "/" and not sent(base):
             raise BuildError(
                 f"lstat {base}: no such file or directory",

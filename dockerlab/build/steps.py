@@ -124,7 +124,6 @@ def _run(one: StageBuild, instruction: Instruction, scratch: Path) -> Step:
     if not command.words:
         raise BuildError("failed to marshal LLB definition: arguments are required", hint="RUN needs a command")
     config = state.config
-    hosts = tuple((address, name) for name, _, address in (entry.replace("=", ":", 1).partition(":") for entry in run.request.add_hosts))
     key = CacheKey(
         state.key,
         f"RUN {' '.join(instruction.flag_values('mount'))} {list(command.words)} {dict(command.pipes)}",
@@ -138,7 +137,7 @@ def _run(one: StageBuild, instruction: Instruction, scratch: Path) -> Step:
             "hosts": ",".join(run.request.add_hosts),
         },
     )
-    step = running.RunStep(command, tuple(environment), "none" if network == "none" else "host", mounts, hosts)
+    step = running.RunStep(command, tuple(environment), "none" if network == "none" else "host", mounts, run.request.hosts())
 
     def work() -> Iterator[BuildEvent | Waiting | Layer]:
         steps = running.execute(step, state, run.store, run.builder.runner(), scratch)

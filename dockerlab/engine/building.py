@@ -75,10 +75,10 @@ def _source(options: BuildOptions, scratch: Path) -> tuple[str, str, BuildContex
         if not options.dockerfile and not os.path.exists(path) and os.path.exists(os.path.join(source, "dockerfile")):
             path = os.path.join(source, "dockerfile")
         text, name = _dockerfile(source, path, options.dockerfile)
-        context = BuildContext.of_folder(source, path, options.exclude)
+        context = BuildContext.of_folder(source, "" if options.classic else path, options.exclude)
     else:
         name = os.path.basename(options.dockerfile) or "Dockerfile"
-        context = BuildContext.of_folder(source, options.dockerfile, options.exclude)
+        context = BuildContext.of_folder(source, "" if options.classic else options.dockerfile, options.exclude)
     assert text is not None and context is not None
     return text, name, context
 
@@ -98,6 +98,7 @@ def _request(options: BuildOptions, text: str, name: str, context: BuildContext)
         add_hosts=options.add_hosts,
         environment=options.environment,
         trace=options.trace,
+        classic=options.classic,
         contexts={name.lower(): _other_context(name, value) for name, value in options.contexts.items()},
     )
 

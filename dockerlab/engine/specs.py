@@ -78,10 +78,13 @@ class BuildOptions:
     secrets: Mapping[str, bytes] = field(default_factory=dict)
     add_hosts: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
+    """Patterns left out of the context besides .dockerignore, relative to it (a notebook leaves itself out)."""
     contexts: Mapping[str, str] = field(default_factory=dict)
     """--build-context: a name → a folder, or docker-image://NAME."""
     trace: bool = False
-    """Patterns left out of the context besides .dockerignore, relative to it (a notebook leaves itself out)."""
+    """Tell what each step changes."""
+    classic: bool = False
+    """Build as Docker did before BuildKit."""
     environment: Mapping[str, str] = field(default_factory=dict)
     """The client's environment: where `--build-arg NAME` and the proxies take their values."""
 

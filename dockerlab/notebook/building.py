@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from typing import Any
 
 from dockerlab.engine import Engine
@@ -11,8 +12,10 @@ from dockerlab.notebook import cells
 from dockerlab.notebook.results import Built, LayerStack
 from dockerlab.notebook.streams import cell_terminal, show
 from dockerlab.notebook.words import word
+from dockerlab.oci import Reference
 from dockerlab.verbs.build import finished, options_of, outputs
-from dockerlab.verbs.dispatch import OURS, machine_errors
+from dockerlab.verbs.classic import ClassicProgress, asked_for
+from dockerlab.verbs.dispatch import OURS, Terminal, machine_errors
 from dockerlab.verbs.flags import Parsed, parse, usage_error
 from dockerlab.verbs.progress import BuildProgress, Progress, reason
 
@@ -57,14 +60,11 @@ def _write(name: str, text: str, force: bool) -> None:
 def _build(parsed: Parsed, text: str, engine: Engine, without: list[str]) -> Built:
     with cell_terminal() as terminal:
         engine.notice = terminal.complain
-        options = options_of(parsed, terminal, text=text, exclude=cells.patterns(without) if without else ())
+        classic = asked_for(parsed, terminal)
+        options = replace(options_of(parsed, terminal, text=text, exclude=cells.patterns(without) if without else ()), classic=classic)
         if without and not parsed.on("quiet") and (present := [name for name in without if os.path.exists(name)]):
             show(word("left out", what=", ".join(present)) + "\n")
-        progress: BuildProgress = Progress(terminal, quiet=parsed.on("quiet"), explain=True, phrase=word)
-        if parsed.on("trace"):
-            from dockerlab.verbs.trace import Trace
-
-            progress = Trace(terminal, word)
+        progress = _progress(parsed, terminal, classic)
         steps: list[dict[str, Any]] = []
         try:
             built = finished(_noted(engine.build(options), steps), progress)
@@ -73,16 +73,30 @@ def _build(parsed: Parsed, text: str, engine: Engine, without: list[str]) -> Bui
         except (BuildError, DockerfileError) as error:
             if parsed.on("trace"):
                 progress.failed(error)
-            state = " ".join(error.state_before) if isinstance(error, BuildError) and error.state_before[1] else ""
+            step, name = error.state_before if isinstance(error, BuildError) else ("", "")
+            state = f"--step {step} {name}" if step else name
             raise DockerlabError(
                 f"failed to build: {error.message}",
                 hint=word("look around", state=state) if state else error.hint,
                 excerpt=error.excerpt.replace("Dockerfile:", "cell:", 1) if not parsed.text("file") else error.excerpt,
             ) from None
         progress.warnings(built.warnings)
+        if isinstance(progress, ClassicProgress):
+            progress.tagged([Reference.parse(name).familiar for name in options.tags])
         outputs(parsed, engine, terminal, built, options)
     names = [str(name) for name in options.tags]
     return Built(built.image.id, names, steps, LayerStack.of(engine, built.image.id, names[0] if names else ""))
+
+
+def _progress(parsed: Parsed, terminal: Terminal, classic: bool) -> BuildProgress:
+    """The form that the flags ask for; a cell tells the reasons without being asked."""
+    if classic:
+        return ClassicProgress(terminal, quiet=parsed.on("quiet"), named="builder" in parsed.flags)
+    if parsed.on("trace"):
+        from dockerlab.verbs.trace import Trace
+
+        return Trace(terminal, word)
+    return Progress(terminal, quiet=parsed.on("quiet"), explain=True, phrase=word)
 
 
 def _noted(events: Any, steps: list[dict[str, Any]]) -> Any:

@@ -27,8 +27,8 @@ _WORDS: dict[str, dict[str, str]] = {
         "ko": "중단했습니다: 실행 중이던 단계는 멈췄고 아무것도 남지 않습니다. 끝난 단계는 빌드 캐시에 남아 있습니다",
     },
     "look around": {
-        "en": "look around in the state before this step: %docker run --rm --step {state} ls -l",
-        "ko": "이 단계 직전의 상태를 살펴볼 수 있습니다: %docker run --rm --step {state} ls -l",
+        "en": "look around in the state before this step: %docker run --rm {state} ls -l",
+        "ko": "이 단계 직전의 상태를 살펴볼 수 있습니다: %docker run --rm {state} ls -l",
     },
     "unanswered": {"en": "not answered yet", "ko": "아직 답을 쓰지 않았습니다"},
     "how to answer": {

@@ -201,6 +201,7 @@ class Runtime:
         if not box.process.args:
             raise ContainerStartError("no command specified")
         address = os.environ.get("DOCKERLAB_PUBLISH_ADDRESS") or "127.0.0.1"
+        build = build and not box.like_container
         hostname = box.hostname or ("buildkitsandbox" if build else "")
         return {
             "identity": identity,

@@ -68,11 +68,11 @@ class Snapshotter:
                 os.chmod(path / "diff", stat.S_IMODE(top.st_mode))
             return snapshot
 
-    def seal(self, snapshot: Snapshot) -> Layer:
-        """What the snapshot changed, as a layer; the snapshot can't be used afterwards."""
+    def seal(self, snapshot: Snapshot, *, links: bool = False) -> Layer:
+        """What the snapshot changed, as a layer (`links`: see `LayerStore.seal`); the snapshot can't be used afterwards."""
         folder = snapshot.path
         with explained(self._home):
             os.rename(folder / "diff", folder / "tree")
-            layer = self._layers.seal(folder)
+            layer = self._layers.seal(folder, links=links)
         snapshot.discard()
         return layer

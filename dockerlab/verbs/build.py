@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from dockerlab.build import BuildEvent, Built
 from dockerlab.engine import BuildOptions, Engine
 from dockerlab.errors import BuildError, DockerfileError, DockerlabError, UsageError
 from dockerlab.oci import Reference
+from dockerlab.verbs.classic import ClassicProgress, asked_for
 from dockerlab.verbs.dispatch import Terminal
 from dockerlab.verbs.flags import Parsed
 from dockerlab.verbs.images import stdin_of
@@ -98,7 +100,8 @@ def build(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
     call = parsed.text("call", "build")
     if parsed.on("check"):
         call = "check"
-    options = options_of(parsed, terminal)
+    classic = asked_for(parsed, terminal)
+    options = replace(options_of(parsed, terminal), classic=classic)
     quiet = parsed.on("quiet") or parsed.text("progress") == "quiet"
     progress = progress_of(parsed, terminal, quiet)
     try:
@@ -109,11 +112,10 @@ def build(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
         built = finished(engine.build(options), progress)
     except (BuildError, DockerfileError) as error:
         progress.failed(error)
-        hint = error.hint
-        if isinstance(error, BuildError) and error.state_before[1]:
-            hint = f"a shell in the state before this step: dockerlab run --rm -it --step {' '.join(error.state_before)} sh"
-        raise DockerlabError(f"ERROR: failed to build: failed to solve: {error.message}", hint=hint, excerpt=error.excerpt) from None
+        raise _told(error, classic) from None
     progress.warnings(built.warnings)
+    if isinstance(progress, ClassicProgress):
+        progress.tagged([Reference.parse(name).familiar for name in options.tags])
     outputs(parsed, engine, terminal, built, options)
     if quiet:
         terminal.line(built.image.id if not parsed.all("output") else "")
@@ -121,8 +123,22 @@ def build(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
     return 0
 
 
+def _told(error: BuildError | DockerfileError, classic: bool) -> DockerlabError:
+    """The error as the builder's client says it."""
+    hint, code = error.hint, error.exit_code
+    if isinstance(error, BuildError) and error.state_before[1]:
+        step, name = error.state_before
+        hint = f"a shell in the state before this step: dockerlab run --rm -it {f'--step {step} ' if step else ''}{name} sh"
+    if not classic:
+        return DockerlabError(f"ERROR: failed to build: failed to solve: {error.message}", hint=hint, excerpt=error.excerpt, exit_code=code)
+    prefix = "Error response from daemon: " if isinstance(error, DockerfileError) else ""
+    return DockerlabError(prefix + error.message, hint=hint, excerpt=error.excerpt, exit_code=code)
+
+
 def progress_of(parsed: Parsed, terminal: Terminal, quiet: bool) -> BuildProgress:
     """The form that the flags ask for."""
+    if asked_for(parsed, terminal):
+        return ClassicProgress(terminal, quiet=quiet, named="builder" in parsed.flags)
     if parsed.on("trace"):
         from dockerlab.verbs.trace import Trace
 

@@ -56,7 +56,6 @@ class _Flags(dict[str, Any]):
 # what changes nothing that could be seen here, done or not
 _INVISIBLE = {
     "archive",
-    "builder",
     "detach-keys",
     "disable-content-trust",
     "help",

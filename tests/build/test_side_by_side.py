@@ -28,7 +28,9 @@ def test_two_stages_that_need_nothing_of_each_other_run_at_once(docker: Docker) 
 
 
 def test_a_stage_goes_on_until_it_copies_from_one_that_is_not_ready(docker: Docker) -> None:
-    text = f"FROM busybox AS a\n{MEET.format('a', 'b', 'echo 1 > /made')}FROM busybox\n{MEET.format('b', 'a', ':')}COPY --from=a /made /made\n"
+    text = (
+        f"FROM busybox AS a\n{MEET.format('a', 'b', 'echo 1 > /made')}FROM busybox\n{MEET.format('b', 'a', ':')}COPY --from=a /made /made\n"
+    )
     answer = build(docker, text)
     assert answer.code == 0, answer.err
     assert docker("run", "--rm", "t:1", "cat", "/made").out == "1\n"

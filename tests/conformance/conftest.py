@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.conformance.figures import Figures, expected
+from tests.conformance.program import Program, recorded_base
+from tests.conformance.replay_builds import FileServer, World
 
 _FIGURES = Figures()
 
@@ -15,6 +19,19 @@ _FIGURES = Figures()
 @pytest.fixture(scope="session")
 def figures() -> Figures:
     return _FIGURES
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory, busybox_file: Path, containers_run_here: None) -> Iterator[World]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DOCKERLAB_HOME", str(tmp_path_factory.mktemp("builds")))
+        server = FileServer(tmp_path_factory.mktemp("web"))
+        for name, fact in json.loads((Path(__file__).parent / "facts/docker-builds.json").read_text()).items():
+            server.offer(name, fact["case"])
+        program = Program()
+        yield World(program, recorded_base(program, busybox_file), server)
+        program.engine.close()
+        server.close()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -13,6 +13,7 @@ import os
 import subprocess
 import tempfile
 import threading
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -81,11 +82,28 @@ def flags_of(case: dict[str, Any], context: Path, scratch: Path) -> list[str]:
     return [*out, *case.get("flags", ())]
 
 
+@dataclass(frozen=True)
+class World:
+    """The program that builds, the base image's layers, and the server of files that some builds download."""
+
+    program: Program
+    base: list[str]
+    server: FileServer
+
+
+def anybody_can_lay_out(fact: dict[str, Any]) -> bool:
+    """Whether an ordinary user can lay the context out."""
+    return not any(isinstance(spec, dict) and "owner" in spec for spec in fact["case"].get("files", {}).values())
+
+
 class Build:
     """One case: the program that builds, the base's layers, and what has differed so far, by aspect."""
 
+    builder = "buildkit"
+    """The column of the recording."""
+
     def __init__(self, program: Program, base: list[str], server: FileServer, name: str, fact: dict[str, Any]) -> None:
-        self.program, self.base, self.wanted = program, base, fact["buildkit"]
+        self.program, self.base, self.wanted = program, base, fact[self.builder]
         self.address = server.address(name)
         self.case: dict[str, Any] = dict(fact["case"])
         if self.case.get("web"):

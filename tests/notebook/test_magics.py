@@ -215,3 +215,16 @@ def test_a_traced_build_is_told_in_the_learners_language(notebook: Run) -> None:
     (cell,) = notebook("%%dockerfile --trace -t site:1\nFROM busybox\nRUN echo 1 > /one\nENV A=1", language="ko")
     assert "임시 컨테이너" in shown(cell) and "바뀐 것: A /one" in shown(cell) and "설정만 바뀝니다" in shown(cell)
     assert "temporary" not in shown(cell) and "data:image/svg+xml;base64," in html(cell)
+
+
+def test_a_cell_builds_as_docker_did_before_buildkit(notebook: Run) -> None:
+    built, failed, history = notebook(
+        "%%dockerfile --builder classic -t site:1\nFROM busybox\nRUN echo 1 > /one",
+        "%%dockerfile --builder classic\nFROM busybox\nRUN mkdir /kept\nRUN false",
+        "%history site:1",
+    )
+    said = shown(built)
+    image = said.split("Successfully built ")[1].split()[0]
+    assert "Step 2/2 : RUN echo 1 > /one" in said and " ---> Running in " in said and "Successfully tagged site:1" in said
+    assert image in shown(history)
+    assert "returned a non-zero code: 1" in error(failed) and "%docker run --rm " in error(failed) and "--step" not in error(failed)
