@@ -65,7 +65,7 @@ class DockerfileError(DockerlabError):
 class BuildError(DockerlabError):
     """A step of a build failed; `step` is its name as BuildKit writes it, `exit_code_of_step` the code of a RUN, `line` where it stands, `number` that of the step.
 
-    `state_before` is what `docker run --step` takes to enter the state in which a RUN failed: the step's number and the build's name, or ("", "").
+    `unplaced`: BuildKit does not tell where; `line` is our kindness. `state_before` is what `docker run --step` takes to enter the state in which a RUN failed: the step's number and the build's name, or ("", "").
     """
 
     def __init__(
@@ -75,11 +75,17 @@ class BuildError(DockerlabError):
         self.step, self.line, self.exit_code_of_step = step, line, exit_code_of_step
         self.state_before = ("", "")
         self.number = 0
+        self.unplaced = False
 
     @classmethod
     def of(cls, error: Exception) -> BuildError:
         """The same message as an error of a build."""
         return error if isinstance(error, cls) else cls(getattr(error, "message", str(error)), hint=getattr(error, "hint", ""))
+
+    def somewhere_at(self, line: int) -> BuildError:
+        """Itself, with a place that BuildKit does not tell."""
+        self.unplaced = not self.line
+        return self.at(line)
 
     def at(self, line: int, step: str = "") -> BuildError:
         """Itself, with the place where it happened; one that is known already stays."""

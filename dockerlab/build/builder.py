@@ -108,20 +108,12 @@ class BuildRun:
     def _checks(self) -> Iterator[CheckWarning]:
         """What the dry run finds; the error at which it stopped, before anything was done."""
         from dockerlab.build.dry import examine
-        from dockerlab.dockerfile.checks import skipped
 
         found = examine(self.request, self.builder.resolve)
         for one in found.warnings:
             yield CheckWarning(one.rule, one.detail, one.lines[0] if one.lines else 0, one.url)
         if found.error is not None:
             raise found.error
-        if found.warnings and skipped(self.request.dockerfile)[1]:
-            names = ", ".join(dict.fromkeys(one.rule for one in found.warnings))
-            raise BuildError(
-                f"lint violation found for rules: {names}",
-                hint="`# check=error=true` makes warnings errors",
-                line=found.warnings[0].lines[0],
-            )
 
     def once(self, found: Iterable[Surprise]) -> Iterator[Surprise]:
         """Those of a kind that was not told yet."""

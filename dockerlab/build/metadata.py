@@ -70,7 +70,7 @@ def _user(instruction: Instruction, state: StageState) -> str:
 
 def _expose(instruction: Instruction, state: StageState) -> str:
     scope = state.expand()
-    found = [port for word in sorted(instruction.words) for one in scope.words(word) for port in container_ports(one)]
+    found = [port for word in sorted(instruction.words) for one in filter(None, scope.words(word)) for port in container_ports(one)]
     exposed = dict(state.config.get("ExposedPorts") or {})
     exposed.update({port: {} for port in found})
     state.config["ExposedPorts"] = {port: {} for port in sorted(exposed)}

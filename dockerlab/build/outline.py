@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from dockerlab.build.plan import Plan, platform_arguments
 from dockerlab.dockerfile import Dockerfile, Instruction, Scope
-from dockerlab.dockerfile.checks import lines_of
+from dockerlab.dockerfile.checks import comments_above, lines_of
 from dockerlab.dockerfile.mounts import mount_fields
 
 
@@ -135,9 +135,5 @@ def _described(dockerfile: Dockerfile, instruction: Instruction | None, name: st
     """What the comments since the instruction before say of a name."""
     if instruction is None or not name:
         return ""
-    before = max((one.last for one in dockerfile.instructions if one.last < instruction.first), default=0)
-    for line in dockerfile.text.split("\n")[before : instruction.first - 1]:
-        comment = line.strip()
-        if comment.startswith("#") and (text := comment[1:].strip()).startswith(f"{name} "):
-            return text[len(name) :].strip()
-    return ""
+    found = (comment for comment in comments_above(dockerfile, instruction) if comment.startswith(f"{name} "))
+    return next(found, "")[len(name) :].strip()

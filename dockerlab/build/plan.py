@@ -9,6 +9,7 @@ from dockerlab.build.state import MACHINE
 from dockerlab.dockerfile import Dockerfile, Instruction, Scope, Stage
 from dockerlab.errors import BuildError, DockerlabError, InvalidReferenceError
 from dockerlab.oci import Reference
+from dockerlab.oci.platform import parse_platform
 from dockerlab.store import Image
 
 LAYERED = ("ADD", "COPY", "RUN", "WORKDIR")
@@ -75,38 +76,28 @@ class Plan:
         self.contexts = contexts
         self._values = values
         self._platform = platform_arguments(platform)
-        self.global_scope = self._globals()
+        self.global_scope, self.declared = global_arguments(dockerfile, values, self._platform)
+        self.platforms: dict[int, str] = {}
+        """What FROM --platform says, by the stage's index; where it says nothing there is no entry."""
         self.bases = {stage.index: self._base(stage) for stage in dockerfile.stages}
         self.target = self._target(target)
+        self._check_froms()
         self.order = self._ordered()
+        for stage in dockerfile.stages:
+            self._check_reference(stage)
         # a mount or a foreign --from is one more input, and BuildKit then names even the only stage
         self.alone = len(dockerfile.stages) == 1 and not any(_mounts_or_takes(one) for one in dockerfile.instructions)
 
-    def _globals(self) -> dict[str, str]:
-        scope = dict(self._platform)
-        self.declared: dict[str, str | None] = {}
-        for instruction in self.dockerfile.arguments:
-            for word in instruction.words:
-                name, equals, default = word.partition("=")
-                given = self._values(name)
-                value = given if given is not None else (Scope(scope, self.dockerfile.escape).word(default) if equals else scope.get(name))
-                self.declared[name] = value
-                if value is not None:
-                    scope[name] = value
-        return scope
-
     def _base(self, stage: Stage) -> str:
-        scope = Scope(self.global_scope, self.dockerfile.escape)
-        try:
-            name = scope.word(stage.base)
-        except ValueError as error:
-            raise BuildError(str(error), line=_line(stage)) from None
+        name = self._word(stage, stage.base)
         if not name:
             raise BuildError(
                 f"base name ({stage.base}) should not be blank",
                 line=_line(stage),
                 hint="the variable has no value: declare it before the first FROM with ARG NAME=value",
             )
+        if stage.platform:
+            self.platforms[stage.index] = self._platform_of(stage)
         if (other := self.contexts.get(name.lower())) is not None:
             if not other:
                 raise BuildError(
@@ -115,18 +106,43 @@ class Plan:
                     hint=f"FROM scratch and COPY --from={name} . / come to the same",
                 )
             return other
-        if self.parent_of(stage, name) is None and name != "scratch":
+        return name
+
+    def _word(self, stage: Stage, text: str) -> str:
+        try:
+            return Scope(self.global_scope, self.dockerfile.escape).word(text)
+        except ValueError as error:
+            raise BuildError(str(error), line=_line(stage)) from None
+
+    def _platform_of(self, stage: Stage) -> str:
+        text = self._word(stage, stage.platform)
+        if not text:
+            raise BuildError(
+                f"empty platform value from expression {stage.platform}",
+                line=_line(stage),
+                hint="declare the variable before the first FROM with ARG NAME=linux/amd64, or use $BUILDPLATFORM or $TARGETPLATFORM",
+            )
+        try:
+            return parse_platform(text, MACHINE)
+        except ValueError as error:
+            raise BuildError(
+                f"failed to parse platform {stage.platform}: {error}", line=_line(stage), hint="a platform is written linux/amd64"
+            ) from None
+
+    def _check_reference(self, stage: Stage) -> None:
+        name = self.bases[stage.index]
+        if self.parent_of(stage, name) is None and name != "scratch" and name.lower() not in self.contexts:
             try:
                 Reference.parse(name)
             except InvalidReferenceError as error:
-                raise BuildError(f'failed to parse stage name "{name}": {error.message}', line=_line(stage), hint=error.hint) from None
-        return name
+                hint = f"the stage is called {name.lower()}" if self.parent_of(stage, name.lower()) else error.hint
+                raise BuildError(f'failed to parse stage name "{name}": {error.message}', line=_line(stage), hint=hint) from None
 
     def parent_of(self, stage: Stage, name: str) -> Stage | None:
-        """The earlier stage that FROM names, or None."""
+        """The earlier stage that FROM names, or None. Stages' names are lower case, however they are written; FROM has to say them so, --from has not."""
         if stage.base.lower() in self.contexts:
             return None
-        return next((other for other in reversed(self.dockerfile.stages[: stage.index]) if other.name and other.name == name.lower()), None)
+        return next((other for other in reversed(self.dockerfile.stages[: stage.index]) if other.name and other.name == name), None)
 
     def _target(self, name: str) -> Stage:
         if not name:
@@ -158,16 +174,27 @@ class Plan:
             raise BuildError(f"circular dependency detected on stage: {stage.shown_name}")
         return found
 
+    def _check_froms(self) -> None:
+        """--from in all stages, whether they are needed or not."""
+        for stage in self.dockerfile.stages:
+            for instruction in stage.instructions:
+                for name in froms(instruction):
+                    try:
+                        if "$" in name and instruction.keyword == "COPY":
+                            raise BuildError(
+                                "variable expansion is not supported for --from, define a new stage with FROM using ARG from global scope as a workaround",
+                                hint="ARG before the first FROM, then FROM ${NAME} AS x, then COPY --from=x",
+                            )
+                        self.source_stage(stage, name)
+                    except BuildError as error:
+                        raise error.somewhere_at(instruction.first) from None
+
     def _needs(self, stage: Stage) -> Iterator[Stage]:
         if (parent := self.parent_of(stage, self.bases[stage.index])) is not None:
             yield parent
         for instruction in stage.instructions:
             for name in froms(instruction):
-                try:
-                    source = self.source_stage(stage, name)
-                except BuildError as error:
-                    raise error.at(instruction.first) from None
-                if source is not None:
+                if (source := self.source_stage(stage, name)) is not None:
                     yield source
 
     def _ordered(self) -> list[Planned]:
@@ -185,10 +212,14 @@ class Plan:
             under_way.pop()
             done.append(stage)
 
+        for stage in self.dockerfile.stages:  # a circle is an error wherever it is
+            visit(stage)
+        done.clear()
         visit(self.target)
-        return [self._planned(stage) for stage in done]
+        return [self.planned(stage) for stage in done]
 
-    def _planned(self, stage: Stage) -> Planned:
+    def planned(self, stage: Stage) -> Planned:
+        """A stage as it would be built."""
         base = self.bases[stage.index]
         parent = self.parent_of(stage, base)
         total = sum(instruction.keyword in LAYERED for instruction in stage.instructions)
@@ -215,6 +246,28 @@ class Plan:
         if value is None:
             value = {**self._platform, "TARGETSTAGE": self.target.name or "default"}.get(name)
         return name, value
+
+
+def global_arguments(
+    dockerfile: Dockerfile, values: Callable[[str], str | None], platform: Mapping[str, str]
+) -> tuple[dict[str, str], dict[str, str | None]]:
+    """(what FROM can see, every ARG before the first FROM with its value). BuildError for a default that can't be expanded."""
+    scope, declared = dict(platform), dict[str, str | None]()
+    for instruction in dockerfile.arguments:
+        for word in instruction.words:
+            name, equals, default = word.partition("=")
+            value = values(name)
+            if value is None and equals:
+                try:
+                    value = Scope(scope, dockerfile.escape).word(default)
+                except ValueError as error:
+                    raise BuildError(str(error), line=instruction.first) from None
+            elif value is None:
+                value = scope.get(name)
+            declared[name] = value
+            if value is not None:
+                scope[name] = value
+    return scope, declared
 
 
 def base_image(resolve: Callable[[Reference], Image], name: str, alike: Sequence[str] = ()) -> Image:

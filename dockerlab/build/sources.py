@@ -207,11 +207,6 @@ def is_git(word: str) -> bool:
 
 def check_sources(instruction: Instruction, words: list[str], checksum: str) -> list[str]:
     """Those of a COPY's or ADD's sources that come from elsewhere. BuildError, ValueError in BuildKit's words for what can't be asked for."""
-    if any("$" in value for value in instruction.flag_values("from")):
-        raise BuildError(
-            "variable expansion is not supported for --from, define a new stage with FROM using ARG from global scope as a workaround",
-            hint="ARG before the first FROM, then FROM ${NAME} AS x, then COPY --from=x",
-        )
     if checksum and not re.match(r"sha256:[0-9a-f]{64}\Z", checksum):
         raise ValueError("invalid checksum digest format")
     remote = [word for word in words if _URL.match(word) or is_git(word)]

@@ -171,7 +171,7 @@ def _heredoc_sources(instruction: Instruction, words: list[str], state: StageSta
         doc = docs[name]
         text = re.sub(r"(?m)^\t+", "", doc.text) if doc.strip_tabs else doc.text
         if doc.expand:
-            text = state.expand().raw(text)
+            text = state.expand().document(text)
         out.append(Source(name, None, text.encode("utf-8", "surrogateescape"), asked=name))
     return out
 

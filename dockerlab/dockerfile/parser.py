@@ -109,7 +109,8 @@ def _syntax(name: str, text: str, error: DockerfileSyntaxError) -> DockerfileErr
     return _refuse(name, text, f"dockerfile parse error on line {line}: {message}", line, word, hint)
 
 
-def _directives(text: str) -> dict[str, str]:
+def directives_of(text: str) -> dict[str, str]:
+    """The parser directives at the beginning of a file, by their name in lower case."""
     out: dict[str, str] = {}
     for line in text.split("\n"):
         match = _DIRECTIVE.match(line.strip())
@@ -144,28 +145,34 @@ def parse(text: str, name: str = "Dockerfile") -> Dockerfile:
     text = text.removeprefix("\ufeff")
     try:
         tree = _tree(text)
-        directives = _directives(text)
+        directives = directives_of(text)
         instructions = [_instruction(item, "syntax" in directives) for item in tree.instructions]
     except DockerfileSyntaxError as error:
         raise _syntax(name, text, error) from None
     if not instructions:
         raise _refuse(name, text, "file with no instructions", 1, hint="begin with FROM and the name of a base image")
     arguments, stages = _stages(name, text, instructions)
-    empty = tuple(warning.line for warning in tree.warnings if "mpty continuation" in warning.message)
-    return Dockerfile(name, text, stages, arguments, tuple(instructions), tree.escape_token, directives, empty)
+    return Dockerfile(name, text, stages, arguments, tuple(instructions), tree.escape_token, directives, _empty_lines(tree))
 
 
-def readable(text: str, last: int) -> list[Instruction]:
-    """The instructions up to a line (1 is the first), of a file that can't be understood as a whole: what an error stands behind."""
+def readable(text: str, last: int) -> tuple[list[Instruction], tuple[int, ...]]:
+    """(the instructions up to a line, empty lines inside of instructions) of a file that can't be understood as a whole: what an error stands behind."""
     found: list[Instruction] = []
+    empty: tuple[int, ...] = ()
     try:
-        for item in parse_dockerfile_ast(text.removeprefix("\ufeff")).instructions:
+        tree = parse_dockerfile_ast(text.removeprefix("\ufeff"))
+        empty = _empty_lines(tree)
+        for item in tree.instructions:
             if (item.start_line or 0) > last:
                 break
             found.append(_instruction(item, True, checked=False))
     except DockerfileSyntaxError:
         pass
-    return found
+    return found, empty
+
+
+def _empty_lines(tree: DockerfileAst) -> tuple[int, ...]:
+    return tuple(warning.line for warning in tree.warnings if "mpty continuation" in warning.message)
 
 
 def _stages(name: str, text: str, instructions: list[Instruction]) -> tuple[tuple[Instruction, ...], tuple[Stage, ...]]:

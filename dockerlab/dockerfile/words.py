@@ -41,12 +41,19 @@ class Scope:
             raise _as_buildkit(error) from None
 
     def raw(self, text: str) -> str:
-        """Variables expanded, quotes kept (step names, here-documents)."""
+        """Variables expanded, quotes kept (names of steps)."""
         lexer = ShellLex(self._escape, env=self.values, skip_unset_env=False, raw_quotes=True)
         try:
             return str(lexer.process_word(text))
         except ValueError:
             return text
+
+    def document(self, text: str) -> str:
+        """A here-document: variables expanded, quotes mean nothing. ValueError in BuildKit's words where that is impossible."""
+        try:
+            return str(ShellLex("\\", env=self.values, skip_unset_env=False, skip_process_quotes=True).process_word(text))
+        except ValueError as error:
+            raise _as_buildkit(error) from None
 
     def _lexer(self) -> ShellLex:
         return ShellLex(self._escape, env=self.values, skip_unset_env=False)

@@ -195,7 +195,6 @@ def outlined(store: Store, options: BuildOptions) -> tuple[str, Outline]:
 def check(store: Store, builder: Builder, options: BuildOptions) -> tuple[str, str, list[BuildCheck], DockerlabError | None]:
     """`build --check`: (the Dockerfile's text, its name, warnings, the error at which looking stopped)."""
     from dockerlab.build.dry import examine
-    from dockerlab.dockerfile.checks import warnings_before
     from dockerlab.errors import DockerfileError
 
     with store.tmp() as scratch:
@@ -207,6 +206,17 @@ def check(store: Store, builder: Builder, options: BuildOptions) -> tuple[str, s
         try:
             request = _request(options, text, name, context)
         except DockerfileError as error:
-            return text, name, list(warnings_before(text, error.line)), error
+            return text, name, _before(text, error.line, options), error
         found = examine(request, builder.resolve, only_check=True)
         return text, name, found.warnings, found.error
+
+
+def _before(text: str, line: int, options: BuildOptions) -> list[BuildCheck]:
+    """The warnings of a file that can't be read beyond a line."""
+    from dockerlab.dockerfile.checks import CheckOptions, warnings_before
+    from dockerlab.dockerfile.parser import directives_of
+
+    try:
+        return CheckOptions.of(directives_of(text), options.build_args.get("BUILDKIT_DOCKERFILE_CHECK")).kept(warnings_before(text, line))
+    except ValueError:
+        return []

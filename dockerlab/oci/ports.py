@@ -11,14 +11,14 @@ _HIGHEST = 65535
 def container_ports(text: str) -> list[str]:
     """The ports of one word, with their protocol: `80-81/udp` → `80/udp`, `81/udp`. ValueError in docker's words for what is none."""
     *before, last = text.split(":")
-    ports, _, protocol = last.partition("/")
+    ports, _, written = last.partition("/")
     host = before[-1] if before else ""
     address = ":".join(before[:-1])
-    protocol = protocol.lower() or "tcp"
+    protocol = written.lower() or "tcp"
     if not ports:
         raise ValueError(f'invalid port: "{text}": no port specified')
     if protocol not in PROTOCOLS:
-        raise ValueError(f'invalid port: "{text}": invalid proto: {protocol}')
+        raise ValueError(f'invalid port: "{text}": invalid proto: {written}')
     _check_address(address)
     found = _range(ports, "containerPort")
     if host and len(_range(host, "hostPort")) != len(found) > 1:

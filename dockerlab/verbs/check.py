@@ -116,8 +116,9 @@ def _encoded(text: str) -> str:
     return base64.b64encode(text.encode("utf-8", "surrogateescape")).decode()
 
 
-def _ranges(lines: tuple[int, ...]) -> list[dict[str, Any]]:
-    return [{"start": {"line": lines[0]}, "end": {"line": lines[-1]}}] if lines else []
+def _ranges(lines: tuple[int, ...]) -> list[Json]:
+    """BuildKit's ranges: each line for itself."""
+    return [{"start": {"line": line}, "end": {"line": line}} for line in lines]
 
 
 def _json(text: str, name: str, found: list[BuildCheck], error: DockerlabError | None) -> dict[str, Any]:
@@ -136,6 +137,6 @@ def _json(text: str, name: str, found: list[BuildCheck], error: DockerlabError |
         "sources": [{"filename": name, "language": "Dockerfile", "data": _encoded(text)}],
     }
     if error is not None:
-        line = error.line if isinstance(error, (BuildError, DockerfileError)) else 0
+        line = error.line if isinstance(error, (BuildError, DockerfileError)) and not getattr(error, "unplaced", False) else 0
         out["buildError"] = {"message": error.message, "location": {"ranges": _ranges((line,) if line else ())}}
     return out

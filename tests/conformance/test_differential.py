@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import random
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 
 from tests.conformance.program import Program
 from tests.conformance.random_builds import Case, cases, differences
+from tests.conformance.random_checks import FILES, Writer, differ
 from tests.parts import missing
 from tests.verbs.test_call import DOCKERFILE
 
@@ -62,6 +64,22 @@ def test_what_a_dockerfile_offers_is_told_as_docker_tells_it(words: list[str], f
     (tmp_path / "Dockerfile").write_text(DOCKERFILE)
     words = ["build", "--call", words[0] + form, *words[1:], str(tmp_path)]
     assert ours(*words).stdout == theirs(*words).stdout
+
+
+CHECKED = int(os.environ.get("DOCKERLAB_RANDOM_CHECKS", "80"))
+
+
+def test_any_dockerfile_gets_dockers_build_checks(ours: Program, tmp_path: Path) -> None:
+    for name, text in FILES.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    first = random.randrange(1 << 30) if WHOLE else 0
+    words = ("buildx", "build", "--call=check,format=json", str(tmp_path))
+    for seed in range(first, first + CHECKED):
+        text = Writer(seed).dockerfile()
+        (tmp_path / "Dockerfile").write_text(text)
+        found = differ(ours(*words).stdout, theirs(*words).stdout)
+        assert not found, f"seed {seed}\n{text}\n{found}"
 
 
 _numbers = itertools.count()

@@ -125,7 +125,7 @@ class ClassicState:
 
 
 def _expose(instruction: Instruction, state: ClassicState, _: str) -> str:
-    words = [part for word in sorted(instruction.words) for part in state.expand().words(word)]
+    words = [part for word in sorted(instruction.words) for part in filter(None, state.expand().words(word))]
     for word in words:
         container_ports(word)
     return "EXPOSE " + " ".join(words)
