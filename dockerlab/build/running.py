@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +15,7 @@ from dockerlab.build.state import StageState
 from dockerlab.build.wording import quoted
 from dockerlab.dockerfile import Instruction
 from dockerlab.errors import BuildError, ContainerStartError, NotFoundError
-from dockerlab.layers import find_user
+from dockerlab.layers import find_user, settle_times
 from dockerlab.oci import DEFAULT_PATH, environment_of
 from dockerlab.runtime.spec import BoxSpec, Mount, ProcessSpec, Waiting
 from dockerlab.store import Layer, Store
@@ -100,6 +101,8 @@ class RunStep:
     network: str
     mounts: RunMounts
     hosts: tuple[tuple[str, str], ...] = ()
+    epoch: int | None = None
+    """SOURCE_DATE_EPOCH, in seconds: the time of all that the step writes."""
 
 
 def execute(
@@ -122,6 +125,7 @@ def execute(
         yield from waits
         mounts = (*step.mounts.mounts, *_pipes(step.command, scratch))
         process = ProcessSpec(step.command.words, tuple(env), state.config.get("WorkingDir") or "/", user.uid, user.gid, user.groups)
+        began = time.time_ns()
         with store.snapshots.prepare(state.layers) as snapshot:
             yield snapshot.path.name
             output = runner.stream(BoxSpec(snapshot.rootfs, process, network=step.network, mounts=mounts, hosts=step.hosts))
@@ -134,6 +138,8 @@ def execute(
                 output.close()
             if code:
                 raise BuildError(f"{said}exit code: {code}", exit_code_of_step=code)
+            if step.epoch is not None:
+                settle_times(snapshot.path / "diff", began, time.time_ns(), step.epoch)
             return store.snapshots.seal(snapshot)
 
 

@@ -56,6 +56,11 @@ def _now(run: BuildRun) -> int:
     return run.epoch if run.epoch is not None else int(time.time())
 
 
+def _epoch(run: BuildRun) -> dict[str, str]:
+    """SOURCE_DATE_EPOCH as a part of a step's key: it is in the times of what the step writes."""
+    return {} if run.epoch is None else {"SOURCE_DATE_EPOCH": str(run.epoch)}
+
+
 def _sealed(one: StageBuild, scratch: Path, fill: Callable[[Tree], None]) -> Iterator[Layer]:
     folder, below = scratch / "layer", one.state.layers
     folder.mkdir()
@@ -83,7 +88,7 @@ def _workdir(one: StageBuild, instruction: Instruction, scratch: Path) -> Step:
             raise
         raise nobody_here(name) from None
     state.config["WorkingDir"] = path
-    key = CacheKey(state.key, f"WORKDIR {path}", settings={"owner": f"{user.uid}:{user.gid}"})
+    key = CacheKey(state.key, f"WORKDIR {path}", settings={"owner": f"{user.uid}:{user.gid}", **_epoch(one.run)})
 
     def work() -> Iterator[BuildEvent | Waiting | Layer]:
         yield from _sealed(one, scratch, lambda tree: make_workdir(tree, state.view, path, (user.uid, user.gid), _now(one.run)))
@@ -135,9 +140,10 @@ def _run(one: StageBuild, instruction: Instruction, scratch: Path) -> Step:
             "shell": str(shell_of(config)),
             "network": network,
             "hosts": ",".join(run.request.add_hosts),
+            **_epoch(run),
         },
     )
-    step = running.RunStep(command, tuple(environment), "none" if network == "none" else "host", mounts, run.request.hosts())
+    step = running.RunStep(command, tuple(environment), "none" if network == "none" else "host", mounts, run.request.hosts(), run.epoch)
 
     def work() -> Iterator[BuildEvent | Waiting | Layer]:
         steps = running.execute(step, state, run.store, run.builder.runner(), scratch)
@@ -214,7 +220,7 @@ def _copy(one: StageBuild, instruction: Instruction, scratch: Path) -> Step:
         state.key,
         f"{keyword} {flags}{' '.join(f'--{name}={value}' for name, value in instruction.flags if name not in ('chown', 'chmod', 'from', 'link'))} {shown} -> {destination}",
         files=sources.made_of,
-        settings={"owner": str(owner)},
+        settings={"owner": str(owner), **_epoch(run)},
     )
 
     def fill(written: Tree) -> None:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from dockerlab.layers.entry import Change, Entry, LayerSummary
     from dockerlab.layers.owners import Owners
     from dockerlab.layers.reader import read_tar
+    from dockerlab.layers.times import settle_times
     from dockerlab.layers.tree import Tree, remove_tree
     from dockerlab.layers.users import User, find_group, find_user
     from dockerlab.layers.view import Node, TreeView
@@ -41,6 +42,7 @@ _HOMES = {
     "find_user": "users",
     "read_tar": "reader",
     "remove_tree": "tree",
+    "settle_times": "times",
     "tree_entries": "writer",
     "write_entries": "writer",
     "write_layer": "writer",
@@ -60,6 +62,7 @@ __all__ = [
     "find_user",
     "read_tar",
     "remove_tree",
+    "settle_times",
     "tree_entries",
     "write_entries",
     "write_layer",
