@@ -8,7 +8,7 @@ from pathlib import Path
 
 from dockerlab.layers.lending import lstat_lent, names_lent, reached
 
-_SLACK = 1_000_000_000  # nanoseconds: a file system's clock may be a tick behind
+_SLACK = 20_000_000  # nanoseconds: a file is dated by a clock that may be a tick behind
 
 
 def settle_times(tree: Path | str, since: int, until: int, epoch: int) -> None:
