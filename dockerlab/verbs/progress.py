@@ -110,6 +110,8 @@ class Progress:
             self._line(f"\n {len(found)} warning{plural} found (use docker --debug to expand):")
             for warning in found:
                 self._line(f" - {warning.rule}: {warning.detail} (line {warning.line})")
+                if self._explain and warning.url:
+                    self._line(f"   {warning.url}")
 
 
 class RawJson:

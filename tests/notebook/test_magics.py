@@ -228,3 +228,10 @@ def test_a_cell_builds_as_docker_did_before_buildkit(notebook: Run) -> None:
     assert "Step 2/2 : RUN echo 1 > /one" in said and " ---> Running in " in said and "Successfully tagged site:1" in said
     assert image in shown(history)
     assert "returned a non-zero code: 1" in error(failed) and "%docker run --rm " in error(failed) and "--step" not in error(failed)
+
+
+def test_a_build_check_names_the_line_and_dockers_page(notebook: Run) -> None:
+    (built,) = notebook("%%dockerfile\nFROM busybox\nCMD echo hi")
+    said = shown(built)
+    assert " - JSONArgsRecommended: " in said and "(line 2)" in said
+    assert "https://docs.docker.com/go/dockerfile/rule/json-args-recommended/" in said
