@@ -13,9 +13,9 @@ from __future__ import annotations
 import select
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
-from dataclasses import dataclass
 
 from dockerlab.build.events import BuildEvent, StepDone
+from dockerlab.data import dataclass
 from dockerlab.runtime.spec import Waiting
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 from dockerlab.build.events import Reason
+from dockerlab.data import dataclass, field
 from dockerlab.store import Store
 
 _REMEMBERED = 20_000  # files whose digests are kept for the reason; more are only compared as a whole

@@ -7,10 +7,7 @@ from __future__ import annotations
 
 import io
 import os
-import shutil
 import stat
-import tarfile
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
@@ -177,6 +174,10 @@ class BuildContext:
 
 def unpack_context(source: IO[bytes] | Any, folder: Path) -> tuple[str, str | None]:
     """A context from a stream, unpacked into `folder`: a tar, or the text of a Dockerfile alone; ("tar" or "dockerfile", the text)."""
+    import shutil
+    import tarfile
+    import tempfile
+
     from dockerlab.layers import Owners, Tree, read_tar
 
     with tempfile.TemporaryFile(dir=folder.parent) as whole:

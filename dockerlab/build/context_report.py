@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from dockerlab.build.context import BuildContext
 from dockerlab.build.sources import below, check_sources, context_missing, find, sends
+from dockerlab.data import dataclass
 from dockerlab.dockerfile import Dockerfile, Instruction, Scope
 from dockerlab.dockerfile.ignore import IgnorePattern
 from dockerlab.errors import BuildError

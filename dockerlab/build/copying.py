@@ -11,9 +11,9 @@ import posixpath
 import re
 import stat
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
 
 from dockerlab.build.sources import Source, SourceNode, below
+from dockerlab.data import dataclass, field, replace
 from dockerlab.errors import BuildError, NotFoundError
 from dockerlab.layers import Tree, TreeView, find_group, find_user
 from dockerlab.layers.owners import CAPABILITY

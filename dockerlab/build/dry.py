@@ -8,7 +8,6 @@ finds, in all stages; every build shows the warnings of the stages that it needs
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from dockerlab.build.copying import chmod_of
@@ -18,6 +17,7 @@ from dockerlab.build.sources import check_sources
 from dockerlab.build.state import MACHINE, StageState
 from dockerlab.build.watching import RecordingScope, WatchedScope, WatchedState
 from dockerlab.build.wording import quoted
+from dockerlab.data import dataclass, field
 from dockerlab.dockerfile import Instruction, Scope, Stage
 from dockerlab.dockerfile.checks import BuildCheck, CheckOptions, lines_of, of_one, of_port, of_the_whole, while_reading
 from dockerlab.dockerfile.mounts import mount_fields
@@ -274,8 +274,7 @@ def _platform(stage: Stage, value: str, recording: RecordingScope, scope: dict[s
 
 def _triggers(state: WatchedState, stage: Stage) -> Iterator[Instruction]:
     """What the base left for its children, as if it stood where FROM does."""
-    from dataclasses import replace
-
+    from dockerlab.data import replace
     from dockerlab.dockerfile.parser import parse_trigger
 
     for text in state.config.pop("OnBuild", None) or []:

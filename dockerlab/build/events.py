@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
+from dockerlab.data import dataclass, field
 from dockerlab.layers import Change
 from dockerlab.store import Image, Layer
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dockerlab.build.context import BuildContext
@@ -12,6 +11,7 @@ from dockerlab.build.copying import Layout
 from dockerlab.build.sources import Source, SourceTree
 from dockerlab.build.state import StageState
 from dockerlab.build.wording import not_found
+from dockerlab.data import dataclass, replace
 from dockerlab.dockerfile.mounts import mount_fields
 from dockerlab.errors import BuildError
 from dockerlab.layers import Owners, Tree, TreeView

@@ -6,9 +6,8 @@ A comment above an ARG or FROM that begins with the name describes it: `# VERSIO
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-
 from dockerlab.build.plan import Plan, platform_arguments
+from dockerlab.data import dataclass, replace
 from dockerlab.dockerfile import Dockerfile, Instruction, Scope
 from dockerlab.dockerfile.checks import comments_above, lines_of
 from dockerlab.dockerfile.mounts import mount_fields

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 from dockerlab.build.state import MACHINE
+from dockerlab.data import dataclass
 from dockerlab.dockerfile import Dockerfile, Instruction, Scope, Stage
 from dockerlab.errors import BuildError, DockerlabError, InvalidReferenceError
 from dockerlab.oci import Reference

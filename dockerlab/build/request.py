@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 from dockerlab.build.context import BuildContext
 from dockerlab.build.plan import PROXIES, Plan
+from dockerlab.data import dataclass, field
 from dockerlab.dockerfile import Dockerfile
 from dockerlab.errors import BuildError
 

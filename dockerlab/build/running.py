@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Generator, Iterator, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -13,6 +12,7 @@ from dockerlab.build.metadata import command_words
 from dockerlab.build.mounts import RunMounts
 from dockerlab.build.state import StageState
 from dockerlab.build.wording import quoted
+from dockerlab.data import dataclass, field
 from dockerlab.dockerfile import Instruction
 from dockerlab.errors import BuildError, ContainerStartError, NotFoundError
 from dockerlab.layers import find_user, settle_times

@@ -6,12 +6,12 @@ import itertools
 import posixpath
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
 from typing import Protocol
 
 from dockerlab.build.context import BuildContext, ContextNode
 from dockerlab.build.digests import FileDigests
 from dockerlab.build.wording import not_found
+from dockerlab.data import dataclass, field
 from dockerlab.dockerfile import Instruction
 from dockerlab.errors import BuildError
 from dockerlab.layers import Node, TreeView

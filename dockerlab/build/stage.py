@@ -10,7 +10,6 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dockerlab.build import surprises
@@ -23,6 +22,7 @@ from dockerlab.build.plan import LAYERED, Plan, Planned, base_image, froms
 from dockerlab.build.running import script_summary
 from dockerlab.build.state import StageState
 from dockerlab.build.states import StepState, name_of, remember
+from dockerlab.data import dataclass
 from dockerlab.dockerfile import Instruction
 from dockerlab.errors import BuildError, NotFoundError, RuntimeUnavailableError
 from dockerlab.layers import Change, changes

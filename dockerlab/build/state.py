@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any
 
+from dockerlab.data import dataclass, field
 from dockerlab.dockerfile import Scope
 from dockerlab.layers import TreeView
 from dockerlab.oci import DEFAULT_PATH, HistoryEntry, ImageConfig, chain_ids, environment_of, own_architecture

@@ -6,9 +6,9 @@ dockerlab run --step 2 NAME sh → a container above the layers of state 2, with
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
 from typing import Any
 
+from dockerlab.data import asdict, dataclass
 from dockerlab.errors import NotFoundError, UsageError
 from dockerlab.oci import HistoryEntry, ImageConfig, digest_of, own_architecture, short_id
 from dockerlab.store import Store

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 from dockerlab.build.state import StageState
+from dockerlab.data import dataclass, field
 from dockerlab.dockerfile import Scope
 
 

@@ -14,9 +14,10 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from dockerlab.data import dataclass
 
 LANGUAGES = ("en", "ko")
 Json = dict[str, Any]

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import collections
 from collections.abc import Callable
-from dataclasses import dataclass
 from difflib import get_close_matches
 
 from dockerlab.course.verdict import Verdict
 from dockerlab.course.vocabulary import Look
+from dockerlab.data import dataclass
 from dockerlab.engine import Engine
 from dockerlab.errors import NotFoundError
 

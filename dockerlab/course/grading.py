@@ -12,7 +12,6 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from dockerlab.course import material
 from dockerlab.course.checks import all_checks, find, verdict
 from dockerlab.course.guard import PACKAGE, Watch, copy_package
 from dockerlab.course.verdict import Verdict
+from dockerlab.data import dataclass
 from dockerlab.errors import DockerlabError
 from dockerlab.layers import copy_tree
 from dockerlab.oci import Reference

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from html import escape
 
+from dockerlab.data import dataclass
 from dockerlab.errors import DockerlabError
 
 _WORDS = {

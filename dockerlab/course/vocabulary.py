@@ -9,10 +9,10 @@ Everything is read from the store; nothing is run unless `runs` is asked for.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from dockerlab.course.verdict import Finding
+from dockerlab.data import dataclass
 from dockerlab.engine import Engine
 from dockerlab.errors import DockerlabError
 from dockerlab.layers import TreeView

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from difflib import get_close_matches
 
 from dockerlab.dockerfile.model import Instruction
 
@@ -42,6 +41,8 @@ _EXACTLY_ONE = ("WORKDIR", "USER", "STOPSIGNAL", "MAINTAINER")
 
 def suggestion(keyword: str) -> str:
     """The instruction that was probably meant, or ""."""
+    from difflib import get_close_matches
+
     close = get_close_matches(keyword.upper(), list(KEYWORDS), 1, 0.5)
     return close[0] if close else ""
 
@@ -75,6 +76,8 @@ def read_flags(keyword: str, raw: list[str], own_syntax: bool = False) -> list[t
     for word in raw:
         name, equals, value = word.removeprefix("--").partition("=")
         if name not in known:
+            from difflib import get_close_matches
+
             close = get_close_matches(name, sorted(known), 1)
             raise ValueError(f"unknown flag: --{name}" + (f" (did you mean {close[0]}?)" if close else ""))
         if name not in _SEVERAL and any(name == before for before, _ in out):

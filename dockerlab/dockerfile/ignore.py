@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from e2b_dockerfile_utils import PatternMatcher
+
+from dockerlab.data import dataclass
 
 
 @dataclass(frozen=True)

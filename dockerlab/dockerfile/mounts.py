@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from difflib import get_close_matches
 
 _TYPES = ("bind", "cache", "tmpfs", "secret", "ssh")
 _TRUTH = frozenset({"1", "t", "T", "TRUE", "true", "True", "0", "f", "F", "FALSE", "false", "False"})
@@ -53,13 +52,19 @@ def mount_fields(text: str, expand: Callable[[str], str]) -> dict[str, str]:
     return fields
 
 
+def _close(word: str, options: tuple[str, ...]) -> str:
+    """` (did you mean …?)`, or ""."""
+    from difflib import get_close_matches
+
+    close = get_close_matches(word, options, 1)
+    return f" (did you mean {close[0]}?)" if close else ""
+
+
 def _check(key: str, part: str, value: str, kind: str) -> None:
     if key not in _KEYS:
-        close = get_close_matches(key, _KEYS, 1)
-        raise ValueError(f"unexpected key '{key}' in '{part}'" + (f" (did you mean {close[0]}?)" if close else ""))
+        raise ValueError(f"unexpected key '{key}' in '{part}'{_close(key, _KEYS)}")
     if key == "type" and value not in _TYPES:
-        close = get_close_matches(value, _TYPES, 1)
-        raise ValueError(f'unsupported mount type "{value}"' + (f" (did you mean {close[0]}?)" if close else ""))
+        raise ValueError(f'unsupported mount type "{value}"{_close(value, _TYPES)}')
     if (key == "required" and kind not in ("secret", "ssh")) or (key == "size" and kind != "tmpfs"):
         raise ValueError(f"unexpected key '{key}' for mount type '{kind}'")
     if (key in _SWITCHES and value not in _TRUTH) or (key == "size" and not _is_size(value)):

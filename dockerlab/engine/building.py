@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dockerlab.build import BuildContext, Builder, BuildEvent, BuildRequest, Built
 from dockerlab.build.context import unpack_context
+from dockerlab.data import replace
 from dockerlab.dockerfile import parse
 from dockerlab.dockerfile.checks import BuildCheck
 from dockerlab.engine.specs import BuildOptions

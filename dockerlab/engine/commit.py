@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -38,6 +37,8 @@ def seal_upper(store: Store, folder: Path) -> Layer:
     with store.tmp() as scratch:
         copy_tree(folder / "diff", scratch / "tree")
         if (folder / "owners.json").exists():
+            import shutil
+
             shutil.copy2(folder / "owners.json", scratch / "owners.json")
         return store.layers.seal(scratch, links=True)
 

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import io
 import os
-import shutil
 import stat
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import IO
 
+from dockerlab.data import replace
 from dockerlab.errors import DockerlabError, NotFoundError
 from dockerlab.layers import Entry, Node, Tree, TreeView, read_tar, write_entries
 from dockerlab.layers.view import describe
@@ -181,6 +180,8 @@ def _take(node: Node, where: str) -> None:
         return
     elif entry.kind == "file":
         with node.open() as source, open(where, "wb") as target:
+            import shutil
+
             shutil.copyfileobj(source, target, 1 << 20)
         os.chmod(where, entry.mode & 0o777)
     else:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import re
-import secrets
 
 from dockerlab.errors import UsageError
 
@@ -151,4 +151,5 @@ def check_name(name: str) -> str:
 
 def made_up_name() -> str:
     """Such as `steady_heron`."""
-    return f"{secrets.choice(_ADJECTIVES)}_{secrets.choice(_NOUNS)}"
+    first, second = os.urandom(4), os.urandom(4)
+    return f"{_ADJECTIVES[int.from_bytes(first) % len(_ADJECTIVES)]}_{_NOUNS[int.from_bytes(second) % len(_NOUNS)]}"

@@ -8,16 +8,15 @@ from __future__ import annotations
 import json
 import os
 import re
-import secrets
 import time
-from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from dockerlab.data import asdict, dataclass, field
 from dockerlab.errors import ConflictError, NotFoundError
 from dockerlab.layers import remove_tree
 from dockerlab.store import Store
-from dockerlab.store.files import explained, write_atomically
+from dockerlab.store.files import explained, unique, write_atomically
 
 _ID = re.compile(r"[0-9a-f]{64}\Z")
 
@@ -144,7 +143,7 @@ class Records:
 
     def rename(self, record: Record, name: str) -> Record:
         """Give it another name; the old one is free afterwards."""
-        from dataclasses import replace
+        from dockerlab.data import replace
 
         self.claim_name(name, record.id)
         changed = replace(record, name=name)
@@ -167,4 +166,4 @@ class Records:
 
 def new_id() -> str:
     """64 random hexadecimal digits."""
-    return secrets.token_hex(32)
+    return unique(32)

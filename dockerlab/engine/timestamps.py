@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import calendar
 import re
 import time
 
@@ -22,7 +21,10 @@ def to_seconds(text: str) -> float:
     match = _TIME.match(text or "")
     if not match or text.startswith("0001"):
         return 0.0
-    seconds = float(calendar.timegm((*tuple(int(match.group(n)) for n in range(1, 7)), 0, 0, 0)))
+    from datetime import UTC, datetime
+
+    year, month, day, hour, minute, second = (int(match.group(n)) for n in range(1, 7))
+    seconds = datetime(year, month, day, hour, minute, second, tzinfo=UTC).timestamp()
     seconds += float(match.group(7) or 0)
     zone = match.group(8) or "Z"
     if zone != "Z":

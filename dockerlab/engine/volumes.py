@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import secrets
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ from dockerlab.errors import ConflictError, NotFoundError, UsageError
 from dockerlab.layers import Tree, TreeView, remove_tree
 from dockerlab.oci import short_id
 from dockerlab.store import Store
-from dockerlab.store.files import explained
+from dockerlab.store.files import explained, unique
 
 Json = dict[str, Any]
 _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+\Z")
@@ -38,7 +37,7 @@ class Volumes:
         data = self.path(name)
         if data.exists():
             return data
-        aside = self._store.volumes_dir / f"{secrets.token_hex(8)}~"
+        aside = self._store.volumes_dir / f"{unique()}~"
         try:
             with explained(self._store.home):
                 aside.mkdir()
@@ -86,11 +85,11 @@ class Volumes:
             if source.startswith(("/", ".")):
                 out.append(_bind(os.path.abspath(source), target, options, writable))
             else:
-                out.append(self._volume(source or secrets.token_hex(32), target, options or "z", writable, view, anonymous=not source))
+                out.append(self._volume(source or unique(32), target, options or "z", writable, view, anonymous=not source))
         taken = {mount["Destination"] for mount in out}
         for target in sorted(record.config.get("Volumes") or {}):
             if os.path.normpath(target) not in taken:
-                out.append(self._volume(secrets.token_hex(32), target, "", True, view, anonymous=True))
+                out.append(self._volume(unique(32), target, "", True, view, anonymous=True))
         return out
 
     def _check_name(self, name: str, tail: str, code: int = 125) -> None:
@@ -147,7 +146,7 @@ class Volumes:
         """A volume of this name, or of a made-up one."""
         if name:
             self._check_name(name, "are allowed", 1)
-        made = name or secrets.token_hex(32)
+        made = name or unique(32)
         self.ensure(made, TreeView([]), "/", anonymous=not name)
         return made
 
@@ -175,7 +174,7 @@ class Volumes:
                 f"remove {name}: volume is in use - [{', '.join(users)}]",
                 hint=f"remove the container first: dockerlab rm {short_id(users[0])}",
             )
-        gone = self._store.volumes_dir / f"{secrets.token_hex(8)}~"
+        gone = self._store.volumes_dir / f"{unique()}~"
         os.rename(self._store.volumes_dir / name, gone)
         remove_tree(gone)
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import stat
-from dataclasses import dataclass, field
+
+from dockerlab.data import dataclass, field
 
 KINDS = {
     stat.S_IFREG: "file",

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from dockerlab.data import dataclass
 from dockerlab.errors import NotFoundError
 from dockerlab.layers.view import TreeView
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 from typing import Any
 
+from dockerlab.data import replace
 from dockerlab.engine import Engine
 from dockerlab.errors import BuildError, ConflictError, DockerfileError, DockerlabError, Interrupted
 from dockerlab.notebook import cells

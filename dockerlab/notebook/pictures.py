@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Sequence
-from dataclasses import dataclass
 from html import escape
 
+from dockerlab.data import dataclass
 from dockerlab.notebook.words import layer_count, word
 from dockerlab.verbs.units import cut, human_size
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from html import escape
 from typing import TYPE_CHECKING, Any
 
+from dockerlab.data import dataclass, field
 from dockerlab.notebook.pictures import Band, Written, as_image, cow_svg, stack_svg
 from dockerlab.notebook.words import layer_count, word
 from dockerlab.oci import short_id

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from typing import Any
 
+from dockerlab.data import dataclass, field, replace
 from dockerlab.oci.digest import digest_of
 
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -21,9 +22,8 @@ def environment_of(config: Mapping[str, Any]) -> dict[str, str]:
 
 def own_architecture() -> str:
     """The image architecture of this machine. (OCI image specification, config.md: Go's GOARCH)"""
-    import platform
-
-    return _ARCHITECTURES.get(platform.machine(), platform.machine())
+    machine = os.uname().machine
+    return _ARCHITECTURES.get(machine, machine)
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,10 @@ import os
 import tempfile
 from _socket import socket as Socket
 from contextlib import closing
-from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import dockerlab
+from dockerlab.data import asdict, dataclass, replace
 from dockerlab.errors import RuntimeUnavailableError
 from dockerlab.runtime.helper import wire
 from dockerlab.runtime.helper.kernel import MACHINE, SUPPORTED

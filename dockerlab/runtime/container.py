@@ -14,9 +14,9 @@ import signal
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
+from dockerlab.data import dataclass
 from dockerlab.errors import ConflictError
 from dockerlab.runtime.helper import wire
 from dockerlab.runtime.helper.records import start_time

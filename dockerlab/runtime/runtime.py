@@ -9,10 +9,10 @@ from _socket import MSG_DONTWAIT, SHUT_WR
 from _socket import socket as Socket
 from collections.abc import Callable, Generator, Mapping
 from contextlib import closing, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dockerlab.data import dataclass
 from dockerlab.errors import ContainerStartError, RuntimeUnavailableError
 from dockerlab.runtime.helper import wire
 from dockerlab.runtime.helper_process import HelperProcess

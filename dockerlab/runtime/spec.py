@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import select
-from dataclasses import dataclass
 
+from dockerlab.data import dataclass
 from dockerlab.store.rootfs import RootFs
 
 

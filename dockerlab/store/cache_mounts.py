@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import itertools
 import os
-import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
 from dockerlab.layers import remove_tree
-from dockerlab.store.files import Lock, explained
+from dockerlab.store.files import Lock, explained, unique
 
 
 class CacheMounts:
@@ -49,7 +48,7 @@ class CacheMounts:
             if folder.exists():
                 yield None
                 return
-            aside = self._root / f"{secrets.token_hex(8)}~"
+            aside = self._root / f"{unique()}~"
             aside.mkdir()
             try:
                 yield aside

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote, unquote
 
+from dockerlab.data import dataclass
 from dockerlab.errors import ConflictError, InvalidReferenceError, NotFoundError, StoreError
 from dockerlab.oci import ImageConfig, Reference
 from dockerlab.oci.digest import digest_of, hex_of, is_digest, short_id

@@ -9,10 +9,10 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+from dockerlab.data import dataclass
 from dockerlab.errors import NotFoundError, StoreError
 from dockerlab.layers import Tree, read_tar, remove_tree, write_layer
 from dockerlab.oci.digest import hex_of, is_digest

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import secrets
 import stat
 from collections.abc import Sequence
 from pathlib import Path
 
 from dockerlab.layers import remove_tree
-from dockerlab.store.files import Lock, explained
+from dockerlab.store.files import Lock, explained, unique
 from dockerlab.store.layers import Layer, LayerStore
 from dockerlab.store.rootfs import RootFs
 
@@ -58,7 +57,7 @@ class Snapshotter:
     def prepare(self, layers: Sequence[Layer]) -> Snapshot:
         """A new root file system above these layers, the lowest first."""
         with explained(self._home):
-            path = self._root / secrets.token_hex(8)
+            path = self._root / unique()
             lock = Lock(f"{path}.lock")
             path.mkdir()
             snapshot = Snapshot(path, layers, lock)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,7 +14,7 @@ from dockerlab.layers import remove_tree
 from dockerlab.oci import ImageConfig
 from dockerlab.store.cache import BuildCache
 from dockerlab.store.cache_mounts import CacheMounts
-from dockerlab.store.files import Lock, explained
+from dockerlab.store.files import Lock, explained, unique
 from dockerlab.store.images import ImageStore
 from dockerlab.store.layers import Layer, LayerStore
 from dockerlab.store.snapshots import Snapshotter
@@ -71,7 +70,7 @@ class Store:
     def tmp(self) -> Iterator[Path]:
         """A private folder on the store's file system, removed afterwards (what was moved out of it stays)."""
         with explained(self.home):
-            path = self.home / "tmp" / secrets.token_hex(8)
+            path = self.home / "tmp" / unique()
             lock = Lock(f"{path}.lock")
             path.mkdir()
         try:

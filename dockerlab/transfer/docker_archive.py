@@ -15,10 +15,10 @@ import shutil
 import tarfile
 import zlib
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, TypeVar, cast
 
+from dockerlab.data import dataclass
 from dockerlab.errors import InvalidReferenceError, StoreError
 from dockerlab.oci import ImageConfig, Reference
 from dockerlab.oci.digest import digest_of, hex_of

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 from dockerlab.build import BuildEvent, Built
+from dockerlab.data import replace
 from dockerlab.engine import BuildOptions, Engine
 from dockerlab.errors import BuildError, DockerfileError, DockerlabError, UsageError
 from dockerlab.oci import Reference

@@ -6,10 +6,10 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from dockerlab.data import dataclass, field
 from dockerlab.errors import DockerlabError, NotFoundError, UsageError
 from dockerlab.verbs.flags import Parsed, check_count, parse, shown_name, table, usage_line
 

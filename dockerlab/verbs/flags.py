@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import os
 import re
-from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
+from dockerlab.data import dataclass, field
 from dockerlab.errors import UsageError
 
 _LISTS = {"list", "filter", "stringArray", "strings", "map", "mount", "ulimit", "network", "stringToString", "gpu-request", "ipNetSlice"}

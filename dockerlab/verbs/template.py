@@ -10,9 +10,9 @@ import json
 import re
 from collections import ChainMap
 from collections.abc import Iterable, Mapping, MutableMapping
-from dataclasses import dataclass, field
 from typing import Any
 
+from dockerlab.data import dataclass, field
 from dockerlab.verbs.template_functions import FUNCTIONS, TemplateRunError, TemplateSyntaxError, go_text
 
 _TOKEN = re.compile(

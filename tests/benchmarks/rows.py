@@ -16,7 +16,8 @@ from dockerlab.engine.embedded import EmbeddedEngine
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 Action = Callable[[], object]
-OURS = (sys.executable, "-m", "dockerlab")
+OURS = (sys.executable, "-c", "import sys; from dockerlab.cli.main import main; sys.exit(main())")
+"""What the installed command does."""
 _CHANGES = "mkdir /c && i=0; while [ $i -lt 2000 ]; do echo $i > /c/$i; i=$((i+1)); done"
 
 
@@ -34,6 +35,7 @@ class Row:
 def command(*words: str, check: bool = True) -> Action:
     """A process, its output dropped."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "DOCKER_CLI_HINTS": "false"}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # an installed package is compiled
     return lambda: subprocess.run(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment, check=check)
 
 

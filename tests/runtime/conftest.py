@@ -6,12 +6,12 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from dockerlab.data import replace
 from dockerlab.runtime import BoxSpec, Capabilities, ContainerDirectory, ProcessSpec, Runtime
 from dockerlab.store.rootfs import RootFs
 from tests.parts import missing

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import platform
 import shutil
 import subprocess
 import time
@@ -73,7 +72,7 @@ def test_no_network(empty, monkeypatch):
 
 
 def test_a_processor_without_images(empty, monkeypatch):
-    monkeypatch.setattr(platform, "machine", lambda: "sparc64")
+    monkeypatch.setattr(os, "uname", lambda: SimpleNamespace(machine="sparc64"))
     with pytest.raises(CatalogueError, match="sparc64"):
         empty.image(Reference.parse("busybox"))
 

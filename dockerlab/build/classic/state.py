@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from typing import Any
 
 from dockerlab.build.metadata import apply, shell_of
 from dockerlab.build.plan import PROXIES
 from dockerlab.build.state import MACHINE, StageState
 from dockerlab.build.wording import quoted_list
+from dockerlab.data import dataclass, field, replace
 from dockerlab.dockerfile import Instruction, Scope
 from dockerlab.layers import TreeView
 from dockerlab.oci import DEFAULT_PATH, HistoryEntry, ImageConfig, environment_of

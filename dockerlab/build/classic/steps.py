@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import posixpath
-import secrets
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,12 +16,14 @@ from dockerlab.build.copying import Layout, make_workdir
 from dockerlab.build.events import BuildEvent, ContainerMade, StepOutput
 from dockerlab.build.metadata import command_words
 from dockerlab.build.sources import Source, SourceTree, check_sources
+from dockerlab.data import dataclass
 from dockerlab.dockerfile import Instruction
 from dockerlab.errors import BuildError, ContainerStartError, NotFoundError
 from dockerlab.layers import Tree, TreeView, find_group, find_user
 from dockerlab.oci import DEFAULT_PATH, environment_of
 from dockerlab.runtime.spec import BoxSpec, Mount, ProcessSpec, Waiting
 from dockerlab.store import Layer
+from dockerlab.store.files import unique
 
 if TYPE_CHECKING:
     from dockerlab.build.classic.builder import ClassicRun
@@ -82,7 +82,7 @@ def _argument(state: ClassicState, instruction: Instruction) -> str:
 
 def container_name() -> str:
     """What docker would call a new container in the output of a build."""
-    return secrets.token_hex(32)
+    return unique(32)
 
 
 def _sealed(run: ClassicRun, state: ClassicState, scratch: Path, fill: Callable[[Tree], None]) -> Iterator[Layer | None]:

@@ -13,11 +13,11 @@ import shutil
 import subprocess
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
+from dockerlab.data import asdict, dataclass
 from dockerlab.errors import CatalogueError
 from dockerlab.oci import own_architecture
 from dockerlab.transfer.catalogue.recipe import DATA

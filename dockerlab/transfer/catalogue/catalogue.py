@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from dockerlab.data import dataclass
 from dockerlab.errors import CatalogueError, NotFoundError
 from dockerlab.oci import ImageConfig, Reference
 from dockerlab.store import Image, Store

@@ -6,9 +6,9 @@ import calendar
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 
+from dockerlab.data import dataclass
 from dockerlab.oci import HistoryEntry, ImageConfig
 from dockerlab.store import Layer, Store
 from dockerlab.transfer.catalogue import database, effects

@@ -8,10 +8,10 @@ import tarfile
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
+from dockerlab.data import dataclass
 from dockerlab.errors import CatalogueError
 
 _AHEAD = 2

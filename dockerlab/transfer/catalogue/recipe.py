@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
+
+from dockerlab.data import dataclass, field
 
 DATA = Path(__file__).parent
 """Our package data: recipes/, files/, keys/."""

@@ -6,10 +6,10 @@ import hashlib
 import re
 import tarfile
 from collections.abc import Sequence
-from dataclasses import dataclass
 from fnmatch import translate
 from pathlib import Path
 
+from dockerlab.data import dataclass
 from dockerlab.errors import CatalogueError
 from dockerlab.transfer.catalogue.deb import Control, read_ahead
 from dockerlab.transfer.catalogue.layer import LayerDraft
