@@ -93,8 +93,8 @@ class BuildContext:
             self._ignored[rel] = self.rules.ignores(rel)
         return self._ignored[rel]
 
-    def _stat(self, rel: str) -> ContextNode | None:
-        real = os.path.join(self.root, rel) if rel else self.root
+    def _stat(self, rel: str, real: str = "") -> ContextNode | None:
+        real = real or (os.path.join(self.root, rel) if rel else self.root)
         try:
             st = os.lstat(real)
         except (FileNotFoundError, NotADirectoryError):
@@ -153,12 +153,15 @@ class BuildContext:
 
     def _below(self, node: ContextNode) -> Iterator[ContextNode]:
         yield node
-        if node.is_dir:
-            prefix = node.path[1:]
-            for name in sorted(os.listdir(node.real)):
-                child = self._stat(f"{prefix}/{name}" if prefix else name)
-                if child is not None:
-                    yield from self._below(child)
+        if not node.is_dir:
+            return
+        prefix = f"{node.path[1:]}/" if node.path != "/" else ""
+        for name in sorted(os.listdir(node.real)):
+            child = self._stat(prefix + name, f"{node.real}/{name}")
+            if child is not None and child.is_dir:
+                yield from self._below(child)
+            elif child is not None:
+                yield child
 
     def culprit(self, path: str) -> IgnorePattern | None:
         """The pattern that hides an existing path, or None."""

@@ -189,11 +189,9 @@ def one_node(node: SourceNode, digests: FileDigests, owners: bool) -> str:
         owner = f" {entry.uid}:{entry.gid} {int(entry.mtime)}"
     if node.is_link:
         return f"link {node.entry.link}{owner}"
-    if node.is_dir:
-        return f"dir {mode}{owner}"
-    if node.entry.kind != "file":
-        return f"{node.entry.kind} {mode}{owner}"
-    return f"file {mode} {digests.of(node)}{owner}"
+    if node.is_file:
+        return f"file {mode} {digests.of(node)}{owner}"
+    return f"{'dir' if node.is_dir else node.entry.kind} {mode}{owner}"
 
 
 _URL = re.compile(r"https?://", re.IGNORECASE)

@@ -32,6 +32,11 @@ class Inode:
         return stat.S_ISDIR(self.st.st_mode)
 
     @property
+    def is_file(self) -> bool:
+        """Whether it is a regular file."""
+        return stat.S_ISREG(self.st.st_mode)
+
+    @property
     def is_link(self) -> bool:
         """Whether it is a symbolic link."""
         return stat.S_ISLNK(self.st.st_mode)
