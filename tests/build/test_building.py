@@ -114,20 +114,28 @@ def test_the_result_can_be_exported_to_a_folder(docker: Docker) -> None:
     assert Path("out/dir/a").read_text() == "text"
 
 
-def test_an_interrupt_in_the_middle_of_a_run_leaves_nothing(home: Path, tmp_path: Path) -> None:
+ALONE = "FROM busybox\nRUN echo begun; sleep {0}\n"
+TWO = "FROM busybox AS a\nRUN sleep {0}\nFROM busybox\nRUN echo begun; sleep {0}\nCOPY --from=a / /\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "flags"), [(ALONE, []), (TWO, []), (ALONE, ["--builder", "classic"])], ids=["one", "two stages", "classic"]
+)
+def test_an_interrupt_in_the_middle_of_a_run_leaves_nothing(text: str, flags: list[str], home: Path, tmp_path: Path) -> None:
     seconds = str(300_000_000 + os.getpid())  # nobody else's sleep
-    (tmp_path / "Dockerfile").write_text(f"FROM busybox\nRUN echo begun; sleep {seconds}\n")
+    (tmp_path / "Dockerfile").write_text(text.format(seconds))
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     process = subprocess.Popen(
-        [sys.executable, "-m", "dockerlab", "build", str(tmp_path)],
+        [sys.executable, "-m", "dockerlab", "build", *flags, str(tmp_path)],
         env=environment,
-        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
         text=True,
         start_new_session=True,
     )
-    assert process.stderr is not None
-    for line in process.stderr:
-        if "begun" in line:
+    assert process.stdout is not None
+    for line in process.stdout:
+        if line.endswith("begun\n") and "RUN" not in line:
             break
     os.killpg(process.pid, signal.SIGINT)
     began = time.monotonic()
