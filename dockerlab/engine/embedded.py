@@ -109,7 +109,15 @@ class EmbeddedEngine:
         """Build; the tags are set before `Built` is yielded."""
         from dockerlab.engine.building import build
 
-        return build(self.store, self.builder, options)
+        return build(self.store, self._pulling() if options.pull else self.builder, options)
+
+    def _pulling(self) -> Builder:
+        from dockerlab.build import Builder
+        from dockerlab.engine.pulling import Pulling
+
+        builder = Builder(self.store, lambda: self.runtime, Pulling(self.store, self.catalogue, self.resolve, self.notice))
+        builder.digests = self.builder.digests
+        return builder
 
     def check(self, options: BuildOptions) -> tuple[str, str, list[BuildCheck], DockerlabError | None]:
         """`build --check`: (the Dockerfile's text, its name, warnings, the error at which looking stopped)."""

@@ -84,6 +84,8 @@ class BuildOptions:
     """--build-context: a name → a folder, or docker-image://NAME."""
     trace: bool = False
     """Tell what each step changes."""
+    pull: bool = False
+    """Ask again for base images, even where the store has them."""
     classic: bool = False
     """Build as Docker did before BuildKit."""
     environment: Mapping[str, str] = field(default_factory=dict)

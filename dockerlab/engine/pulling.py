@@ -1,0 +1,39 @@
+"""`build --pull`: bases are asked for anew, even where the store has them — of the catalogue, since registries are not part of this version."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from dockerlab.oci import Reference
+from dockerlab.store import Image, Store
+
+if TYPE_CHECKING:
+    from dockerlab.transfer.catalogue import Catalogue
+
+
+class Pulling:
+    """Finds a base by its name, once a build: today's packages for what the catalogue makes; an image from elsewhere stays as it is, and that is said."""
+
+    def __init__(self, store: Store, catalogue: Catalogue, resolve: Callable[[Reference], Image], notice: Callable[[str], None]) -> None:
+        self._store, self._catalogue, self._resolve, self._notice = store, catalogue, resolve, notice
+        self._asked: dict[Reference, Image] = {}
+
+    def __call__(self, reference: Reference) -> Image:
+        """The image of this name. NotFoundError, CatalogueError as without --pull."""
+        if reference not in self._asked:
+            if self._is_catalogues(reference):
+                image = self._catalogue.image(reference, lambda text: None if ": fetched " in text else self._notice(text), refresh=True)
+                self._store.images.tag(image.id, reference)
+            else:
+                self._notice(f"{reference.familiar}: --pull leaves the store's image as it is, since it is not the catalogue's")
+            self._asked[reference] = self._resolve(reference)
+        return self._asked[reference]
+
+    def _is_catalogues(self, reference: Reference) -> bool:
+        from dockerlab.transfer.catalogue.compose import COMMENT
+
+        if self._catalogue.find(reference) is None:
+            return False
+        known = self._store.images.named(reference)
+        return known is None or any(entry.comment == COMMENT for entry in self._store.images.get(known).config.history[-1:])
