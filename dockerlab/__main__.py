@@ -1,7 +1,5 @@
 """`python -m dockerlab`."""
 
-import sys
+from dockerlab.cli.main import command
 
-from dockerlab.cli.main import main
-
-sys.exit(main())
+command()

@@ -2,9 +2,25 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NoReturn
+
 _OWN = {"lab": "lab", "tour": "tour", "doctor": "doctor", "grade": "grade"}
+
+
+def command() -> NoReturn:
+    """The installed command. For docker's verbs it is gone at once: to take an interpreter apart costs as much as a container."""
+    code = main()
+    if sys.argv[1:2] and sys.argv[1] in _OWN:
+        sys.exit(code)
+    try:
+        sys.stderr.flush()
+    finally:
+        os._exit(code)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -16,8 +32,6 @@ def main(argv: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         code = 130
     except BrokenPipeError:
-        import os
-
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         code = 141
     return code
@@ -56,4 +70,4 @@ def _run(words: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    command()

@@ -79,6 +79,10 @@ class EmbeddedEngine:
 
         return Builder(self.store, lambda: self.runtime, self.resolve)
 
+    def warm_up(self) -> None:
+        """Start the helper, whose interpreter then begins beside ours."""
+        self.runtime.warm_up()
+
     def close(self) -> None:
         """Let the helper process go; started containers go on."""
         if "runtime" in self.__dict__:

@@ -171,5 +171,8 @@ class Engine(Protocol):
     def volume_prune(self, *, all: bool = False) -> tuple[list[str], int]:
         """Remove volumes that no container uses (those with a name only with `all`); their names, and the bytes set free."""
 
+    def warm_up(self) -> None:
+        """A process will be started soon: get ready for it, beside whatever comes first."""
+
     def close(self) -> None:
         """Let go of what this process holds; started containers go on."""

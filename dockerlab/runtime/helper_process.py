@@ -44,6 +44,11 @@ class HelperProcess:
             theirs.close()
         return ours
 
+    def warm_up(self) -> None:
+        """Start it now, so that it is ready when the first request comes."""
+        with self._lock:
+            self._start()
+
     def _start(self) -> Socket:
         if self._process is not None and self._process.poll() is not None:
             self._stop()  # killed from outside

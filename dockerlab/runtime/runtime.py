@@ -87,6 +87,10 @@ class Runtime:
             self._capabilities = Capabilities.load(None)
         return self._capabilities
 
+    def warm_up(self) -> None:
+        """A process will be started soon: begin with what takes time, beside whatever the caller does first."""
+        self._helper.warm_up()
+
     def close(self) -> None:
         """End the helper. What was started goes on."""
         self._helper.close()

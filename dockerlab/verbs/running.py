@@ -239,6 +239,7 @@ def _cidfile(parsed: Parsed, identifier: str, terminal: Terminal) -> None:
 
 def run(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
     """`docker run [OPTIONS] IMAGE [COMMAND]…`: the exit code of the command, 125 to 127 if it could not start."""
+    engine.warm_up()
     detached = parsed.on("detach")
     if parsed.on("tty") and not detached and parsed.on("interactive") and terminal.stdin is not None and not os.isatty(terminal.stdin):
         raise UsageError("the input device is not a TTY", exit_code=1)
@@ -328,6 +329,7 @@ def _pass_on_interrupt(engine: Engine, identifier: str) -> None:
 
 def start(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
     """`docker start [-a] [-i] CONTAINER…`."""
+    engine.warm_up()
     attach = parsed.on("attach") or parsed.on("interactive")
     if attach:
         if len(parsed.words) > 1:
@@ -354,6 +356,7 @@ def start(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
 
 def exec_(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
     """`docker exec [OPTIONS] CONTAINER COMMAND…`: the command's exit code."""
+    engine.warm_up()
     detached, tty = parsed.on("detach"), parsed.on("tty")
     streams = Streams(terminal.stdin if parsed.on("interactive") else None, terminal.stdout, terminal.stdout if tty else terminal.stderr)
     from contextlib import nullcontext

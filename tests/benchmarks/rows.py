@@ -16,7 +16,7 @@ from dockerlab.engine.embedded import EmbeddedEngine
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 Action = Callable[[], object]
-OURS = (sys.executable, "-c", "import sys; from dockerlab.cli.main import main; sys.exit(main())")
+OURS = (sys.executable, "-c", "from dockerlab.cli.main import command; command()")
 """What the installed command does."""
 _CHANGES = "mkdir /c && i=0; while [ $i -lt 2000 ]; do echo $i > /c/$i; i=$((i+1)); done"
 

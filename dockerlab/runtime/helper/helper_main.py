@@ -13,3 +13,4 @@ from dockerlab.runtime.helper.serve import main
 
 if __name__ == "__main__":
     main(int(sys.argv[1]))
+    os._exit(0)  # whoever closes the runtime waits for us: no time to take an interpreter apart
