@@ -54,6 +54,7 @@ class Bench:
     def prepare(self) -> None:
         """The images and containers that rows look at."""
         self.clear()
+        command(*OURS, "build", "-q", "-t", "bench-large", str(self.folder / "large"))()
         for program in self.programs:
             command(*program, "build", "-q", "-t", "bench-deep", str(self.folder / "deep"))()
             command(*program, "run", "--network", "none", "--name", "bench-changed", "busybox", "sh", "-c", _CHANGES)()
@@ -76,6 +77,11 @@ class Bench:
         options = BuildOptions(context=where, tags=(f"bench-{name}",), no_cache=not cached)
         flags = [] if cached else ["--no-cache"]
         return self._beside("build", "-q", "-t", f"bench-{name}", *flags, where, kernel=lambda: list(self.engine.build(options)), raw=raw)
+
+    def _one_step(self, base: str, raw: Action | None = None) -> dict[str, Action]:
+        """A build of one step above an image: its cost must not grow with what lies below."""
+        options = BuildOptions(dockerfile_text=f"FROM {base}\nRUN true\n", no_cache=True)
+        return {"kernel": lambda: list(self.engine.build(options)), **({"raw": raw} if raw else {})}
 
     def _run_true(self) -> None:
         identifier = self.engine.create(ContainerSpec("busybox", ("true",), network="none"))
@@ -104,6 +110,7 @@ class Bench:
             "30 RUN steps, no cache": Row(self._build("deep", cached=False), 0.10, 0.06),
             "10,000 files, 200 MB, no cache": Row(self._build("large", cached=False, raw=copied), 0.35, 0.35, raw="cp -r, tar, sha256sum"),
             "the same, nothing changed": Row(self._build("large", cached=True, raw=start), 0.25, 0.10, raw=interpreter),
+            "one RUN above 10,000 files": Row(self._one_step("bench-large", raw=self._one_step("busybox")["kernel"]), 0, 0, 1.2, "the same above busybox"),
             "run --rm busybox true": Row(
                 self._beside("run", "--rm", "--network", "none", "busybox", "true", kernel=self._run_true, raw=self._bubblewrap()),
                 0.30, kernel_of_raw=2.0, raw="bwrap … true",
