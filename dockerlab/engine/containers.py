@@ -124,7 +124,7 @@ class Containers:
     def inspect(self, record: Record) -> Json:
         """`docker container inspect`."""
         folder = self._records.folder(record)
-        trees = [str(self._store.layers.get(diff_id).tree) for diff_id in record.layers]
+        trees = [str(self._store.layers.tree(diff_id)) for diff_id in record.layers]
         state = self.state(record)
         ports: Json = {}
         if state["Running"]:

@@ -92,7 +92,7 @@ class Records:
             if not _ID.match(identifier):
                 raise FileNotFoundError(identifier)
             return Record(**json.loads((self._store.containers_dir / identifier / "config.json").read_bytes()))
-        except (FileNotFoundError, NotADirectoryError):
+        except (FileNotFoundError, NotADirectoryError, ValueError):  # ValueError: the machine went down before it was on the disk
             raise NotFoundError(f"No such container: {identifier}") from None
 
     def all(self) -> list[Record]:

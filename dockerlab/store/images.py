@@ -51,7 +51,7 @@ class ImageStore:
         blob = self._blobs / hex_of(identifier)
         with explained(self._home):
             if not blob.exists() or blob.read_bytes() != data:  # one that was damaged is mended by whoever brings it again
-                write_atomically(blob, data, durable=True)
+                write_atomically(blob, data)
         return Image(identifier, config)
 
     def get(self, identifier: str) -> Image:
@@ -126,7 +126,7 @@ class ImageStore:
         self.get(identifier)
         before = self.named(reference)
         with explained(self._home):
-            write_atomically(self._name_file(reference), f"{identifier}\n{reference}".encode(), durable=True)
+            write_atomically(self._name_file(reference), f"{identifier}\n{reference}".encode())
         return before if before != identifier else None
 
     def untag(self, reference: Reference) -> None:
@@ -139,7 +139,7 @@ class ImageStore:
     def named(self, reference: Reference) -> str | None:
         """The ID of the image of this very name, or None."""
         try:
-            return self._name_file(reference).read_text(encoding="ascii").partition("\n")[0]
+            return self._name_file(reference).read_text(encoding="ascii").partition("\n")[0] or None  # empty: the machine went down
         except FileNotFoundError:
             return None
 
@@ -151,6 +151,8 @@ class ImageStore:
                 continue
             try:
                 identifier, _, name = (self._names / file).read_text(encoding="ascii").partition("\n")
+                if not identifier:
+                    continue
                 reference = Reference.parse(name or unquote(file))
             except (InvalidReferenceError, FileNotFoundError):
                 continue

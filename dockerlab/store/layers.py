@@ -43,9 +43,16 @@ class LayerStore:
     def _path(self, diff_id: str) -> Path:
         return self._root / hex_of(diff_id)
 
+    def tree(self, diff_id: str) -> Path:
+        """Where the change set of a layer lies, if it is here."""
+        return self._path(diff_id) / "tree"
+
     def has(self, diff_id: str) -> bool:
         """Whether the layer is here and whole."""
-        return (self._path(diff_id) / "layer.json").exists()
+        try:
+            return (self._path(diff_id) / "layer.json").stat().st_size > 0  # empty: the machine went down
+        except OSError:
+            return False
 
     def get(self, diff_id: str) -> Layer:
         """The layer of this diff ID. NotFoundError if it is not here, StoreError if it was damaged."""
@@ -56,17 +63,22 @@ class LayerStore:
             record = json.loads((path / "layer.json").read_bytes())
         except FileNotFoundError:
             raise NotFoundError(f"the store has no layer {diff_id}") from None
+        except ValueError:
+            raise self._damaged(diff_id) from None
         if record["boot"] != boot_id():
             if write_layer(path / "tree").diff_id != record["canonical"]:
-                remove_tree(path)
-                raise StoreError(
-                    f"layer {diff_id} was damaged, probably when the machine went down",
-                    hint="it was removed: build or load the image again",
-                )
+                raise self._damaged(diff_id)
             write_atomically(path / "layer.json", json.dumps({**record, "boot": boot_id()}).encode())
         layer = Layer(diff_id, path, int(record["size"]))
         self._known[diff_id] = layer
         return layer
+
+    def _damaged(self, diff_id: str) -> StoreError:
+        """The layer is taken away, and this is why."""
+        remove_tree(self._path(diff_id))
+        return StoreError(
+            f"layer {diff_id} was damaged, probably when the machine went down", hint="it was removed: build or load the image again"
+        )
 
     def size(self, diff_id: str) -> int:
         """The bytes of its regular files as they were written down, without looking whether they are still there; 0 if nothing was."""
@@ -125,7 +137,7 @@ class LayerStore:
                 if name not in ("tree", "owners.json", "layer.json", "layer.tar"):
                     remove_tree(folder / name)
             os.chmod(folder, 0o755)
-            if target.exists() and not (target / "layer.json").exists():
+            if target.exists() and not self.has(diff_id):
                 remove_tree(target)
             try:
                 os.rename(folder, target)

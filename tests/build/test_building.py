@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ import pytest
 from tests.conftest import Docker, build
 from tests.parts import ROOT
 
+Command = Callable[..., "subprocess.CompletedProcess[str]"]
 pytestmark = pytest.mark.usefixtures("containers_run_here")
 
 
@@ -156,3 +158,31 @@ def _command_lines() -> list[bytes]:
             except OSError:
                 continue
     return out
+
+
+@pytest.mark.parametrize("kind", ["names", "images", "blobs/sha256", "layers", "cache", "containers"])
+def test_what_a_power_cut_emptied_is_told_kindly_and_built_again(kind: str, docker: Docker, command: Command, home: Path) -> None:
+    text = "FROM busybox\nRUN echo 1 > /a\n"
+    build(docker, text)
+    docker("create", "--name", "box", "t:1")
+    docker("save", "busybox", "-o", "base.tar")
+    files = [path for path in (home / kind).rglob("layer.json" if kind == "layers" else "*") if path.is_file() and "tree" not in path.parts]
+    assert files
+    for path in files:
+        path.write_bytes(b"")
+    for words in (
+        ["images"],
+        ["images", "-a"],
+        ["history", "t:1"],
+        ["ps", "-a"],
+        ["inspect", "t:1"],
+        ["run", "--rm", "t:1", "cat", "/a"],
+        ["rm", "-f", "box"],
+    ):
+        said = command(*words)  # it may fail
+        assert "Traceback" not in said.stderr, said.stderr
+    command("rmi", "-f", "t:1")
+    assert command("load", "-i", "base.tar").returncode == 0
+    answer = command("build", "-t", "t:1", ".")
+    assert answer.returncode == 0, answer.stderr
+    assert command("run", "--rm", "t:1", "cat", "/a").stdout == "1\n"
