@@ -18,9 +18,11 @@ def command() -> NoReturn:
     if sys.argv[1:2] and sys.argv[1] in _OWN:
         sys.exit(code)
     try:
+        sys.stdout.flush()
         sys.stderr.flush()
-    finally:
-        os._exit(code)
+    except OSError:  # whoever read has gone
+        pass
+    os._exit(code)
 
 
 def main(argv: list[str] | None = None) -> int:
