@@ -127,6 +127,13 @@ def command(home: Path, tmp_path: Path) -> Callable[..., subprocess.CompletedPro
     return run
 
 
+def sh(docker: Docker, script: str, name: str = "t:1") -> str:
+    """What a script in a container of an image prints."""
+    answer = docker("run", "--rm", name, "sh", "-c", script)
+    assert answer.code == 0, answer.err
+    return answer.out
+
+
 def build(docker: Docker, dockerfile: str, *flags: str, tag: str = "t:1", **files: str) -> Answer:
     """Build a Dockerfile in the current folder, with files beside it (a double underscore in a name is a dot)."""
     Path("Dockerfile").write_text(dockerfile)

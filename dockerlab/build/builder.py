@@ -17,6 +17,7 @@ from dockerlab.build.stage import StageBuild
 from dockerlab.build.states import remember
 from dockerlab.errors import BuildError
 from dockerlab.oci import Reference
+from dockerlab.oci.timestamps import rfc3339
 from dockerlab.store import Image, Store
 
 if TYPE_CHECKING:
@@ -64,9 +65,7 @@ class BuildRun:
 
     def now(self) -> str:
         """The time that history and image get."""
-        ns = time.time_ns() if self.epoch is None else self.epoch * 1_000_000_000
-        whole, rest = divmod(ns, 1_000_000_000)
-        return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(whole)) + (f".{rest:09d}Z" if rest else "Z")
+        return rfc3339() if self.epoch is None else time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self.epoch))
 
     def next_number(self) -> int:
         """The number of the step that begins now."""

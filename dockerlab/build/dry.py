@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from dockerlab.build.copying import chmod_of
-from dockerlab.build.metadata import KEYWORDS, apply, workdir
+from dockerlab.build.metadata import KEYWORDS, apply, triggers, workdir
 from dockerlab.build.plan import Plan, Planned, base_image, froms, global_arguments, platform_arguments
 from dockerlab.build.sources import check_sources
 from dockerlab.build.state import MACHINE, StageState
@@ -177,13 +177,14 @@ class _Look:
             plain = parent.child(stage.shown_name)
             state.config, state.scope, state.arguments, state.workdir_set = plain.config, plain.scope, plain.arguments, parent.workdir_set
         earlier: dict[str, Instruction] = {}
-        for instruction in (*_triggers(state, stage), *stage.instructions):
+        first, last = (stage.source.first, stage.source.last) if stage.source else (0, 0)
+        for instruction in (*triggers(state.config, first, last), *stage.instructions):
             state.watched.clear()
             try:
                 yield from self._one(plan, stage, state, instruction, earlier.get(instruction.keyword))
             except (BuildError, ValueError) as error:
                 yield from _undefined(state, instruction)
-                raise BuildError.of(error).at(instruction.first) from None
+                raise _with_spaces(BuildError.of(error), instruction).at(instruction.first) from None
             yield from _undefined(state, instruction)
             earlier[instruction.keyword] = instruction
 
@@ -272,14 +273,12 @@ def _platform(stage: Stage, value: str, recording: RecordingScope, scope: dict[s
         yield BuildCheck("FromPlatformFlagConstDisallowed", f'FROM --platform flag should not use constant value "{value}"', lines)
 
 
-def _triggers(state: WatchedState, stage: Stage) -> Iterator[Instruction]:
-    """What the base left for its children, as if it stood where FROM does."""
-    from dockerlab.data import replace
-    from dockerlab.dockerfile.parser import parse_trigger
-
-    for text in state.config.pop("OnBuild", None) or []:
-        source = stage.source
-        yield replace(parse_trigger(text), first=source.first if source else 0, last=source.last if source else 0)
+def _with_spaces(error: BuildError, instruction: Instruction) -> BuildError:
+    """The error; where a quoted name was cut at its spaces, with the form that takes such names."""
+    cut = any(word.count(mark) % 2 for word in instruction.words for mark in "\"'")
+    if instruction.keyword in ("COPY", "ADD") and cut and not instruction.exec_form and not error.hint:
+        error.hint = f'names with spaces need the other form: {instruction.keyword} ["a name", "/to/"]'
+    return error
 
 
 def _undefined(state: WatchedState, instruction: Instruction) -> Iterator[BuildCheck]:

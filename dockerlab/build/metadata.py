@@ -7,6 +7,7 @@ from typing import Any
 
 from dockerlab.build.state import StageState
 from dockerlab.build.wording import quoted_list
+from dockerlab.data import replace
 from dockerlab.dockerfile import Instruction
 from dockerlab.dockerfile.grammar import duration
 from dockerlab.errors import DockerfileError, DockerlabError
@@ -169,6 +170,14 @@ _HANDLERS = {
 }
 KEYWORDS = frozenset(_HANDLERS)
 """The instructions of this module."""
+
+
+def triggers(config: dict[str, Any], line: int, last: int = 0) -> list[Instruction]:
+    """The instructions that a base left for its children, taken out of the configuration; they stand where FROM does. DockerfileError for what is none."""
+    from dockerlab.dockerfile.parser import parse_trigger
+
+    found = config.pop("OnBuild", None) or []
+    return [replace(parse_trigger(text), first=line, last=last or line) for text in found]
 
 
 def workdir(instruction: Instruction, state: StageState) -> str:

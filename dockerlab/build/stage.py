@@ -9,20 +9,18 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator, Iterator
 from typing import TYPE_CHECKING
 
 from dockerlab.build import surprises
 from dockerlab.build.abreast import Task, Until
-from dockerlab.build.cachekeys import CacheKey
 from dockerlab.build.events import BuildEvent, Configured, LayerCommitted, Reason, StepDone, StepOutput, StepStarted
 from dockerlab.build.failures import placed, unreadable
-from dockerlab.build.metadata import KEYWORDS, apply, workdir
+from dockerlab.build.metadata import KEYWORDS, apply, triggers, workdir
 from dockerlab.build.plan import LAYERED, Plan, Planned, base_image, froms
 from dockerlab.build.running import script_summary
 from dockerlab.build.state import StageState
 from dockerlab.build.states import StepState, name_of, remember
-from dockerlab.data import dataclass
 from dockerlab.dockerfile import Instruction
 from dockerlab.errors import BuildError, NotFoundError, RuntimeUnavailableError
 from dockerlab.layers import Change, changes
@@ -32,17 +30,9 @@ from dockerlab.store import Layer
 
 if TYPE_CHECKING:
     from dockerlab.build.builder import BuildRun
+    from dockerlab.build.steps import Step
 
 _KEPT = 200  # pieces of output that are kept for a failed step's message, of 64 kB at most
-
-
-@dataclass
-class Step:
-    """What a layered instruction needs: its key, and how to do it."""
-
-    key: CacheKey
-    history: str
-    work: Callable[[], Iterator[BuildEvent | Waiting | Layer]]
 
 
 class StageBuild:
@@ -105,10 +95,7 @@ class StageBuild:
 
     def _body(self) -> list[Instruction]:
         """The instructions, those that the base left for its children first."""
-        from dockerlab.dockerfile.parser import parse_trigger
-
-        triggers = [parse_trigger(text) for text in self.state.config.pop("OnBuild", None) or []]
-        return [*triggers, *self.stage.instructions]
+        return [*triggers(self.state.config, self._line), *self.stage.instructions]
 
     def _begin(self, name: str, line: int, *inputs: int) -> StepStarted:
         before, self.number = self.number, self.run.next_number()
@@ -122,11 +109,11 @@ class StageBuild:
         try:
             yield from self._instruction(instruction, label)
         except (BuildError, NotFoundError, RuntimeUnavailableError, ValueError) as error:
-            raise BuildError.of(error).at(instruction.first or self._line, named) from None
+            raise BuildError.of(error).at(instruction.first, named) from None
         except OSError as error:
             if (said := unreadable(error, self.run.request.context)) is None:
                 raise
-            raise said.at(instruction.first or self._line, named) from error
+            raise said.at(instruction.first, named) from error
         if instruction.keyword in LAYERED:
             self._note(count, named)
             return

@@ -32,6 +32,7 @@ from dockerlab.build.sources import (
     stage_missing,
 )
 from dockerlab.build.state import StageState
+from dockerlab.data import dataclass
 from dockerlab.dockerfile import Instruction
 from dockerlab.errors import BuildError, NotFoundError
 from dockerlab.layers import Tree, TreeView, find_user
@@ -40,7 +41,16 @@ from dockerlab.store import Layer
 
 if TYPE_CHECKING:
     from dockerlab.build.builder import BuildRun
-    from dockerlab.build.stage import StageBuild, Step
+    from dockerlab.build.stage import StageBuild
+
+
+@dataclass
+class Step:
+    """What a layered instruction needs: its key, and how to do it."""
+
+    key: CacheKey
+    history: str
+    work: Callable[[], Iterator[BuildEvent | Waiting | Layer]]
 
 
 def prepare(one: StageBuild, instruction: Instruction, scratch: Path) -> Step:
@@ -76,8 +86,6 @@ def _sealed(one: StageBuild, scratch: Path, fill: Callable[[Tree], None]) -> Ite
 
 
 def _workdir(one: StageBuild, instruction: Instruction, scratch: Path) -> Step:
-    from dockerlab.build.stage import Step
-
     state = one.state
     path = workdir(instruction, state)
     name = state.config.get("User") or "0"
@@ -113,8 +121,6 @@ def _tree_of(one: StageBuild, name: str) -> tuple[BuildContext | TreeView, str]:
 
 
 def _run(one: StageBuild, instruction: Instruction, scratch: Path) -> Step:
-    from dockerlab.build.stage import Step
-
     run, state, number = one.run, one.state, one.number
     mounts = RunMounts(scratch, run.store, run.request.context, lambda name: _tree_of(one, name)[0], run.request.secrets)
     for text in instruction.flag_values("mount"):
@@ -183,8 +189,6 @@ def _heredoc_sources(instruction: Instruction, words: list[str], state: StageSta
 
 
 def _copy(one: StageBuild, instruction: Instruction, scratch: Path) -> Step:
-    from dockerlab.build.stage import Step
-
     run, state = one.run, one.state
     scope, keyword = state.expand(), instruction.keyword
     chown_text, chmod_text = (scope.word(instruction.flag(name)) for name in ("chown", "chmod"))

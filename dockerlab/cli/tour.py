@@ -67,7 +67,7 @@ class Tour:
         self.terminal.cwd = str(folder)
         self.terminal.stdin = None
         self.made: list[str] = []
-        taken = {name.lstrip("/") for item in engine.containers(all=True) for name in item["Names"]}
+        taken = {item["Name"].lstrip("/") for item in engine.containers(all=True)}
         suffix = next(
             text for text in ("", *(f"-{number}" for number in range(2, 1000))) if not {f"tour-{n}{text}" for n in _NAMES} & taken
         )
@@ -94,9 +94,19 @@ class Tour:
             else:
                 self._serve()
         finally:
-            if self.made:
-                self.say("clean")
-                self.docker("rm", "-f", *self.made)
+            self._clean()
+
+    def _clean(self) -> None:
+        """Remove the story's containers, also where nobody reads on."""
+        if not self.made:
+            return
+        try:
+            self.say("clean")
+            self.docker("rm", "-f", *self.made)
+        except BrokenPipeError:
+            for name in self.made:
+                self.engine.remove(name, force=True)
+            raise
 
     def _build(self) -> None:
         self.say("bases")

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from dockerlab.engine.records import Record
-from dockerlab.engine.timestamps import rfc3339
 from dockerlab.layers import TreeView, copy_tree
 from dockerlab.oci import HistoryEntry, ImageConfig
+from dockerlab.oci.timestamps import rfc3339
 from dockerlab.store import Image, Layer, Store
 
 Json = dict[str, Any]

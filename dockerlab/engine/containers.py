@@ -14,12 +14,12 @@ from dockerlab.engine.inspect import container_json, state_json
 from dockerlab.engine.names import check_name, made_up_name
 from dockerlab.engine.records import Record, Records
 from dockerlab.engine.specs import ContainerSpec, ExecSpec, Streams
-from dockerlab.engine.timestamps import to_seconds
 from dockerlab.engine.volumes import Volumes
 from dockerlab.errors import ConflictError, ContainerStartError, DockerlabError, InvalidReferenceError, NotFoundError, UsageError
 from dockerlab.layers import TreeView, changes, find_user
 from dockerlab.oci import ImageConfig
 from dockerlab.oci.signals import HIGHEST, signal_number
+from dockerlab.oci.timestamps import to_seconds
 from dockerlab.runtime.container import ContainerDirectory, ProcessRow
 from dockerlab.runtime.runtime import Runtime, StartedContainer
 from dockerlab.runtime.spec import BoxSpec, Mount, Port, ProcessSpec

@@ -9,10 +9,10 @@ from typing import Any
 from dockerlab.engine.inspect import HOST_CONFIG
 from dockerlab.engine.records import Record, new_id
 from dockerlab.engine.specs import ContainerSpec, PortBinding
-from dockerlab.engine.timestamps import rfc3339
 from dockerlab.errors import DockerlabError, UsageError
 from dockerlab.oci import DEFAULT_PATH, short_id
 from dockerlab.oci.signals import signal_number
+from dockerlab.oci.timestamps import rfc3339
 from dockerlab.store import Image
 
 Json = dict[str, Any]

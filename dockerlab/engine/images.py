@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable
 from typing import IO, Any, TypeVar
 
 from dockerlab.engine.records import Record, Records
-from dockerlab.engine.timestamps import rfc3339, to_seconds
 from dockerlab.errors import ConflictError, DockerlabError, InvalidReferenceError, NotFoundError
 from dockerlab.oci import HistoryEntry, ImageConfig, Reference, own_architecture, short_id
+from dockerlab.oci.timestamps import rfc3339, to_seconds
 from dockerlab.store import Image, Store
 
 Json = dict[str, Any]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from dockerlab.engine.records import Record
-from dockerlab.engine.timestamps import NEVER
+from dockerlab.oci.timestamps import NEVER
 
 Json = dict[str, Any]
 

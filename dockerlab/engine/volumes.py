@@ -11,10 +11,10 @@ from typing import Any
 
 from dockerlab.engine.create import bind_parts
 from dockerlab.engine.records import Record
-from dockerlab.engine.timestamps import rfc3339
 from dockerlab.errors import ConflictError, NotFoundError, UsageError
 from dockerlab.layers import Tree, TreeView, remove_tree
 from dockerlab.oci import short_id
+from dockerlab.oci.timestamps import rfc3339
 from dockerlab.store import Store
 from dockerlab.store.files import explained, unique
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import Any
 
 from dockerlab.data import replace
@@ -13,11 +14,11 @@ from dockerlab.notebook.results import Built, LayerStack
 from dockerlab.notebook.streams import cell_terminal, show
 from dockerlab.notebook.words import word
 from dockerlab.oci import Reference
-from dockerlab.verbs.build import finished, options_of, outputs
+from dockerlab.verbs.build import finished, options_of, outputs, progress_of
 from dockerlab.verbs.classic import ClassicProgress, asked_for
-from dockerlab.verbs.dispatch import OURS, Terminal, machine_errors
+from dockerlab.verbs.dispatch import OURS, machine_errors
 from dockerlab.verbs.flags import Parsed, parse, usage_error
-from dockerlab.verbs.progress import BuildProgress, Progress, reason
+from dockerlab.verbs.progress import reason
 
 _EXTRA = {"force": {"type": "bool"}, **OURS["build"]}
 
@@ -64,7 +65,7 @@ def _build(parsed: Parsed, text: str, engine: Engine, without: list[str]) -> Bui
         options = replace(options_of(parsed, terminal, text=text, exclude=cells.patterns(without) if without else ()), classic=classic)
         if without and not parsed.on("quiet") and (present := [name for name in without if os.path.exists(name)]):
             show(word("left out", what=", ".join(present)) + "\n")
-        progress = _progress(parsed, terminal, classic)
+        progress = progress_of(parsed, terminal, classic=classic, explain=True, phrase=word, text=text)
         steps: list[dict[str, Any]] = []
         try:
             built = finished(_noted(engine.build(options), steps), progress)
@@ -78,7 +79,7 @@ def _build(parsed: Parsed, text: str, engine: Engine, without: list[str]) -> Bui
             raise DockerlabError(
                 f"failed to build: {error.message}",
                 hint=word("look around", state=state) if state else error.hint,
-                excerpt=error.excerpt.replace("Dockerfile:", "cell:", 1) if not parsed.text("file") else error.excerpt,
+                excerpt=error.excerpt if parsed.text("file") else _in_cell(error.excerpt),
             ) from None
         progress.warnings(built.warnings)
         if isinstance(progress, ClassicProgress):
@@ -88,15 +89,9 @@ def _build(parsed: Parsed, text: str, engine: Engine, without: list[str]) -> Bui
     return Built(built.image.id, names, steps, LayerStack.of(engine, built.image.id, names[0] if names else ""))
 
 
-def _progress(parsed: Parsed, terminal: Terminal, classic: bool) -> BuildProgress:
-    """The form that the flags ask for; a cell tells the reasons without being asked."""
-    if classic:
-        return ClassicProgress(terminal, quiet=parsed.on("quiet"), named="builder" in parsed.flags)
-    if parsed.on("trace"):
-        from dockerlab.verbs.trace import Trace
-
-        return Trace(terminal, word)
-    return Progress(terminal, quiet=parsed.on("quiet"), explain=True, phrase=word)
+def _in_cell(excerpt: str) -> str:
+    """The excerpt with its place in the cell, whose first line is the magic's."""
+    return re.sub(r"(?m)^Dockerfile:(\d+)$", lambda found: f"cell:{int(found[1]) + 1} (Dockerfile:{found[1]})", excerpt, count=1)
 
 
 def _noted(events: Any, steps: list[dict[str, Any]]) -> Any:

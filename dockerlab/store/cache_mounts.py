@@ -78,6 +78,5 @@ class CacheMounts:
         except BlockingIOError:
             return
         remove_tree(path)
-        held.unlink(missing_ok=True)
         if lock is not None:
             lock.release()

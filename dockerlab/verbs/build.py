@@ -16,7 +16,7 @@ from dockerlab.verbs.classic import ClassicProgress, asked_for
 from dockerlab.verbs.dispatch import Terminal
 from dockerlab.verbs.flags import Parsed
 from dockerlab.verbs.images import stdin_of
-from dockerlab.verbs.progress import BuildProgress, Progress, RawJson
+from dockerlab.verbs.progress import BuildProgress, Phrase, Progress, RawJson
 
 
 def options_of(parsed: Parsed, terminal: Terminal, *, text: str | None = None, exclude: tuple[str, ...] = ()) -> BuildOptions:
@@ -42,6 +42,11 @@ def options_of(parsed: Parsed, terminal: Terminal, *, text: str | None = None, e
             raise UsageError(
                 f"ERROR: failed to build: resolve : lstat {os.path.dirname(dockerfile)}: no such file or directory", exit_code=1
             )
+    platforms = [one for text_ in parsed.all("platform") for one in text_.split(",")]
+    if len(platforms) > 1:
+        raise UsageError(
+            "ERROR: failed to build: Multi-platform build is not supported for the docker driver.", hint="name one platform", exit_code=1
+        )
     return BuildOptions(
         context=context,
         dockerfile=dockerfile,
@@ -53,7 +58,7 @@ def options_of(parsed: Parsed, terminal: Terminal, *, text: str | None = None, e
         no_cache=parsed.on("no-cache"),
         no_cache_filter=tuple(name for one in parsed.all("no-cache-filter") for name in one.split(",")),
         network=parsed.text("network", "default"),
-        platform=",".join(parsed.all("platform")),
+        platform="".join(platforms),
         secrets=_secrets(parsed, terminal),
         add_hosts=tuple(parsed.all("add-host")),
         exclude=exclude,
@@ -104,7 +109,7 @@ def build(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
     classic = asked_for(parsed, terminal)
     options = replace(options_of(parsed, terminal), classic=classic)
     quiet = parsed.on("quiet") or parsed.text("progress") == "quiet"
-    progress = progress_of(parsed, terminal, quiet)
+    progress = progress_of(parsed, terminal, classic=classic)
     try:
         if call != "build":
             from dockerlab.verbs import check
@@ -136,17 +141,20 @@ def _told(error: BuildError | DockerfileError, classic: bool) -> DockerlabError:
     return DockerlabError(prefix + error.message, hint=hint, excerpt=error.excerpt, exit_code=code)
 
 
-def progress_of(parsed: Parsed, terminal: Terminal, quiet: bool) -> BuildProgress:
-    """The form that the flags ask for."""
-    if asked_for(parsed, terminal):
+def progress_of(
+    parsed: Parsed, terminal: Terminal, *, classic: bool, explain: bool = False, phrase: Phrase | None = None, text: str = ""
+) -> BuildProgress:
+    """The form that the flags ask for. A notebook explains without being asked, has its own phrases, and shows lines of its cell, which is `text`."""
+    quiet = parsed.on("quiet") or parsed.text("progress") == "quiet"
+    if classic:
         return ClassicProgress(terminal, quiet=quiet, named="builder" in parsed.flags)
     if parsed.on("trace"):
         from dockerlab.verbs.trace import Trace
 
-        return Trace(terminal)
+        return Trace(terminal, phrase)
     if parsed.text("progress") == "rawjson":
         return RawJson(terminal)
-    return Progress(terminal, quiet=quiet, explain=parsed.on("explain"))
+    return Progress(terminal, quiet=quiet, explain=explain or parsed.on("explain"), phrase=phrase, text=text)
 
 
 def finished(events: Iterator[BuildEvent], progress: BuildProgress) -> Built:

@@ -137,6 +137,7 @@ def _json(text: str, name: str, found: list[BuildCheck], error: DockerlabError |
         "sources": [{"filename": name, "language": "Dockerfile", "data": _encoded(text)}],
     }
     if error is not None:
-        line = error.line if isinstance(error, (BuildError, DockerfileError)) and not getattr(error, "unplaced", False) else 0
+        unplaced = isinstance(error, BuildError) and error.unplaced
+        line = error.line if isinstance(error, (BuildError, DockerfileError)) and not unplaced else 0
         out["buildError"] = {"message": error.message, "location": {"ranges": _ranges((line,) if line else ())}}
     return out

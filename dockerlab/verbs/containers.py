@@ -113,7 +113,7 @@ def _kept(item: Json, filters: dict[str, list[str]]) -> bool:
 
 def status_text(state: Json) -> str:
     """`Up 5 minutes`, `Exited (0) 2 hours ago`, `Created`."""
-    from dockerlab.engine.timestamps import to_seconds
+    from dockerlab.oci.timestamps import to_seconds
 
     if state["Running"]:
         up = "Up " + human_duration(time.time() - to_seconds(state["StartedAt"]))
@@ -136,7 +136,7 @@ def ports_text(ports: Json) -> str:
 
 def row(item: Json, engine: Engine, long: bool, with_size: bool) -> Json:
     """One line of `docker ps`."""
-    from dockerlab.engine.timestamps import to_seconds
+    from dockerlab.oci.timestamps import to_seconds
 
     command = " ".join(_quoted(word) for word in [item["Path"], *item["Args"]])
     created = to_seconds(item["Created"])
@@ -276,7 +276,7 @@ def logs(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
     tail = int(text) if re.fullmatch(r"\d+", text) else None
     since, until = (moment(parsed.text(name), name) if parsed.text(name) else None for name in ("since", "until"))
     terminal_like = bool(engine.container_inspect(parsed.words[0])["Config"]["Tty"])
-    from dockerlab.engine.timestamps import rfc3339
+    from dockerlab.oci.timestamps import rfc3339
 
     for at, stream, data in engine.logs(parsed.words[0], follow=parsed.on("follow"), tail=tail):
         if (since is not None and at < since) or (until is not None and at > until):
@@ -328,7 +328,7 @@ def container_prune(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
 
 def _spared(item: Json, filters: dict[str, list[str]]) -> bool:
     """Whether prune's filters leave a container alone."""
-    from dockerlab.engine.timestamps import to_seconds
+    from dockerlab.oci.timestamps import to_seconds
 
     own = item["Config"]["Labels"]
     if not all(label_matches(own, wanted) for wanted in filters.get("label", ())):

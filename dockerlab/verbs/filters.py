@@ -61,7 +61,7 @@ def name_matches(pattern: str, name: str) -> bool:
 
 def moment(text: str, flag: str) -> float:
     """A time, or a duration before now, as seconds since 1970. UsageError for anything else."""
-    from dockerlab.engine.timestamps import to_seconds
+    from dockerlab.oci.timestamps import to_seconds
 
     units = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
     if re.fullmatch(r"(\d+(\.\d+)?(h|ms|m|s))+", text):

@@ -11,9 +11,9 @@ from typing import Any, Protocol
 
 from dockerlab.build import BuildEvent, CheckWarning, Notice, StepCanceled, StepDone, StepOutput, StepStarted
 from dockerlab.build.events import Reason, Surprise
-from dockerlab.engine.timestamps import rfc3339
 from dockerlab.errors import BuildError, DockerlabError
 from dockerlab.oci import digest_of
+from dockerlab.oci.timestamps import rfc3339
 from dockerlab.verbs.dispatch import Terminal
 from dockerlab.verbs.phrases import english
 from dockerlab.verbs.units import human_size
@@ -54,10 +54,13 @@ class BuildProgress(Protocol):
 class Progress:
     """BuildKit's plain progress: `#5 [2/3] RUN make`, its output, `#5 DONE 0.1s` or `#5 CACHED`."""
 
-    def __init__(self, terminal: Terminal, *, quiet: bool = False, explain: bool = False, phrase: Phrase | None = None) -> None:
+    def __init__(
+        self, terminal: Terminal, *, quiet: bool = False, explain: bool = False, phrase: Phrase | None = None, text: str = ""
+    ) -> None:
+        """`text`: the Dockerfile, where a warning shows its line."""
         self._write = terminal.write_error
         self._phrase = phrase or english
-        self._quiet, self._explain = quiet, explain
+        self._quiet, self._explain, self._lines = quiet, explain, text.split("\n") if text else []
         self._rest: dict[tuple[int, str], bytes] = {}
         self._clock: dict[int, float] = {}
 
@@ -110,8 +113,8 @@ class Progress:
             self._line(f"\n {len(found)} warning{plural} found (use docker --debug to expand):")
             for warning in found:
                 self._line(f" - {warning.rule}: {warning.detail} (line {warning.line})")
-                if self._explain and warning.url:
-                    self._line(f"   {warning.url}")
+                if 0 < warning.line <= len(self._lines):
+                    self._line(f"   > {self._lines[warning.line - 1].rstrip()}\n   {warning.url}")
 
 
 class RawJson:

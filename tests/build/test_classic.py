@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from pathlib import Path
 
@@ -102,3 +103,31 @@ def test_what_a_run_writes_into_a_volume_is_lost(docker: Docker) -> None:
 def test_stages_that_nobody_needs_are_built_too(docker: Docker) -> None:
     said = classic(docker, "FROM busybox AS unused\nRUN echo here\nFROM busybox\nRUN true\n")
     assert "\nhere\n" in said and "Step 4/4" in said
+
+
+def test_a_base_that_is_not_there_is_named_as_docker_names_it(docker: Docker) -> None:
+    answer = build(docker, "FROM bussybox\n", "--builder", "classic")
+    assert answer.code == 1
+    assert "\nNo such image: bussybox:latest\n" in answer.err and "did you mean busybox" in answer.err
+
+
+def test_a_damaged_layer_is_built_again_and_not_taken_from_the_cache(docker: Docker, home: Path) -> None:
+    classic(docker, TEXT)
+    layer = json.loads(docker("inspect", "t:1").out)[0]["RootFS"]["Layers"][-1].removeprefix("sha256:")
+    (home / "layers" / layer / "layer.json").write_bytes(b"")
+    said = classic(docker, TEXT)
+    assert said.count("Using cache") == 2 and docker("run", "--rm", "t:1", "cat", "/a").out == "a"
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
+@pytest.mark.parametrize("closed", ["secret", "folder"])
+def test_a_context_that_may_not_be_read_is_one_message(docker: Docker, closed: str) -> None:
+    Path("secret").write_text("s")
+    Path("folder").mkdir()
+    Path(closed).chmod(0)
+    try:
+        answer = build(docker, "FROM busybox\n", "--builder", "classic")
+        assert answer.code == 1 and "error checking context: no permission to read from" in answer.err and closed in answer.err
+        assert build(docker, "FROM busybox\n").code == 0
+    finally:
+        Path(closed).chmod(0o700)

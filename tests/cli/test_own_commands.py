@@ -69,6 +69,24 @@ def test_the_tour_tells_the_whole_story_and_serves_the_page(cli: Cli, language: 
 
 
 @pytest.mark.network
+@pytest.mark.usefixtures("catalogue", "containers_run_here")
+def test_a_tour_that_nobody_reads_to_its_end_leaves_nothing_and_another_goes_on_beside_it(cli: Cli, tmp_path: Path) -> None:
+    assert cli("create", "--name", "tour-one", "nginx").returncode == 0
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "dockerlab", "tour"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment
+    )
+    assert process.stdout is not None
+    for line in process.stdout:
+        if line.startswith(b"$ docker diff"):
+            break
+    process.stdout.close()
+    assert process.wait(timeout=60) == 141
+    assert cli("ps", "-a", "--format", "{{.Names}}").stdout == "tour-one\n"
+    assert cli("tour").returncode == 0
+
+
+@pytest.mark.network
 @pytest.mark.usefixtures("catalogue")
 def test_lab_copies_the_notebooks_and_never_touches_a_learners_file(cli: Cli, tmp_path: Path) -> None:
     first = cli("lab", "--no-start", "--lang", "ko", str(tmp_path / "mine"))

@@ -18,11 +18,9 @@ class ClassicBuild(Build):
 
     def _build(self, flags: list[str], context: str) -> None:
         answer = self._docker_build(["--builder", "classic", "--no-cache", "-t", self.tag, *flags], context)
-        built = answer.returncode == 0
-        if built != self.wanted["ok"]:
-            docker = "builds" if self.wanted["ok"] else f"says {self.wanted['error'][:150]}"
-            self.wrong["success"] = f"{'built' if built else last_line(answer)} where Docker {docker}"
+        if not self._ended_alike(answer):
             return
+        built = answer.returncode == 0
         ours = _lines(answer.stdout.decode("utf-8", "replace").replace(self.address, WEB).replace(self.tag, "<image>"))
         self.differs("output", ours, [_said_by_the_shell(without_dates(line)) for line in self.wanted.get("output", [])])
         if built:

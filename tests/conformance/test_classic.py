@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.conformance.figures import Figures
-from tests.conformance.replay_builds import World, anybody_can_lay_out
+from tests.conformance.replay_builds import World, wrong_in
 from tests.conformance.replay_classic import ClassicBuild
 
 RECORDED = "classic"
@@ -20,9 +19,8 @@ FACTS: dict[str, Any] = json.loads((Path(__file__).parent / "facts/docker-builds
 @pytest.mark.parametrize("name", FACTS)
 def test_a_build_of_the_classic_builder_is_as_recorded(name: str, world: World, figures: Figures) -> None:
     fact = FACTS[name]
-    if os.geteuid() and not anybody_can_lay_out(fact):
-        pytest.skip("this context has files of other owners, which only root can make")
-    wrong = [f"{aspect}: {text}" for aspect, text in ClassicBuild(world.program, world.base, world.server, name, fact).replay().items()]
-    what = "builds" if fact["classic"]["ok"] else "refuses"
-    figures.add(RECORDED, name, f"builds that Docker's classic builder {what}", fact["group"], wrong)
+    wrong = wrong_in(ClassicBuild, name, fact, world)
+    figures.add(
+        RECORDED, name, f"builds that Docker's classic builder {'builds' if fact['classic']['ok'] else 'refuses'}", fact["group"], wrong
+    )
     assert not wrong, "\n".join(wrong)

@@ -82,7 +82,7 @@ def test_an_error_is_one_message_and_no_traceback(notebook: Run) -> None:
     )
     for cell in cells:
         assert error(cell) and "Traceback" not in error(cell) and "dockerlab/" not in error(cell).replace("dockerlab/README", "")
-    assert "did you mean RUN?" in error(cells[0]) and "^^^" in error(cells[0]) and "cell:2" in error(cells[0])
+    assert "did you mean RUN?" in error(cells[0]) and "^^^" in error(cells[0]) and "cell:3 (Dockerfile:2)" in error(cells[0])
     assert "did you mean `docker images`?" in error(cells[2])
 
 
@@ -233,5 +233,5 @@ def test_a_cell_builds_as_docker_did_before_buildkit(notebook: Run) -> None:
 def test_a_build_check_names_the_line_and_dockers_page(notebook: Run) -> None:
     (built,) = notebook("%%dockerfile\nFROM busybox\nCMD echo hi")
     said = shown(built)
-    assert " - JSONArgsRecommended: " in said and "(line 2)" in said
+    assert " - JSONArgsRecommended: " in said and "(line 2)\n   > CMD echo hi\n" in said
     assert "https://docs.docker.com/go/dockerfile/rule/json-args-recommended/" in said

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dockerlab.build.classic.state import Arguments, ClassicState
@@ -11,13 +14,16 @@ from dockerlab.build.classic.steps import ClassicStep, container_name, prepare
 from dockerlab.build.context import BuildContext
 from dockerlab.build.events import BuildEvent, Built, ContainerMade, ContextSent, Notice, Reason, StepDone, StepOutput, StepStarted
 from dockerlab.build.failures import placed, unreadable
-from dockerlab.build.plan import base_image
+from dockerlab.build.metadata import triggers
+from dockerlab.build.plan import global_arguments
 from dockerlab.build.request import BuildRequest
+from dockerlab.build.wording import quoted
 from dockerlab.dockerfile import Instruction, Scope, Stage
-from dockerlab.errors import BuildError, DockerlabError, InvalidReferenceError, NotFoundError, RuntimeUnavailableError
+from dockerlab.errors import BuildError, DockerlabError, NotFoundError, RuntimeUnavailableError
 from dockerlab.layers import TreeView
 from dockerlab.oci import Reference, short_id
 from dockerlab.oci.digest import digest_of
+from dockerlab.oci.timestamps import rfc3339
 from dockerlab.runtime.spec import Waiting
 from dockerlab.store import Image, Layer
 
@@ -53,9 +59,10 @@ class ClassicRun:
         labels = [Instruction("LABEL", f"LABEL {name}={value}", (name, value, "=")) for name, value in self.request.labels.items()]
         self.total = len(dockerfile.arguments) + sum(1 + len(stage.instructions) for stage in stages) + len(labels)
         try:
+            _, self.arguments.globals = global_arguments(dockerfile, self.arguments.given.get, {})
             for instruction in dockerfile.arguments:
                 yield self._begin(instruction)
-                self._global(instruction)
+                self.arguments.asked.update(word.partition("=")[0] for word in instruction.words)
             for stage in stages:
                 yield from self._stage(stage)
             for label in labels:
@@ -91,14 +98,6 @@ class ClassicRun:
             )
         return list(stages[: found.index + 1])
 
-    def _global(self, instruction: Instruction) -> None:
-        for word in instruction.words:
-            name, equals, default = word.partition("=")
-            known = {key: value for key, value in self.arguments.globals.items() if value is not None}
-            given = self.arguments.given.get(name)
-            self.arguments.globals[name] = given if given is not None else Scope(known, "\\").word(default) if equals else None
-            self.arguments.asked.add(name)
-
     def _begin(self, instruction: Instruction) -> StepStarted:
         self.number += 1
         self._tail = b""
@@ -120,13 +119,13 @@ class ClassicRun:
         state = ClassicState.begin(self.arguments, image, self.store)
         state.escape = self.request.dockerfile.escape
         self.stages.append((stage.name, state))
-        triggers = self._triggers(state)
-        if not triggers:
+        left = triggers(state.config, stage.source.first)
+        if not left:
             yield StepDone(started.number, started.name, False, Reason("base"), 0.0, image=image.id if image else "")
         else:
-            yield Notice(f"# Executing {len(triggers)} build trigger{'s' if len(triggers) > 1 else ''}")
-            for trigger in triggers:
-                yield from self._one(state, trigger, started, last=trigger is triggers[-1])
+            yield Notice(f"# Executing {len(left)} build trigger{'s' if len(left) > 1 else ''}")
+            for trigger in left:
+                yield from self._one(state, trigger, started, last=trigger is left[-1])
         for instruction in stage.instructions:
             yield from self._instruction(state, instruction)
 
@@ -146,16 +145,7 @@ class ClassicRun:
                 return state.image
         if name == "scratch":
             return None
-        try:
-            Reference.parse(name)
-        except InvalidReferenceError as error:
-            raise BuildError(error.message, hint=error.hint) from None
-        return base_image(self.builder.resolve, name)
-
-    def _triggers(self, state: ClassicState) -> list[Instruction]:
-        from dockerlab.dockerfile.parser import parse_trigger
-
-        return [parse_trigger(text) for text in state.config.pop("OnBuild", None) or []]
+        return self.builder.resolve(Reference.parse(name))
 
     def stage_or_image(self, name: str) -> TreeView:
         """The file system that --from names: an earlier stage by name or number, else an image. BuildError in docker's words."""
@@ -202,10 +192,7 @@ class ClassicRun:
                 raise
             raise said.at(instruction.first, started.name) from error
 
-    def _made(self, state: ClassicState, step: ClassicStep, started: StepStarted, scratch: object, last: bool) -> Iterator[BuildEvent]:
-        from pathlib import Path
-
-        assert isinstance(scratch, Path)
+    def _made(self, state: ClassicState, step: ClassicStep, started: StepStarted, scratch: Path, last: bool) -> Iterator[BuildEvent]:
         clock = time.monotonic()
         key = "classic:" + digest_of(f"{state.image.id if state.image else ''}\0{step.created_by}".encode("utf-8", "surrogateescape"))
         image = None if self._busted or self.request.no_cache else self._known(key)
@@ -229,15 +216,10 @@ class ClassicRun:
                 yield item
         if step.container and not name:
             yield ContainerMade(started.number, container_name())
-        image = self.store.images.add(state.child(self.now(), step.created_by, layer), parent=state.image.id if state.image else "")
+        image = self.store.images.add(state.child(rfc3339(), step.created_by, layer), parent=state.image.id if state.image else "")
         self.store.cache.put(key, {"image": image.id})
         state.become(image, layer)
         yield self._done(started, image, False, reason, clock, last, layer)
-
-    def now(self) -> str:
-        """The time that an image gets."""
-        whole, rest = divmod(time.time_ns(), 1_000_000_000)
-        return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(whole)) + f".{rest:09d}Z"
 
     def _done(
         self, started: StepStarted, image: Image, cached: bool, reason: Reason, clock: float, last: bool, layer: Layer | None = None
@@ -247,14 +229,15 @@ class ClassicRun:
         return StepDone(started.number, started.name, cached, reason, seconds, diff_id, size, image=image.id if last else "")
 
     def _known(self, key: str) -> Image | None:
-        """The image that the cache has for a step, if it is still there."""
+        """The image that the cache has for a step, if it is still there, and whole."""
         record = self.store.cache.get(key)
         if record is None:
             return None
         try:
-            return self.store.images.get(str(record["image"]))
+            image = self.store.images.get(str(record["image"]))
         except DockerlabError:
             return None
+        return image if all(self.store.layers.has(diff_id) for diff_id in image.config.diff_ids) else None
 
     def _explained(self, error: BuildError) -> BuildError:
         placed(error, self.request.dockerfile, self._tail)
@@ -267,8 +250,14 @@ class ClassicRun:
 
 
 def _sent(context: BuildContext) -> int:
-    """The bytes of the context as a tar."""
-    sizes = (
-        _BLOCK + (-(-node.st.st_size // _BLOCK) * _BLOCK if node.entry.kind == "file" else 0) for node in context.walk() if node.path != "/"
-    )
-    return sum(sizes) + 2 * _BLOCK
+    """The bytes of the context as a tar. BuildError for what we may not read: this builder gets everything, needed or not."""
+    size = 2 * _BLOCK
+    try:
+        for node in context.walk():
+            if node.is_file and not os.access(node.real, os.R_OK):
+                raise PermissionError(errno.EACCES, "", node.real)
+            size += (_BLOCK if node.path != "/" else 0) + (-(-node.st.st_size // _BLOCK) * _BLOCK if node.is_file else 0)
+    except PermissionError as error:
+        hint = "this builder sends all of the context: let yourself read it, or name it in .dockerignore"
+        raise BuildError(f"error checking context: no permission to read from {quoted(str(error.filename))}", hint=hint) from None
+    return size
