@@ -58,16 +58,15 @@ def _elsewhere(error: OSError, home: str) -> bool:
     return isinstance(error.filename, str) and not f"{error.filename}/".startswith(home.rstrip("/") + "/")
 
 
-def write_atomically(path: Path | str, data: bytes) -> None:
-    """Replace `path` by these bytes in one step.
-
-    Nothing waits for the disk: an fsync also waits for all that others have written, and a second is a long time in a lesson. What a power cut takes of
-    the last half minute is noticed when it is read, since everything here is named by its digest.
-    """
+def write_atomically(path: Path | str, data: bytes, *, durable: bool = False) -> None:
+    """Replace `path` by these bytes in one step; `durable` survives a power cut: for what was promised to somebody, and what nothing else could tell again."""
     aside = f"{path}.{unique(4)}~"
     try:
         with open(aside, "wb") as file:
             file.write(data)
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
         os.replace(aside, path)
     except BaseException:
         try:

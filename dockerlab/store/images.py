@@ -51,7 +51,7 @@ class ImageStore:
         blob = self._blobs / hex_of(identifier)
         with explained(self._home):
             if not blob.exists() or blob.read_bytes() != data:  # one that was damaged is mended by whoever brings it again
-                write_atomically(blob, data)
+                write_atomically(blob, data, durable=True)
         return Image(identifier, config)
 
     def get(self, identifier: str) -> Image:
@@ -126,7 +126,7 @@ class ImageStore:
         self.get(identifier)
         before = self.named(reference)
         with explained(self._home):
-            write_atomically(self._name_file(reference), f"{identifier}\n{reference}".encode())
+            write_atomically(self._name_file(reference), f"{identifier}\n{reference}".encode(), durable=True)
         return before if before != identifier else None
 
     def untag(self, reference: Reference) -> None:
