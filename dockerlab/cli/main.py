@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import NoReturn
+from typing import NoReturn
 
 _OWN = {"lab": "lab", "tour": "tour", "doctor": "doctor", "grade": "grade"}
 

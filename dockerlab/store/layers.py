@@ -89,8 +89,8 @@ class LayerStore:
 
     def all(self, *, whole: bool = True) -> list[str]:
         """The diff IDs of all layers; without `whole` of what a killed process left of one too."""
-        found = (path for path in self._root.iterdir() if not whole or (path / "layer.json").exists())
-        return sorted("sha256:" + path.name for path in found if is_digest("sha256:" + path.name))
+        found = ("sha256:" + path.name for path in self._root.iterdir())
+        return sorted(diff_id for diff_id in found if is_digest(diff_id) and (not whole or self.has(diff_id)))
 
     def seal(self, folder: Path, *, links: bool = False) -> Layer:
         """Make `folder` (its tree/ and owners.json, on the store's file system) a layer; the folder is consumed.
