@@ -1,7 +1,7 @@
 """`dataclass`, `field`, `replace` and `asdict` as of the standard library, for a command that has to begin at once.
 
 Importing `dataclasses` takes 20 ms (it imports `inspect`), and each class that it makes half a millisecond, used or not: of `docker images` that was a third.
-Here a class costs nothing until the first instance, which writes its `__init__`. What we don't use is not there: `slots`, `kw_only`, `__post_init__`. Type
+Here a class costs nothing until there are instances, and its `__init__` is written when there are many. What we don't use is not there: `slots`, `kw_only`, `__post_init__`. Type
 checkers see the standard library's.
 """
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     __all__ = ["asdict", "dataclass", "field", "replace"]
 else:
     _NOTHING = object()
+    _SEVERAL = 50  # instances: to write an `__init__` takes as long as so many take without
 
     class _Field:
         def __init__(self, default, factory):
@@ -53,12 +54,29 @@ else:
         return made if cls is None else made(cls)
 
     def _first_init(cls, fields):
-        """An `__init__` that is written when the first instance is made."""
+        """An `__init__` for the first instances; who makes more gets one that is written for the class, which is quicker but takes time to write."""
+        names, factories, defaults = tuple(fields), {}, {}
+        for name, one in fields.items():
+            if one.factory is not None:
+                factories[name] = one.factory
+            elif one.default is not _NOTHING:
+                defaults[name] = one.default
+        made = 0
 
         def __init__(self, *args, **kwargs):
+            nonlocal made
+            made += 1
+            values = {**defaults, **dict(zip(names, args, strict=False)), **kwargs}
+            for name, factory in factories.items():
+                if name not in values:
+                    values[name] = factory()
+            twice = kwargs and not kwargs.keys().isdisjoint(names[: len(args)])
+            if made <= _SEVERAL and len(args) <= len(names) and not twice and values.keys() == fields.keys():
+                self.__dict__.update(values)
+                return
             if cls.__init__ is __init__:
                 cls.__init__ = _written(cls, fields)
-            cls.__init__(self, *args, **kwargs)
+            cls.__init__(self, *args, **kwargs)  # where something is wrong with the arguments it says so as Python does
 
         return __init__
 

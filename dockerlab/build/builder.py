@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from dockerlab.build import surprises
@@ -15,7 +16,7 @@ from dockerlab.build.request import BuildRequest, epoch_of
 from dockerlab.build.running import Runner
 from dockerlab.build.stage import StageBuild
 from dockerlab.build.states import remember
-from dockerlab.errors import BuildError
+from dockerlab.errors import BuildError, RuntimeUnavailableError
 from dockerlab.oci import Reference
 from dockerlab.oci.timestamps import rfc3339
 from dockerlab.store import Image, Store
@@ -35,6 +36,12 @@ class Builder:
         """Build; events as they happen, `Built` last. BuildError with the place in the Dockerfile if a step fails; what was done before it stays cached."""
         with self.store.using(), self.digests.opened(self.store, request.context.root):
             yield from self._run(request).events()
+
+    def warm_up(self, request: BuildRequest) -> None:
+        """A step is not cached: if there is a RUN, what it needs begins now, beside the steps before it. What fails here is said by that RUN."""
+        if any(instruction.keyword == "RUN" for instruction in request.dockerfile.instructions):
+            with suppress(RuntimeUnavailableError, OSError):
+                self.runner().warm_up()
 
     def _run(self, request: BuildRequest) -> BuildRun | ClassicRun:
         if not request.classic:

@@ -126,7 +126,7 @@ class _Look:
         self.states[stage.index] = state
         if planned.parent is not None:
             return  # it begins as the parent ends
-        if planned.base == "scratch":
+        if planned.base == "scratch" or planned.folder:
             plain = StageState.scratch(name)
             state.config, state.scope = plain.config, plain.scope
             return

@@ -47,12 +47,14 @@ def platform_arguments(target: str = "") -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Planned:
-    """A stage that will be built: `base` is its image's name with variables expanded, or the stage that it is built on."""
+    """A stage that will be built: `base` is its image's name with variables expanded, or the stage or the folder that it is built on."""
 
     stage: Stage
     base: str
     parent: Stage | None
     total: int
+    folder: bool = False
+    """The base is a folder that --build-context names."""
 
     def label(self, number: int, alone: bool) -> str:
         """`[2/3]`, or `[build 2/3]` where there are several stages."""
@@ -79,6 +81,8 @@ class Plan:
         self.global_scope, self.declared = global_arguments(dockerfile, values, self._platform)
         self.platforms: dict[int, str] = {}
         """What FROM --platform says, by the stage's index; where it says nothing there is no entry."""
+        self.folders = set[int]()
+        """The indices of the stages that begin with a folder of --build-context."""
         self.bases = {stage.index: self._base(stage) for stage in dockerfile.stages}
         self.target = self._target(target)
         self._check_froms()
@@ -100,12 +104,8 @@ class Plan:
             self.platforms[stage.index] = self._platform_of(stage)
         if (other := self.contexts.get(name.lower())) is not None:
             if not other:
-                raise BuildError(
-                    f"FROM {name}: the build context {name} is a folder, and a folder is no base image here",
-                    line=_line(stage),
-                    hint=f"FROM scratch and COPY --from={name} . / come to the same",
-                )
-            return other
+                self.folders.add(stage.index)
+            return other or name.lower()
         return name
 
     def _word(self, stage: Stage, text: str) -> str:
@@ -131,7 +131,7 @@ class Plan:
 
     def _check_reference(self, stage: Stage) -> None:
         name = self.bases[stage.index]
-        if self.parent_of(stage, name) is None and name != "scratch" and name.lower() not in self.contexts:
+        if self.parent_of(stage, name) is None and name != "scratch" and stage.index not in self.folders:
             try:
                 Reference.parse(name)
             except InvalidReferenceError as error:
@@ -140,7 +140,7 @@ class Plan:
 
     def parent_of(self, stage: Stage, name: str) -> Stage | None:
         """The earlier stage that FROM names, or None. Stages' names are lower case, however they are written; FROM has to say them so, --from has not."""
-        if stage.base.lower() in self.contexts:
+        if stage.base.lower() in self.contexts or stage.index in self.folders:
             return None
         return next((other for other in reversed(self.dockerfile.stages[: stage.index]) if other.name and other.name == name), None)
 
@@ -223,7 +223,7 @@ class Plan:
         base = self.bases[stage.index]
         parent = self.parent_of(stage, base)
         total = sum(instruction.keyword in LAYERED for instruction in stage.instructions)
-        return Planned(stage, base, parent, total + (parent is None and base != "scratch"))
+        return Planned(stage, base, parent, total + (parent is None and base != "scratch"), stage.index in self.folders)
 
     def context_words(self) -> Iterator[str]:
         """What the steps of this build take from the context, as written."""

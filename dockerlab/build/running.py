@@ -26,6 +26,9 @@ _ONLY_HEREDOC = re.compile(r"\s*<<-?(['\"]?)([^\s'\"]+)\1\s*\Z")
 class Runner(Protocol):
     """What starts a process in a root file system (the runtime)."""
 
+    def warm_up(self) -> None:
+        """A process will be started soon: begin with what takes time."""
+
     def stream(self, box: BoxSpec, *, stdin: int | None = None) -> Generator[tuple[str, bytes] | Waiting, None, int]:
         """Output as it comes, or what to wait for; the exit code at the end; closing it kills the step."""
 

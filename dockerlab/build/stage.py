@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from dockerlab.build import surprises
 from dockerlab.build.abreast import Task, Until
+from dockerlab.build.context import BuildContext
 from dockerlab.build.events import BuildEvent, Configured, LayerCommitted, Reason, StepDone, StepOutput, StepStarted
 from dockerlab.build.failures import placed, unreadable
 from dockerlab.build.metadata import KEYWORDS, apply, triggers, workdir
@@ -21,6 +22,7 @@ from dockerlab.build.plan import LAYERED, Plan, Planned, base_image, froms
 from dockerlab.build.running import script_summary
 from dockerlab.build.state import StageState
 from dockerlab.build.states import StepState, name_of, remember
+from dockerlab.data import dataclass
 from dockerlab.dockerfile import Instruction
 from dockerlab.errors import BuildError, NotFoundError, RuntimeUnavailableError
 from dockerlab.layers import Change, changes
@@ -33,6 +35,21 @@ if TYPE_CHECKING:
     from dockerlab.build.steps import Step
 
 _KEPT = 200  # pieces of output that are kept for a failed step's message, of 64 kB at most
+
+
+@dataclass(frozen=True)
+class _Done:
+    """How a step went."""
+
+    layer: Layer
+    created: str
+    cached: bool
+    reason: Reason
+    seconds: float
+
+    def told(self, started: StepStarted) -> StepDone:
+        """Its last event."""
+        return StepDone(started.number, started.name, self.cached, self.reason, self.seconds, self.layer.diff_id, self.layer.size)
 
 
 class StageBuild:
@@ -74,8 +91,10 @@ class StageBuild:
             if parent.stage.index in run.ran:
                 run.ran.add(self.stage.index)
             return 0
-        if self.planned.base == "scratch":
+        if self.planned.base == "scratch" or self.planned.folder:
             self.state = StageState.scratch(name)
+            if self.planned.folder:
+                yield from self._loaded(self.planned.base)
             return 0
         label = f"{self.planned.label(1, self.plan.alone)} FROM {Reference.parse(self.planned.base)}"
         started = self._begin(label, self._line)
@@ -162,35 +181,57 @@ class StageBuild:
         clock = time.monotonic()
         with run.store.tmp() as scratch:
             step = steps.prepare(self, instruction, scratch)
-            yield started
-            key = step.key.text
-            if key in run.making:
-                yield Until(lambda: key not in run.making)
-            fresh = key not in run.made and self._not_cached()
-            known = None if fresh else run.store.cache.get(key)
-            cached = known is not None and run.store.layers.has(str(known["layer"]))
-            if known is not None and cached:
-                layer, created = run.store.layers.get(str(known["layer"])), str(known["created"])
-                reason = Reason("same")
-            else:
-                reason = Reason("asked") if fresh else step.key.reason(run.store, stage.index in run.ran)
-                run.ran.add(stage.index)
-                layer = yield from self._work(step)
-                created = run.now()
-                run.store.cache.put(key, {"layer": layer.diff_id, "created": created})
-                step.key.remember(run.store)
-                run.made.add(key)
-        state.key = key
+            done = yield from self._step(step, started, clock)
         found: list[Change] = []
-        if run.request.trace or (not cached and surprises.suspicious(instruction)):
-            found = list(changes(layer.tree, state.view))
+        if run.request.trace or (not done.cached and surprises.suspicious(instruction)):
+            found = list(changes(done.layer.tree, state.view))
         if run.request.trace:
-            yield LayerCommitted(started.number, layer, tuple(found))
+            yield LayerCommitted(started.number, done.layer, tuple(found))
         below = state.view
-        state.record(step.history, created=created, layer=layer)
-        yield StepDone(started.number, started.name, cached, reason, time.monotonic() - clock, layer.diff_id, layer.size)
-        if not cached:
+        state.record(step.history, created=done.created, layer=done.layer)
+        state.made_by = started.name
+        yield done.told(started)
+        if not done.cached:
             yield from run.once(surprises.of_layer(instruction.first, found, below))
+
+    def _loaded(self, folder: str) -> Task:
+        """FROM a folder of --build-context: all that is in it, as one layer."""
+        from dockerlab.build import steps
+
+        context = self.run.request.contexts[folder]
+        assert isinstance(context, BuildContext)
+        started, clock = self._begin(f"[context {folder}] load from client", self._line), time.monotonic()
+        with self.run.store.tmp() as scratch:
+            done = yield from self._step(steps.load(self, context, scratch), started, clock)
+        self.state.layers.append(done.layer)
+        self.state.created, self.state.made_by = done.created, f"local source for {folder}"
+        yield done.told(started)
+
+    def _step(self, step: Step, started: StepStarted, clock: float) -> Generator[BuildEvent | Waiting | Until, None, _Done]:
+        """A step that was begun at `clock`, taken from the cache or done; the stage's key is then its."""
+        run, stage = self.run, self.stage
+        yield started
+        key = step.key.text
+        if key in run.making:
+            yield Until(lambda: key not in run.making)
+        fresh = key not in run.made and self._not_cached()
+        known = None if fresh else run.store.cache.get(key)
+        cached = known is not None and run.store.layers.has(str(known["layer"]))
+        if known is not None and cached:
+            layer, created = run.store.layers.get(str(known["layer"])), str(known["created"])
+            reason = Reason("same")
+        else:
+            reason = Reason("asked") if fresh else step.key.reason(run.store, stage.index in run.ran)
+            if not run.ran:
+                run.builder.warm_up(run.request)
+            run.ran.add(stage.index)
+            layer = yield from self._work(step)
+            created = run.now()
+            run.store.cache.put(key, {"layer": layer.diff_id, "created": created})
+            step.key.remember(run.store)
+            run.made.add(key)
+        self.state.key = key
+        return _Done(layer, created, cached, reason, time.monotonic() - clock)
 
     def _not_cached(self) -> bool:
         """Whether the flags ask for new steps."""

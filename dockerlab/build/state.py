@@ -11,6 +11,8 @@ from dockerlab.oci import DEFAULT_PATH, HistoryEntry, ImageConfig, chain_ids, en
 from dockerlab.store import Image, Layer, Store
 
 COMMENT = "buildkit.dockerfile.v0"
+EXPORTER = "buildkit.exporter.image.v0"
+"""The comment of a layer that no instruction made."""
 MACHINE = own_architecture()
 _KEYS = frozenset(
     [
@@ -50,6 +52,8 @@ class StageState:
     escape: str = "\\"
     cmd_set: bool = False
     created: str = ""
+    made_by: str = ""
+    """The name of the step that the topmost layer is from."""
 
     @classmethod
     def scratch(cls, name: str) -> StageState:
@@ -73,7 +77,7 @@ class StageState:
         """FROM this stage: everything is inherited, the ARGs too."""
         return StageState(
             name, {key: _copy(value) for key, value in self.config.items()}, list(self.layers), list(self.history), self.key, self.author, self.base,
-            dict(self.arguments), dict(self.scope), self.escape, False, self.created,
+            dict(self.arguments), dict(self.scope), self.escape, False, self.created, self.made_by,
         )  # fmt: skip
 
     @property
@@ -112,7 +116,11 @@ class StageState:
         if labels:
             config["Labels"] = {**(config.get("Labels") or {}), **labels}
         created = self.created or now
-        base = self.base
+        base, history = self.base, list(self.history)
+        if len(self.layers) > sum(
+            not entry.empty_layer for entry in history
+        ):  # a folder as a base: as BuildKit's exporter fills the history up
+            history.append(HistoryEntry(created=created, created_by=self.made_by, comment=EXPORTER))
         return ImageConfig(
             architecture=base.architecture if base else MACHINE,
             os=base.os if base else "linux",
@@ -120,7 +128,7 @@ class StageState:
             author=self.author,
             config=dict(sorted(config.items())),
             diff_ids=tuple(layer.diff_id for layer in self.layers),
-            history=tuple(self.history),
+            history=tuple(history),
         )
 
 

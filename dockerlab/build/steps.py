@@ -8,8 +8,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from e2b_dockerfile_utils import PatternMatcher
-
 from dockerlab.build import running
 from dockerlab.build.cachekeys import CacheKey
 from dockerlab.build.context import BuildContext
@@ -34,6 +32,7 @@ from dockerlab.build.sources import (
 from dockerlab.build.state import StageState
 from dockerlab.data import dataclass
 from dockerlab.dockerfile import Instruction
+from dockerlab.dockerfile.library import PatternMatcher
 from dockerlab.errors import BuildError, NotFoundError
 from dockerlab.layers import Tree, TreeView, find_user
 from dockerlab.runtime.spec import Waiting
@@ -80,6 +79,24 @@ def _sealed(one: StageBuild, scratch: Path, fill: Callable[[Tree], None]) -> Ite
     if below:
         (folder / "tree").chmod(below[-1].tree.stat().st_mode & 0o7777)
     yield one.run.store.layers.seal(folder)
+
+
+# --- FROM a folder
+
+
+def load(one: StageBuild, context: BuildContext, scratch: Path) -> Step:
+    """Everything that a folder holds, as the one layer of a base."""
+    run = one.run
+    node = context.lookup("/")
+    assert node is not None
+    source = Source("", node, tree=context)
+    files = describe(source, context, run.builder.digests, False, lambda rel: False)
+    key = CacheKey("folder", "FROM", files=files, settings=_epoch(run))
+
+    def work() -> Iterator[BuildEvent | Waiting | Layer]:
+        yield from _sealed(one, scratch, lambda tree: Layout(tree, one.state.view, _now(run)).put(source, "/"))
+
+    return Step(key, "", work)
 
 
 # --- WORKDIR

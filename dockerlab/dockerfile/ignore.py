@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from e2b_dockerfile_utils import PatternMatcher
-
 from dockerlab.data import dataclass
+from dockerlab.dockerfile.library import PatternMatcher
 
 
 @dataclass(frozen=True)

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace  # of the library's own objects
-
-from e2b_dockerfile_utils import DockerfileAst, DockerfileInstruction, DockerfileSyntaxError, parse_dockerfile_ast
 
 from dockerlab.dockerfile import grammar
+from dockerlab.dockerfile.library import DockerfileAst, DockerfileInstruction, DockerfileSyntaxError, parse_dockerfile_ast
 from dockerlab.dockerfile.model import Dockerfile, Heredoc, Instruction, Stage
 from dockerlab.errors import DockerfileError
 
@@ -130,12 +128,14 @@ def _tree(text: str) -> DockerfileAst:
             raise
         lines = {text.count("\n", 0, match.start()) + 1 for match in _ONBUILD_DOCUMENT.finditer(text)}
         tree = parse_dockerfile_ast(bare)
-        return replace(tree, instructions=[_as_trigger(item, text) if item.start_line in lines else item for item in tree.instructions])
+        tree.instructions = [_as_trigger(item, text) if item.start_line in lines else item for item in tree.instructions]
+        return tree
 
 
 def _as_trigger(item: DockerfileInstruction, text: str) -> DockerfileInstruction:
     whole = "\n".join(text.split("\n")[item.start_line - 1 : item.end_line]).strip()
-    return replace(item, name="ONBUILD", original=whole, args=[whole.split(None, 1)[1]], flags=[], heredocs=[])
+    item.name, item.original, item.args, item.flags, item.heredocs = "ONBUILD", whole, [whole.split(None, 1)[1]], [], []
+    return item
 
 
 def parse(text: str, name: str = "Dockerfile") -> Dockerfile:

@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Mapping
 
-from e2b_dockerfile_utils import ShellLex
+from dockerlab.dockerfile.library import ShellLex
 
 _SUBJECT = re.compile(r"failed to process '(.*?)': ", re.DOTALL)
 

@@ -336,6 +336,15 @@ def _pump(source: IO[bytes], target: int, size: int | None) -> int:
 
 def remove_tree(path: Path | str) -> None:
     """Remove a folder of ours whatever the modes in it; what is not there is no error."""
+    try:
+        os.rmdir(path)  # most have nothing in them
+    except FileNotFoundError:
+        return
+    except OSError:
+        _remove_with_contents(path)
+
+
+def _remove_with_contents(path: Path | str) -> None:
     import shutil
 
     def unlock(function: object, name: str, _: object) -> None:

@@ -103,6 +103,8 @@ def _secrets(parsed: Parsed, terminal: Terminal) -> dict[str, bytes]:
 
 def build(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
     """`docker build [OPTIONS] PATH`."""
+    if parsed.on("no-cache"):
+        engine.warm_up()
     call = parsed.text("call", "build")
     if parsed.on("check"):
         call = "check"

@@ -57,13 +57,47 @@ def test_another_context_comes_before_stages_and_images(docker: Docker, other: P
     assert files(docker, "/d") == "644 0 ./o\nother\n"
 
 
+def test_a_folder_can_be_a_base(docker: Docker, other: Path, busybox_file: Path) -> None:
+    """As BuildKit does it: one layer with everything that .dockerignore leaves, root's; no FROM is counted done; the exporter fills up the history."""
+    (other / "d").chmod(0o700)
+    (other / "sh").write_bytes(busybox_file.read_bytes())
+    (other / "sh").chmod(0o755)
+    text = 'ARG BASE=oth\nFROM $BASE AS one\nENV A=1\nRUN ["/sh", "-c", "echo 1 > /made"]\nFROM one\nCOPY Dockerfile /\n'
+    first = build(docker, text, "--build-context", f"oth={other}")
+    assert first.code == 0, first.err
+    assert "[context oth] load from client" in first.err and "[one 1/2] RUN" in first.err and "FROM" not in first.err.split("load from client")[1]
+    image = json.loads(docker("image", "inspect", "t:1").out)[0]
+    assert image["Config"]["Env"][-1] == "A=1" and image["Config"]["WorkingDir"] == "/" and len(image["RootFS"]["Layers"]) == 3
+    rows = [json.loads(line) for line in docker("history", "--no-trunc", "--format", "json", "t:1").out.splitlines()]
+    assert [row["CreatedBy"] for row in rows] == [
+        "[stage-1 1/1] COPY Dockerfile /",
+        "COPY Dockerfile / # buildkit",
+        "RUN /sh -c echo 1 > /made # buildkit",
+        "ENV A=1",
+    ]
+    assert rows[0]["Comment"] == "buildkit.exporter.image.v0"
+    assert build(docker, text, "--build-context", f"oth={other}").err.count("CACHED") == 3
+    (other / "left").write_text("ignored")
+    assert build(docker, text, "--build-context", f"oth={other}").err.count("CACHED") == 3
+    (other / "d/o").write_text("changed\n")
+    assert build(docker, text, "--build-context", f"oth={other}").err.count("CACHED") == 0
+    assert build(docker, "FROM oth\n", "--build-context", f"oth={other}").code == 0
+    docker("save", "-o", "saved.tar", "t:1")
+    with tarfile.open("saved.tar") as tar:
+        manifest = json.load(tar.extractfile("manifest.json") or open("/dev/null"))[0]
+        with tarfile.open(fileobj=tar.extractfile(manifest["Layers"][0])) as layer:
+            found = [(one.name, one.mode, one.uid, one.mtime) for one in layer if one.isdir() or one.name.startswith("d/")]
+    assert found == [("d", 0o700, 0, int((other / "d").stat().st_mtime)), ("d/o", 0o644, 0, int((other / "d/o").stat().st_mtime))]
+    history = docker("history", "--format", "{{.CreatedBy}}", "t:1").out
+    assert history == "local source for oth\n"
+
+
 @pytest.mark.parametrize(
     ("flag", "said"),
     [
         ("oth", "invalid context value: oth, expected key=value"),
         ("oth=nosuch", "failed to get build context oth"),
         ("BAD/../x=.", "invalid context name BAD/../x: invalid reference format"),
-        ("busybox=.", "is a folder, and a folder is no base image here"),
         ("busybox=docker-image://nosuch", "nosuch: failed to resolve source metadata"),
     ],
 )

@@ -202,6 +202,7 @@ class ClassicRun:
             state.layers = self.store.layers_of(image.config)
             yield self._done(started, image, True, Reason("same"), clock, last)
             return
+        self.builder.warm_up(self.request)
         reason = Reason("asked" if self.request.no_cache else "parent" if self._busted else "new")
         self._busted = True
         name = ""
