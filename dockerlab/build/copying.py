@@ -12,7 +12,7 @@ import re
 import stat
 from collections.abc import Callable
 
-from dockerlab.build.sources import Source, SourceNode, below
+from dockerlab.build.sources import Source, SourceNode
 from dockerlab.data import dataclass, field, replace
 from dockerlab.errors import BuildError, NotFoundError
 from dockerlab.layers import Tree, TreeView, find_group, find_user
@@ -206,7 +206,9 @@ class Layout:
                 entry = replace(entry, mtime=int(entry.mtime))
                 mode &= ~0o6000 if self.owner and entry.kind == "file" else ~0  # a chown takes these bits
             kept = {name: value for name, value in entry.xattrs.items() if name == CAPABILITY}  # as BuildKit's layers do
-            self.tree.put(rel, replace(entry, mode=mode, uid=owner[0], gid=owner[1], xattrs=kept), node.open)
+            if mode != entry.mode or owner != (entry.uid, entry.gid) or kept != entry.xattrs:
+                entry = replace(entry, mode=mode, uid=owner[0], gid=owner[1], xattrs=kept)
+            self.tree.put(rel, entry, node.open)
         if entry.kind != "socket":
             self._made.add(rel)
 
@@ -260,7 +262,7 @@ class Layout:
             # the root of a context comes without a time of its own
             self.folder(where, mode, owner, node.entry.mtime if node.path != "/" and not self.classic else self.now)
         top = node.path.rstrip("/")
-        for child in below(source.tree, node):
+        for child in source.nodes():
             rel = child.path[len(top) :].lstrip("/")
             if rel and not self.excluded(rel):
                 self._write(posixpath.join(where, rel), child)
@@ -279,7 +281,7 @@ class Layout:
             self._write(target, source.node)
             return
         top = source.node.path.rstrip("/")
-        for child in below(source.tree, source.node):
+        for child in source.nodes():
             rel = child.path[len(top) :].lstrip("/")
             if not rel or not self.excluded(rel):
                 self._write(posixpath.join(target, rel) if rel else target, child)

@@ -35,6 +35,9 @@ class SourceTree(Protocol):
         ...
 
 
+_WALKED = 50_000  # nodes that are kept in memory, 700 bytes each
+
+
 @dataclass(frozen=True)
 class Source:
     """One thing to copy: a node of a tree, or bytes with a name.
@@ -53,6 +56,13 @@ class Source:
     file: str = ""
     """Where the bytes lie that were downloaded, and their digest."""
     digest: str = ""
+    walked: list[SourceNode] = field(default_factory=list)
+    """What `describe` found there, in its order; [] if it was not to be kept, or is very much."""
+
+    def nodes(self) -> Iterator[SourceNode]:
+        """The node and everything under it, parents first, names sorted."""
+        assert self.node is not None and self.tree is not None
+        return iter(self.walked) if self.walked else below(self.tree, self.node)
 
 
 @dataclass
@@ -166,12 +176,21 @@ def find(
     return out
 
 
-def describe(source: Source, tree: SourceTree, digests: FileDigests, owners: bool, excluded: Callable[[str], bool]) -> dict[str, str]:
-    """Path, as it was asked for → what it is (kind, mode, content; owners too where they are copied), for everything that a source brings."""
+def describe(
+    source: Source, tree: SourceTree, digests: FileDigests, owners: bool, excluded: Callable[[str], bool], *, keep: bool = False
+) -> dict[str, str]:
+    """Path, as it was asked for → what it is (kind, mode, content; owners too where they are copied), for everything that a source brings.
+
+    `keep`: it will be copied, so what the walk finds is kept for that.
+    """
     assert source.node is not None
     out: dict[str, str] = {}
     top = source.node.path.rstrip("/")
-    for node in below(tree, source.node):
+    for count, node in enumerate(below(tree, source.node)):
+        if keep and count < _WALKED:
+            source.walked.append(node)
+        elif count == _WALKED:
+            source.walked.clear()
         rel = node.path[len(top) :].lstrip("/")
         if rel and excluded(rel):
             continue

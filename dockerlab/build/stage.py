@@ -233,6 +233,11 @@ class StageBuild:
         self.state.key = key
         return _Done(layer, created, cached, reason, time.monotonic() - clock)
 
+    @property
+    def runs_anyway(self) -> bool:
+        """Whether the next step is sure not to be in the cache."""
+        return self._not_cached() or self.stage.index in self.run.ran
+
     def _not_cached(self) -> bool:
         """Whether the flags ask for new steps."""
         request = self.run.request

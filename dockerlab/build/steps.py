@@ -229,7 +229,7 @@ def _copy(one: StageBuild, instruction: Instruction, scratch: Path) -> Step:
     owned = isinstance(tree, TreeView)
     for source in sources.items:
         if source.node is not None:
-            sources.made_of.update(describe(source, source.tree or tree, run.builder.digests, owned, excluded))
+            sources.made_of.update(describe(source, source.tree or tree, run.builder.digests, owned, excluded, keep=one.runs_anyway))
         else:
             sources.made_of[source.asked] = f"url {source.digest} {source.mtime}"
     if matcher is not None:

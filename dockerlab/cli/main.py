@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from typing import NoReturn
@@ -11,6 +12,8 @@ _OWN = {"lab": "lab", "tour": "tour", "doctor": "doctor", "grade": "grade"}
 
 def command() -> NoReturn:
     """The installed command. For docker's verbs it is gone at once: to take an interpreter apart costs as much as a container."""
+    # a command is gone before there is garbage; looking for it takes a twentieth of the time
+    gc.set_threshold(100_000)
     code = main()
     if sys.argv[1:2] and sys.argv[1] in _OWN:
         sys.exit(code)

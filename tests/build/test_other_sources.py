@@ -65,7 +65,11 @@ def test_a_folder_can_be_a_base(docker: Docker, other: Path, busybox_file: Path)
     text = 'ARG BASE=oth\nFROM $BASE AS one\nENV A=1\nRUN ["/sh", "-c", "echo 1 > /made"]\nFROM one\nCOPY Dockerfile /\n'
     first = build(docker, text, "--build-context", f"oth={other}")
     assert first.code == 0, first.err
-    assert "[context oth] load from client" in first.err and "[one 1/2] RUN" in first.err and "FROM" not in first.err.split("load from client")[1]
+    assert (
+        "[context oth] load from client" in first.err
+        and "[one 1/2] RUN" in first.err
+        and "FROM" not in first.err.split("load from client")[1]
+    )
     image = json.loads(docker("image", "inspect", "t:1").out)[0]
     assert image["Config"]["Env"][-1] == "A=1" and image["Config"]["WorkingDir"] == "/" and len(image["RootFS"]["Layers"]) == 3
     rows = [json.loads(line) for line in docker("history", "--no-trunc", "--format", "json", "t:1").out.splitlines()]
