@@ -32,8 +32,7 @@ class CacheKey:
                 "utf-8", "surrogateescape"
             )
         )
-        for path, digest in sorted(self.files.items()):
-            whole.update(f"{path}\0{digest}\n".encode("utf-8", "surrogateescape"))
+        whole.update("".join([f"{path}\0{digest}\n" for path, digest in sorted(self.files.items())]).encode("utf-8", "surrogateescape"))
         return "step:" + whole.hexdigest()
 
     @property

@@ -89,6 +89,8 @@ class BuildContext:
 
     def ignored(self, rel: str) -> bool:
         """Whether the patterns leave the path (relative, no leading slash) out; a folder may hold what a later pattern brings back all the same."""
+        if not self.rules.patterns:
+            return False
         if rel not in self._ignored:
             self._ignored[rel] = self.rules.ignores(rel)
         return self._ignored[rel]
@@ -158,9 +160,11 @@ class BuildContext:
         prefix = f"{node.path[1:]}/" if node.path != "/" else ""
         for name in sorted(os.listdir(node.real)):
             child = self._stat(prefix + name, f"{node.real}/{name}")
-            if child is not None and child.is_dir:
+            if child is None:
+                continue
+            if child.is_dir:
                 yield from self._below(child)
-            elif child is not None:
+            else:
                 yield child
 
     def culprit(self, path: str) -> IgnorePattern | None:

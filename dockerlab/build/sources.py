@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import posixpath
 import re
+import stat
 from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol
 
@@ -185,32 +186,32 @@ def describe(
     """
     assert source.node is not None
     out: dict[str, str] = {}
-    top = source.node.path.rstrip("/")
+    start, base = len(source.node.path.rstrip("/")) + 1, source.asked.strip("/")
+    prefix = f"{base}/" if base else ""
     for count, node in enumerate(below(tree, source.node)):
         if keep and count < _WALKED:
             source.walked.append(node)
         elif count == _WALKED:
             source.walked.clear()
-        rel = node.path[len(top) :].lstrip("/")
-        if rel and excluded(rel):
-            continue
-        out[f"{source.asked}/{rel}".strip("/") or "/"] = one_node(node, digests, owners)
+        rel = node.path[start:]
+        if not rel:
+            out[base or "/"] = one_node(node, digests, owners)
+        elif not excluded(rel):
+            out[prefix + rel] = one_node(node, digests, owners)
     return out
 
 
 def one_node(node: SourceNode, digests: FileDigests, owners: bool) -> str:
     """What one node is, in a short text."""
-    st = node.st
-    mode = f"{st.st_mode & 0o7777:o}"
-    owner = ""
+    mode, owner = node.st.st_mode, ""
     if owners:
         entry = node.entry
         owner = f" {entry.uid}:{entry.gid} {int(entry.mtime)}"
-    if node.is_link:
+    if stat.S_ISREG(mode):
+        return f"file {mode & 0o7777:o} {digests.of(node)}{owner}"
+    if stat.S_ISLNK(mode):
         return f"link {node.entry.link}{owner}"
-    if node.is_file:
-        return f"file {mode} {digests.of(node)}{owner}"
-    return f"{'dir' if node.is_dir else node.entry.kind} {mode}{owner}"
+    return f"{'dir' if stat.S_ISDIR(mode) else node.entry.kind} {mode & 0o7777:o}{owner}"
 
 
 _URL = re.compile(r"https?://", re.IGNORECASE)

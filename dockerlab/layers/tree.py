@@ -177,20 +177,24 @@ class Tree:
         gid: int = 0,
         mtime: float | None = None,
         size: int | None = None,
+        likely: int = 0,
     ) -> int:
-        """A regular file copied from a path (sharing blocks where the file system can) or an open file (`size` bytes of it); its size in bytes."""
+        """A regular file copied from a path (sharing blocks where the file system can) or an open file (`size` bytes of it); its size in bytes.
+
+        `likely`: its size a moment ago, which spares asking for more.
+        """
         target, fd = self._create(rel)
         try:
             if isinstance(source, (str, Path)):
                 with open(source, "rb", buffering=0) as file:
-                    count = copy_bytes(file.fileno(), fd)
+                    count = copy_bytes(file.fileno(), fd, likely)
             elif isinstance(source, io.FileIO) and size is None:
-                count = copy_bytes(source.fileno(), fd)
+                count = copy_bytes(source.fileno(), fd, likely)
             else:
                 count = _pump(source, fd, size)
+            self._finish(target, mode, uid, gid, mtime, fd=fd)
         finally:
             os.close(fd)
-        self._finish(target, mode, uid, gid, mtime)
         return count
 
     def symlink(self, rel: str, target: str, uid: int = 0, gid: int = 0, mtime: float | None = None) -> None:
@@ -241,7 +245,7 @@ class Tree:
             self.mkdir(rel, entry.mode, *owner)
         elif entry.kind == "file":
             with open_file() as file:
-                self.write_from(rel, file, entry.mode, *owner)
+                self.write_from(rel, file, entry.mode, *owner, likely=entry.size)
         elif entry.kind == "symlink":
             self.symlink(rel, entry.link, *owner)
         elif entry.kind == "fifo":
@@ -282,16 +286,21 @@ class Tree:
         if not self.owners.set(path, uid, gid):
             self.links[self._rel(path)] = (uid, gid)
 
-    def _finish(self, path: str, mode: int | None, uid: int, gid: int, mtime: float | None, *, fresh: bool = True) -> None:
+    def _finish(
+        self, path: str, mode: int | None, uid: int, gid: int, mtime: float | None, *, fresh: bool = True, fd: int | None = None
+    ) -> None:
         # what we make is ours already, but for the group in a set-group-ID folder
         if not (fresh and (uid, gid) == self._own_ids and not self._inherits):
             self._own(path, uid, gid)
         if mode is not None:
-            os.chmod(path, mode & 0o7777)
+            os.chmod(path if fd is None else fd, mode & 0o7777)
         if mtime is not None:
             whole = int(mtime)
             ns = whole * 1_000_000_000 + round((mtime - whole) * 1_000_000_000)
-            os.utime(path, ns=(ns, ns), follow_symlinks=False)
+            if fd is None:
+                os.utime(path, ns=(ns, ns), follow_symlinks=False)
+            else:
+                os.utime(fd, ns=(ns, ns))
 
     def close(self) -> None:
         """Set the times of folders (writing into them moved them) and write owners.json."""
@@ -305,12 +314,14 @@ class Tree:
             write_links(self.root, self.links)
 
 
-def copy_bytes(source: int, target: int) -> int:
-    """Copy a whole file inside the kernel; it shares blocks where the file system can."""
+def copy_bytes(source: int, target: int, likely: int = 0) -> int:
+    """Copy a whole file inside the kernel; it shares blocks where the file system can. Of `likely` bytes, if more than 0, no end is looked for."""
     total = 0
     try:
         while count := os.copy_file_range(source, target, 1 << 30):
             total += count
+            if 0 < likely <= total:
+                return total
     except OSError as error:
         if total or error.errno not in (errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EPERM):
             raise
