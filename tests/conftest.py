@@ -96,6 +96,7 @@ def engine(home: Path) -> Iterator[EmbeddedEngine]:
 
 
 Docker = Callable[..., Answer]
+Command = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture
@@ -115,7 +116,7 @@ def docker(engine: EmbeddedEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 @pytest.fixture
-def command(home: Path, tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+def command(home: Path, tmp_path: Path) -> Command:
     """`dockerlab …` as a process of its own."""
 
     def run(*words: str, **more: object) -> subprocess.CompletedProcess[str]:

@@ -7,7 +7,7 @@ import os
 import sys
 from typing import NoReturn
 
-_OWN = {"lab": "lab", "tour": "tour", "doctor": "doctor", "grade": "grade"}
+_OWN = {"lab": "lab", "tour": "tour", "doctor": "doctor", "grade": "grade", "fsck": "fsck"}
 
 
 def command() -> NoReturn:

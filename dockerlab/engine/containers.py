@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal as signals
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -207,6 +208,8 @@ class Containers:
             self._records.note_failure(record, 125, error.message)
             raise ContainerStartError(error.message, hint=error.hint, exit_code=125) from None
         except ContainerStartError as error:
+            if not self._records.exists(record):
+                raise NotFoundError(f"No such container: {record.id}", hint="it was removed meanwhile") from None
             error.message = error.message if error.message.startswith("Bind for") else _AS_RUNC + error.message
             self._records.note_failure(record, error.exit_code, error.message)
             raise
@@ -301,25 +304,40 @@ class Containers:
 
     def remove(self, record: Record, *, force: bool = False, volumes: bool = False) -> None:
         """`docker rm`; `volumes` takes those without a name along, as --rm does."""
+        process = self.process(record)
         if self.running(record):
-            if not force and self.process(record).state().status == "paused":
+            if not force and process.state().status == "paused":
                 raise ConflictError(f'cannot remove container "{record.name}": container is paused and must be unpaused first')
             if not force:
-                raise ConflictError(
-                    f"cannot remove container {record.name}: container is running: stop the container before removing or force remove",
-                    hint=f"dockerlab stop {record.name}, or dockerlab rm -f {record.name}",
-                )
-            process = self.process(record)
-            if process.state().status == "paused":
-                process.unpause()
-            process.kill(signals.SIGKILL)
-            process.wait()
-        self._records.remove(record)
+                raise self._runs(record)
+            self._end_at_once(process)
+        try:
+            with process.claimed():
+                self._records.remove(record)
+        except ConflictError:  # another process has started it meanwhile
+            if not force:
+                raise self._runs(record) from None
+            self._end_at_once(process)
+            with process.claimed():
+                self._records.remove(record)
         if volumes:
             others = {mount.get("Name") for other in self._records.all() for mount in other.mounts}
             for mount in record.mounts:
                 if mount["Type"] == "volume" and mount["Name"] not in others and self._volumes.is_anonymous(mount["Name"]):
                     self._volumes.remove(mount["Name"])
+
+    def _runs(self, record: Record) -> ConflictError:
+        return ConflictError(
+            f"cannot remove container {record.name}: container is running: stop the container before removing or force remove",
+            hint=f"dockerlab stop {record.name}, or dockerlab rm -f {record.name}",
+        )
+
+    def _end_at_once(self, process: ContainerDirectory) -> None:
+        with suppress(ConflictError):  # it has ended by itself
+            if process.state().status == "paused":
+                process.unpause()
+            process.kill(signals.SIGKILL)
+        process.wait()
 
     def rename(self, record: Record, name: str) -> None:
         """Another name. ConflictError in docker's words."""
@@ -331,10 +349,9 @@ class Containers:
 
     def commit(self, record: Record, *, message: str, author: str, changes_: tuple[str, ...]) -> str:
         """The new image's ID."""
-        image = self._image_of(record)
-        return committing.commit(
-            self._store, record, self._records.folder(record), image, message=message, author=author, changes=changes_
-        ).id
+        image, folder = self._image_of(record), self._records.folder(record)
+        with self.process(record).kept():
+            return committing.commit(self._store, record, folder, image, message=message, author=author, changes=changes_).id
 
     def _image_of(self, record: Record) -> Image:
         try:

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from dockerlab.engine.images import Images
 from dockerlab.engine.records import Record, Records
-from dockerlab.errors import ConflictError, DockerlabError
+from dockerlab.errors import ConflictError, DockerlabError, NotFoundError
 from dockerlab.store import Image, Store
 
 if TYPE_CHECKING:
@@ -317,8 +318,9 @@ class EmbeddedEngine:
         gone = []
         for record in self.records.all():
             if not self.containers_.running(record) and not keep(self.containers_.inspect(record)):
-                self.containers_.remove(record)
-                gone.append(record.id)
+                with suppress(ConflictError, NotFoundError):  # started, or removed, by another process meanwhile
+                    self.containers_.remove(record)
+                    gone.append(record.id)
         return gone
 
     # --- the rest

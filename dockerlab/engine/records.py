@@ -128,6 +128,10 @@ class Records:
             f"No such container: {text}", hint=f"did you mean {close[0]}?" if close else "dockerlab ps -a lists all containers"
         )
 
+    def exists(self, record: Record) -> bool:
+        """Whether nobody has removed it meanwhile."""
+        return self._is_container(record.id)
+
     def note_failure(self, record: Record, code: int, message: str) -> None:
         """Remember why its process could not start; `docker inspect` shows it."""
         with explained(self._store.home):

@@ -13,15 +13,16 @@ import select
 import signal
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from dockerlab.data import dataclass
-from dockerlab.errors import ConflictError
+from dockerlab.errors import ConflictError, NotFoundError
 from dockerlab.runtime.helper import wire
 from dockerlab.runtime.helper.records import start_time
 
 KILLED = 137  # what docker reports for a container whose keeper left no word: 128 + SIGKILL
+_READERS_HOLD = 0.2  # seconds: who asks whether a container lives shares its lock for a moment
 _FOLLOW_INTERVAL = 0.05
 
 
@@ -74,20 +75,48 @@ class ContainerDirectory:
     @property
     def alive(self) -> bool:
         """Whether the keeper lives."""
-        with self._lock() as fd:
-            try:
+        try:
+            with self._lock() as fd:
                 fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            except BlockingIOError:
-                return True
-            return False
+        except BlockingIOError:
+            return True
+        except NotFoundError:
+            pass
+        return False
 
     @contextmanager
     def _lock(self) -> Iterator[int]:
-        fd = os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            fd = os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        except FileNotFoundError:
+            raise NotFoundError(f"No such container: {self.folder.name}") from None
         try:
             yield fd
         finally:
             os.close(fd)
+
+    @contextmanager
+    def kept(self) -> Iterator[None]:
+        """While it lasts nobody removes the container; one that runs nobody removes anyway."""
+        with self._lock() as fd:
+            with suppress(BlockingIOError):
+                fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            yield
+
+    @contextmanager
+    def claimed(self) -> Iterator[None]:
+        """While it lasts nobody starts the container, so that it can be taken away. ConflictError if it runs or is just being started."""
+        with self._lock() as fd:
+            patience = time.monotonic() + _READERS_HOLD
+            while True:
+                try:
+                    fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError:
+                    if time.monotonic() > patience:
+                        raise ConflictError("the container is running") from None
+                    time.sleep(0.005)
+            yield
 
     def _record(self, name: str) -> dict[str, object]:
         try:
@@ -134,7 +163,7 @@ class ContainerDirectory:
                         if time.monotonic() >= end:
                             return None
                         time.sleep(0.005)
-        return self.state().exit_code
+            return self.state().exit_code  # while the lock is shared nobody takes the container away
 
     @contextmanager
     def _init(self) -> Iterator[int]:

@@ -143,17 +143,19 @@ class ImageStore:
         except FileNotFoundError:
             return None
 
+    def name_files(self) -> list[Path]:
+        """The files of all names, whatever is in them."""
+        return [self._names / file for file in os.listdir(self._names) if not file.endswith("~")]
+
     def all_names(self) -> dict[str, list[Reference]]:
         """Every name, by image ID, sorted."""
         out: dict[str, list[Reference]] = {}
-        for file in os.listdir(self._names):
-            if file.endswith("~"):
-                continue
+        for file in self.name_files():
             try:
-                identifier, _, name = (self._names / file).read_text(encoding="ascii").partition("\n")
+                identifier, _, name = file.read_text(encoding="ascii").partition("\n")
                 if not identifier:
                     continue
-                reference = Reference.parse(name or unquote(file))
+                reference = Reference.parse(name or unquote(file.name))
             except (InvalidReferenceError, FileNotFoundError):
                 continue
             out.setdefault(identifier, []).append(reference)

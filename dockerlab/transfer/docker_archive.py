@@ -128,9 +128,24 @@ class _Decompressed(io.RawIOBase):
             raise StoreError(f"the archive is damaged: {error}") from error
 
 
+class _Borrowed(io.RawIOBase):
+    """A caller's stream, which stays open when what was put around it is gone."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream = stream
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any, /) -> int:
+        data = self._stream.read(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
+
+
 def uncompressed(source: IO[bytes]) -> IO[bytes]:
     """The stream behind gzip, xz or nothing, by its first bytes. Where what is compressed is damaged, a read raises StoreError."""
-    buffered: Any = source if hasattr(source, "peek") else io.BufferedReader(cast(io.RawIOBase, source))
+    buffered: Any = source if hasattr(source, "peek") else io.BufferedReader(_Borrowed(source))
     head = buffered.peek(6)[:6]
     if head[:2] == b"\x1f\x8b":
         return cast(IO[bytes], _Decompressed(cast(IO[bytes], gzip.GzipFile(fileobj=buffered))))

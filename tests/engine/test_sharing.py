@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -14,8 +13,7 @@ from dockerlab.engine import BuildOptions, ContainerSpec, ExecSpec, Streams
 from dockerlab.engine.embedded import EmbeddedEngine
 from dockerlab.errors import ConflictError, NotFoundError
 from dockerlab.store import Store
-
-Command = Callable[..., subprocess.CompletedProcess[str]]
+from tests.conftest import Command
 
 
 @pytest.fixture

@@ -84,6 +84,13 @@ def test_every_name_comes_back_to_its_own_image(store: Store, tmp_path: Path) ->
     }  # fmt: skip
 
 
+def test_the_stream_of_an_archive_stays_the_callers(store: Store, tmp_path: Path) -> None:
+    stream = io.BytesIO(saved(store, (image_of(store, b"1"), "site")))
+    for _ in range(2):
+        stream.seek(0)
+        assert read_archive(empty(tmp_path), stream) == ["site:latest"]
+
+
 @pytest.mark.parametrize("compress", [gzip.compress, lzma.compress])
 def test_a_compressed_archive_is_read_and_a_damaged_one_refused(store: Store, tmp_path: Path, compress: Callable[[bytes], bytes]) -> None:
     data = compress(saved(store, (image_of(store, b"1"), "site")))

@@ -138,7 +138,7 @@ class Keeper:
                 self.locked = True
             except BlockingIOError:
                 if time.monotonic() > patience:
-                    raise StartError(125, "the container is running already") from None
+                    raise StartError(125, "the container is running already, or another process commits or removes it just now") from None
                 time.sleep(0.005)
         for name in ("exit.json", "state.json", "control", "paused"):
             records.remove(self.folder, name)
