@@ -41,11 +41,12 @@ engine.close()
 # the high-water mark is the kernel's, set back after a small build; getrusage's would be the parent's to begin with
 
 
-def in_turn(actions: dict[str, Action], runs: int) -> dict[str, float]:
-    """Median seconds of each, one after the other in every round; the first round is not counted."""
+def in_turn(actions: dict[str, Action], runs: int, before: Action = lambda: None) -> dict[str, float]:
+    """Median seconds of each, one after the other in every round; the first round is not counted, nor is what `before` does."""
     times: dict[str, list[float]] = {name: [] for name in actions}
     for number in range(runs + 1):
         for name, action in actions.items():
+            before()
             began = time.perf_counter()
             action()
             if number:
@@ -105,7 +106,7 @@ def main() -> int:
             )
             for name, row in bench.rows().items():
                 if options.row in name:
-                    print(line(name, row, in_turn(row.actions, options.runs)), flush=True)
+                    print(line(name, row, in_turn(row.actions, options.runs, row.before)), flush=True)
             if options.row in "peak memory of the 200 MB build":
                 print(f"peak memory of the 200 MB build: {peak_memory(work):.0f} MB above an idle process (goal: 100)", flush=True)
         finally:
