@@ -12,6 +12,7 @@ import re
 import stat
 from collections.abc import Callable
 
+from dockerlab.build.context import ContextNode
 from dockerlab.build.sources import Source, SourceNode
 from dockerlab.data import dataclass, field, replace
 from dockerlab.errors import BuildError, NotFoundError
@@ -184,7 +185,11 @@ class Layout:
 
     def _write(self, path: str, node: SourceNode) -> None:
         """One node of a source (not its contents) to a canonical path."""
-        rel, entry = path.strip("/"), node.entry
+        rel = path.strip("/")
+        if isinstance(node, ContextNode) and node.is_file and not self.classic:
+            self._write_file(path, rel, node)
+            return
+        entry = node.entry
         owner = self.owner or (entry.uid, entry.gid)
         if entry.kind == "dir":
             mode = self.chmod(entry.mode, True) if self.chmod else entry.mode
@@ -192,12 +197,7 @@ class Layout:
                 raise BuildError(f"cannot copy to non-directory: {path}", hint=f"{path} is a file in the image")
             self.folder(path, mode, owner, entry.mtime)
             return
-        self.parents(path)
-        if self.kind(path) == "dir":
-            raise BuildError(
-                f"cannot overwrite directory {path} with non-directory {node.path}",
-                hint="choose another destination, or remove the folder in an earlier RUN",
-            )
+        self._make_room(path, node)
         if entry.kind == "file" and (first := self._other_name(node, rel)) is not None:
             self.tree.hardlink(rel, first)
         else:
@@ -211,6 +211,24 @@ class Layout:
             self.tree.put(rel, entry, node.open)
         if entry.kind != "socket":
             self._made.add(rel)
+
+    def _make_room(self, path: str, node: SourceNode) -> None:
+        self.parents(path)
+        if self.kind(path) == "dir":
+            raise BuildError(
+                f"cannot overwrite directory {path} with non-directory {node.path}",
+                hint="choose another destination, or remove the folder in an earlier RUN",
+            )
+
+    def _write_file(self, path: str, rel: str, node: ContextNode) -> None:
+        """A file of a context, of which there are often many: it has no attributes, and is root's."""
+        self._make_room(path, node)
+        if (first := self._other_name(node, rel)) is not None:
+            self.tree.hardlink(rel, first)
+        else:
+            mode = stat.S_IMODE(node.st.st_mode)
+            self.tree.copy_file(rel, node.real, node.st, self.chmod(mode, False) if self.chmod else mode, *(self.owner or (0, 0)))
+        self._made.add(rel)
 
     def _other_name(self, node: SourceNode, rel: str) -> str | None:
         """Where this step already wrote the same file under another name."""

@@ -93,6 +93,9 @@ class Tree:
 
     def path(self, rel: str) -> str:
         """The real path of `rel`; its parent folders exist afterwards, the last name is taken as it is."""
+        above, _, name = rel.rpartition("/")
+        if name not in ("", ".", "..") and "\0" not in name and (known := self._folders.get(above)) is not None:
+            return f"{known}/{name}"
         parts = self._split(rel)
         if not parts:
             return self.root
@@ -196,6 +199,20 @@ class Tree:
         finally:
             os.close(fd)
         return count
+
+    def copy_file(self, rel: str, source: str, st: os.stat_result, mode: int, uid: int, gid: int) -> None:
+        """A regular file copied from a path, with the time and the likely size that `st` says: `write_from` for ten thousand files."""
+        read = os.open(source, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            target, write = self._create(rel)
+            try:
+                copy_bytes(read, write, st.st_size)
+                self._finish(target, mode, uid, gid, None, fd=write)
+                os.utime(write, ns=(st.st_mtime_ns, st.st_mtime_ns))
+            finally:
+                os.close(write)
+        finally:
+            os.close(read)
 
     def symlink(self, rel: str, target: str, uid: int = 0, gid: int = 0, mtime: float | None = None) -> None:
         """A symbolic link; the target is kept as it is written."""
