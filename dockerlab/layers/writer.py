@@ -11,6 +11,7 @@ import os
 import stat
 from collections.abc import Iterator, Mapping
 from contextlib import nullcontext
+from functools import lru_cache
 from pathlib import Path
 from typing import Protocol
 
@@ -31,10 +32,6 @@ class Sink(Protocol):
         """Take these bytes."""
 
 
-def _octal(value: int, width: int) -> bytes:
-    return b"%0*o\0" % (width - 1, value)
-
-
 def _records(pairs: Mapping[bytes, bytes]) -> bytes:
     """pax records: each begins with its own length in decimal."""
     out = b""
@@ -47,26 +44,20 @@ def _records(pairs: Mapping[bytes, bytes]) -> bytes:
     return out
 
 
+@lru_cache(maxsize=256)
+def _who(mode: int, uid: int, gid: int) -> bytes:
+    return b"%07o\0%07o\0%07o\0" % (mode, uid, gid)
+
+
+@lru_cache(maxsize=64)
+def _tail(device: tuple[int, int]) -> bytes:
+    return b"ustar\x0000" + bytes(64) + b"%07o\0%07o\0" % device + bytes(167)
+
+
 def _block(name: bytes, mode: int, uid: int, gid: int, size: int, mtime: int, kind: bytes, link: bytes, device: tuple[int, int]) -> bytes:
-    head = b"".join(
-        (
-            name.ljust(100, b"\0"),
-            _octal(mode, 8),
-            _octal(uid, 8),
-            _octal(gid, 8),
-            _octal(size, 12),
-            _octal(mtime, 12),
-            b"        ",
-            kind,
-            link.ljust(100, b"\0"),
-            b"ustar\x0000",
-            bytes(64),
-            _octal(device[0], 8),
-            _octal(device[1], 8),
-            bytes(167),
-        )
-    )
-    return head[:148] + b"%06o\0 " % sum(head) + head[156:]
+    begin = name.ljust(100, b"\0") + _who(mode, uid, gid) + b"%011o\0%011o\0" % (size, mtime)
+    end = kind + link.ljust(100, b"\0") + _tail(device)
+    return begin + b"%06o\0 " % (sum(begin) + 256 + sum(end)) + end  # the checksum counts its own field as eight spaces
 
 
 def header(entry: Entry) -> bytes:
@@ -107,7 +98,7 @@ def tree_entries(root: Path | str) -> Iterator[tuple[Entry, str]]:
     def below(folder: str, prefix: str) -> Iterator[tuple[Entry, str]]:
         with nullcontext() if owners.real else lent(folder):
             for name in sorted(os.listdir(folder)):
-                real, rel = os.path.join(folder, name), prefix + name
+                real, rel = f"{folder}/{name}", prefix + name
                 st = os.lstat(real)
                 if is_whiteout(st):
                     yield Entry(prefix + ".wh." + name, "file", 0o600, mtime=int(st.st_mtime)), ""
