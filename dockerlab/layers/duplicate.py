@@ -36,8 +36,9 @@ class _Copy:
             os.link(first, target, follow_symlinks=False)
             return
         if stat.S_ISREG(mode):
-            self._file(source, target)
-        elif stat.S_ISDIR(mode):
+            self._file(source, target, st)
+            return
+        if stat.S_ISDIR(mode):
             os.mkdir(target, 0o700)
             for name in names_lent(source):
                 self.node(f"{source}/{name}", f"{target}/{name}")
@@ -48,18 +49,23 @@ class _Copy:
             os.mknod(target, mode, st.st_rdev)
         if self._owners:
             os.chown(target, st.st_uid, st.st_gid, follow_symlinks=False)
-        if stat.S_ISREG(mode) or stat.S_ISDIR(mode):  # after the owner: a new one takes a file's capabilities away
+        if stat.S_ISDIR(mode):
             _copy_xattrs(source, target)
         if not stat.S_ISLNK(mode):
             os.chmod(target, stat.S_IMODE(mode))
         os.utime(target, ns=(st.st_atime_ns, st.st_mtime_ns), follow_symlinks=False)
 
-    def _file(self, source: str, target: str) -> None:
+    def _file(self, source: str, target: str, st: os.stat_result) -> None:
         read = open_lent(source)
         try:
             write = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
             try:
-                copy_bytes(read, write)
+                copy_bytes(read, write, st.st_size)
+                if self._owners:
+                    os.chown(write, st.st_uid, st.st_gid)
+                _copy_xattrs(source, target)  # after the owner: a new one takes a file's capabilities away
+                os.chmod(write, stat.S_IMODE(st.st_mode))
+                os.utime(write, ns=(st.st_atime_ns, st.st_mtime_ns))
             finally:
                 os.close(write)
         finally:
