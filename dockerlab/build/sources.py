@@ -89,27 +89,32 @@ def has_wildcard(word: str) -> bool:
 
 def pattern_of(word: str) -> re.Pattern[str]:
     """One path component of a Go pattern: `*` and `?` stop at a slash, `[a-z]`, `[^a]`, `\\*`. ValueError for a bad one."""
-    out, at = "", 0
+    pieces, at = [""], 0
     while at < len(word):
         letter = word[at]
         if letter == "*":
-            out += "[^/]*"
+            pieces.append("")
         elif letter == "?":
-            out += "[^/]"
+            pieces[-1] += "[^/]"
         elif letter == "[":
             end = word.find("]", at + 2)
             if end < 0:
                 raise ValueError(f"syntax error in pattern: {word}")
             body = re.sub(r"([\\\[&~|])", r"\\\1", word[at + 1 : end])
-            out += "[" + ("^" + body[1:] if body.startswith("^") else body) + "]"
+            pieces[-1] += "[" + ("^" + body[1:] if body.startswith("^") else body) + "]"
             at = end
         elif letter == "\\" and at + 1 < len(word):
             at += 1
-            out += re.escape(word[at])
+            pieces[-1] += re.escape(word[at])
         else:
-            out += re.escape(letter)
+            pieces[-1] += re.escape(letter)
         at += 1
-    return re.compile(out + r"\Z", re.DOTALL)
+    first, *rest = pieces
+    if not rest:
+        return re.compile(first + r"\Z", re.DOTALL)
+    # every piece has one length, so that its first place is as good as any: no way is tried twice
+    inner = "".join(f"(?>[^/]*?{piece})" for piece in rest[:-1] if piece)
+    return re.compile(f"{first}{inner}[^/]*{rest[-1]}\\Z", re.DOTALL)
 
 
 def matches(tree: SourceTree, word: str) -> list[str]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from dockerlab.data import dataclass, field, replace
 from dockerlab.oci.digest import digest_of
+from dockerlab.oci.timestamps import is_time
 
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 """PATH where nobody set one. (moby, oci/defaults.go; BuildKit, util/system/path.go)"""
@@ -24,6 +25,73 @@ def own_architecture() -> str:
     """The image architecture of this machine. (OCI image specification, config.md: Go's GOARCH)"""
     machine = os.uname().machine
     return _ARCHITECTURES.get(machine, machine)
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_object(value: Any) -> bool:
+    return isinstance(value, dict)
+
+
+def _texts(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(one, str) for one in value)
+
+
+def _objects(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(one, dict) for one in value)
+
+
+def _labels(value: Any) -> bool:
+    return isinstance(value, dict) and all(isinstance(one, str) for one in value.values())
+
+
+_KINDS: dict[str, Callable[[Any], bool]] = {
+    **dict.fromkeys(("Env", "Cmd", "Entrypoint", "OnBuild", "Shell"), _texts),
+    **dict.fromkeys(("ExposedPorts", "Volumes", "Healthcheck"), _is_object),
+    **dict.fromkeys(("User", "WorkingDir", "StopSignal", "Hostname", "Domainname", "Image"), _is_text),
+    "Labels": _labels,
+}
+"""What each key of a Config holds, if it is not null. (moby/docker-image-spec)"""
+
+
+def _of(data: dict[str, Any], key: str, fits: Callable[[Any], bool], where: str = "") -> Any:
+    """The value, or None; ValueError if it is of another kind."""
+    value = data.get(key)
+    if value is not None and not fits(value):
+        raise ValueError(f"{where}{key} can't be {json.dumps(value)[:80]}")
+    return value
+
+
+def _words(key: str, value: Any) -> Any:
+    """A command may be written as one text, as of old."""
+    return [value] if key in ("Cmd", "Entrypoint", "Shell") and isinstance(value, str) else value
+
+
+def _check_shape(raw: dict[str, Any]) -> None:
+    """ValueError for the first thing in a configuration that is of a wrong kind."""
+    for key in ("architecture", "os", "created", "author"):
+        _of(raw, key, _is_text)
+    history = _of(raw, "history", _objects) or []
+    for entry in history:
+        for key in ("created", "author", "created_by", "comment"):
+            _of(entry, key, _is_text, "history.")
+    for one in (raw, *history):
+        if one.get("created") and not is_time(one["created"]):
+            raise ValueError(f"created can't be {one['created'][:80]!r}: a time is written 2026-01-02T03:04:05Z")
+    _of(_of(raw, "rootfs", _is_object) or {}, "diff_ids", _texts, "rootfs.")
+    config = {key: _words(key, value) for key, value in (_of(raw, "config", _is_object) or {}).items()}
+    for key, fits in _KINDS.items():
+        _of(config, key, fits, "config.")
+    health = config.get("Healthcheck") or {}
+    _of(health, "Test", _texts, "config.Healthcheck.")
+    for key in ("Interval", "Timeout", "StartPeriod", "StartInterval", "Retries"):
+        _of(health, key, _is_number, "config.Healthcheck.")
 
 
 @dataclass(frozen=True)
@@ -88,21 +156,36 @@ class ImageConfig:
 
     @classmethod
     def from_bytes(cls, data: bytes) -> ImageConfig:
-        """Read a configuration. Raises ValueError where it is no JSON object or has no list of layers."""
+        """Read a configuration that was looked at when it came. Raises ValueError where it is none at all."""
         raw = json.loads(data)
         if not isinstance(raw, dict):
             raise ValueError("an image configuration is a JSON object")
         known = {"architecture", "author", "config", "created", "history", "os", "rootfs"}
-        return cls(
-            architecture=str(raw.get("architecture") or "amd64"),
-            os=str(raw.get("os") or "linux"),
-            created=str(raw.get("created") or ""),
-            author=str(raw.get("author") or ""),
-            config=dict(raw.get("config") or {}),
-            diff_ids=tuple((raw.get("rootfs") or {}).get("diff_ids") or ()),
-            history=tuple(HistoryEntry.from_json(entry) for entry in raw.get("history") or ()),
-            extra={key: value for key, value in raw.items() if key not in known},
-        )
+        try:
+            return cls(
+                architecture=str(raw.get("architecture") or "amd64"),
+                os=str(raw.get("os") or "linux"),
+                created=str(raw.get("created") or ""),
+                author=str(raw.get("author") or ""),
+                config={key: _words(key, value) for key, value in (raw.get("config") or {}).items()},
+                diff_ids=tuple((raw.get("rootfs") or {}).get("diff_ids") or ()),
+                history=tuple(HistoryEntry.from_json(entry) for entry in raw.get("history") or ()),
+                extra={key: value for key, value in raw.items() if key not in known},
+            )
+        except (TypeError, AttributeError) as error:
+            raise ValueError(f"JSON, but no image configuration: {error}") from None
+
+    @classmethod
+    def from_outside(cls, data: bytes) -> ImageConfig:
+        """Read a configuration that somebody else wrote. Raises ValueError where anything in it is not of the kind that Docker has there."""
+        try:
+            raw = json.loads(data)
+        except RecursionError:
+            raise ValueError("an image configuration is not nested so deeply") from None
+        if not isinstance(raw, dict):
+            raise ValueError("an image configuration is a JSON object")
+        _check_shape(raw)
+        return cls.from_bytes(data)
 
     @property
     def image_id(self) -> str:
