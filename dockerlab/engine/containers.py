@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal as signals
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from dockerlab.engine.records import Record, Records
 from dockerlab.engine.specs import ContainerSpec, ExecSpec, Streams
 from dockerlab.engine.volumes import Volumes
 from dockerlab.errors import ConflictError, ContainerStartError, DockerlabError, InvalidReferenceError, NotFoundError, UsageError
-from dockerlab.layers import TreeView, changes, find_user
+from dockerlab.layers import TreeView, find_user
 from dockerlab.oci import ImageConfig
 from dockerlab.oci.signals import HIGHEST, signal_number
 from dockerlab.oci.timestamps import to_seconds
@@ -142,6 +143,26 @@ class Containers:
         """Its file system as it is now."""
         return committing.view_of(self._store, record, self._records.folder(record))
 
+    def layers(self, record: Record) -> AbstractContextManager[TreeView]:
+        """Its file system as `docker export` sees it: with the files that docker puts into every container, without what is mounted."""
+        from dockerlab.engine.container_files import looked_at
+
+        return looked_at(self._store, record, self._records.folder(record), {}, {})
+
+    def files(self, record: Record) -> AbstractContextManager[TreeView]:
+        """Its file system as `docker cp` sees it: with what is mounted."""
+        from dockerlab.engine.container_files import looked_at, mounted_etc
+        from dockerlab.runtime.etc import etc_files
+
+        now = self.process(record).state()
+        etc: dict[str, bytes] = {}
+        if now.running:
+            etc = mounted_etc(now.pid)
+        elif now.status != "created":
+            etc = etc_files(record.config["Hostname"], self._hosts(record), own_network=record.host["NetworkMode"] != "host", build=False)
+        mounts = {mount["Destination"]: mount["Source"] for mount in record.mounts}
+        return looked_at(self._store, record, self._records.folder(record), mounts, etc)
+
     def reap(self) -> None:
         """Remove what was started with --rm and has ended while nobody looked: there is no daemon to do it at once."""
         for record in self._records.all():
@@ -175,8 +196,11 @@ class Containers:
             ports=tuple(self._ports(record)) if network == "private" else (),
             mounts=tuple(mounts),
             readonly=host["ReadonlyRootfs"],
-            hosts=tuple((address, name) for name, _, address in (entry.partition(":") for entry in host["ExtraHosts"] or [])),
+            hosts=self._hosts(record),
         )
+
+    def _hosts(self, record: Record) -> tuple[tuple[str, str], ...]:
+        return tuple((address, name) for name, _, address in (entry.partition(":") for entry in record.host["ExtraHosts"] or []))
 
     def _ports(self, record: Record) -> Iterator[Port]:
         bound = set()
@@ -347,26 +371,10 @@ class Containers:
 
     def diff(self, record: Record) -> list[Json]:
         """What its writable layer changes."""
-        folder = self._records.folder(record)
-        below = TreeView([self._store.layers.get(diff_id).tree for diff_id in record.layers])
-        return [{"Path": change.path, "Kind": change.kind} for change in changes(folder / "diff", below)]
+        return [{"Path": change["Path"], "Kind": change["Kind"]} for change in self.changes(record)]
 
     def changes(self, record: Record) -> list[Json]:
-        """As `diff`, with what copy-on-write did: Size (bytes), Below (bytes that were copied up), Folder, and Layer, the number (1 is the lowest) of the layer that held the path before."""
-        folder = self._records.folder(record)
-        below = TreeView([self._store.layers.get(diff_id).tree for diff_id in record.layers])
-        out: list[Json] = []
-        for change in changes(folder / "diff", below):
-            old = below.lookup(change.path, follow=False)
-            kind = change.entry.kind if change.entry is not None else (old.entry.kind if old is not None else "file")
-            out.append(
-                {
-                    "Path": change.path,
-                    "Kind": change.kind,
-                    "Size": change.entry.size if change.entry is not None else 0,
-                    "Below": old.st.st_size if old is not None and kind == "file" else 0,
-                    "Folder": kind == "dir",
-                    "Layer": old.layer + 1 if old is not None else 0,
-                }
-            )
-        return out
+        """As `diff`, with what copy-on-write did (see `container_files.changed`)."""
+        from dockerlab.engine.container_files import changed
+
+        return changed(self._store, record, self._records.folder(record))

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from dockerlab.engine.images import Images
-from dockerlab.engine.records import Record, Records
-from dockerlab.errors import ConflictError, DockerlabError
+from dockerlab.engine.records import Records
+from dockerlab.errors import DockerlabError
 from dockerlab.store import Image, Store
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from dockerlab.build.outline import Offer, Outline
     from dockerlab.dockerfile.checks import BuildCheck
     from dockerlab.engine.containers import Containers
+    from dockerlab.engine.copying import Target
     from dockerlab.engine.specs import BuildOptions, ContainerSpec, ExecSpec, Streams
     from dockerlab.engine.volumes import Volumes
     from dockerlab.layers import TreeView
@@ -276,42 +278,46 @@ class EmbeddedEngine:
     def export(self, container: str, out: IO[bytes]) -> None:
         from dockerlab.engine import copying
 
-        copying.export(self.containers_.view(self.records.find(container)), out)
+        with self.containers_.layers(self.records.find(container)) as view:
+            copying.export(view, out)
 
-    def _target(self, record: Record) -> Any:
+    @contextmanager
+    def _target(self, container: str) -> Iterator[Target]:
         from dockerlab.engine.copying import Target
 
-        if record.host["ReadonlyRootfs"]:
-            raise ConflictError("container rootfs is marked read-only")
-        folder = self.records.folder(record)
+        record = self.records.find(container)
         now = self.containers_.process(record).state()
-        live = now.running
-        root = Path(f"/proc/{now.pid}/root") if live else folder / "diff"
-        return Target(record.name, self.containers_.view(record), root, live)
+        root = Path(f"/proc/{now.pid}/root") if now.running else self.records.folder(record) / "diff"
+        with self.containers_.files(record) as view:
+            yield Target(record.name, view, root, now.running, record.mounts, readonly=record.host["ReadonlyRootfs"])
 
     def copy_in(self, container: str, source: str, path: str, *, follow: bool = False) -> None:
         from dockerlab.engine import copying
 
-        copying.copy_in(self._target(self.records.find(container)), source, path, follow=follow)
+        with self._target(container) as target:
+            copying.copy_in(target, source, path, follow=follow)
 
     def unpack_in(self, container: str, source: IO[bytes], path: str) -> None:
         """`docker cp - CONTAINER:PATH`."""
         from dockerlab.engine import copying
 
-        copying.unpack_in(self._target(self.records.find(container)), source, path)
+        with self._target(container) as target:
+            copying.unpack_in(target, source, path)
 
     def copy_out(self, container: str, path: str, target: str, *, follow: bool = False) -> None:
         from dockerlab.engine import copying
 
         record = self.records.find(container)
-        copying.copy_out(self.containers_.view(record), record.name, path, target, follow=follow)
+        with self.containers_.files(record) as view:
+            copying.copy_out(view, record.name, path, target, follow=follow)
 
     def archive_out(self, container: str, path: str, out: IO[bytes], *, follow: bool = False) -> None:
         """`docker cp CONTAINER:PATH -`."""
         from dockerlab.engine import copying
 
         record = self.records.find(container)
-        copying.archive_out(self.containers_.view(record), record.name, path, out, follow=follow)
+        with self.containers_.files(record) as view:
+            copying.archive_out(view, record.name, path, out, follow=follow)
 
     def prune_containers(self, keep: Callable[[Json], bool] = lambda item: False) -> list[str]:
         gone = []
