@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal as signals
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
@@ -320,6 +321,18 @@ class Containers:
         """Its processes."""
         self._needs_running(record)
         return self.process(record).top()
+
+    def stats(self, record: Record) -> Json:
+        """What it uses of the machine: see `Engine.stats`."""
+        from dockerlab.data import asdict
+        from dockerlab.runtime.usage import Usage
+
+        try:
+            usage = asdict(self.process(record).usage())
+        except (ConflictError, OSError):  # it does not run, or no longer
+            usage = {**asdict(Usage()), "cpu": None}
+        limit = record.host["Memory"] or os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        return {"id": record.id, "name": record.name, "limit": limit, **usage}
 
     # --- changing and ending
 

@@ -221,6 +221,9 @@ class EmbeddedEngine:
         """Its processes."""
         return self.containers_.top(self.records.find(container))
 
+    def stats(self, container: str) -> Json:
+        return self.containers_.stats(self.records.find(container))
+
     def wait(self, container: str) -> int:
         return self.containers_.wait(self.records.find(container))
 

@@ -128,6 +128,10 @@ class Engine(Protocol):
     def top(self, container: str) -> list[ProcessRow]:
         """Its processes."""
 
+    def stats(self, container: str) -> Json:
+        """What it uses of the machine: id, name, cpu (seconds since its start; None if it does not run), memory and its limit (bytes), tasks,
+        received, sent, read, written (bytes)."""
+
     def commit(self, container: str, reference: str = "", *, message: str = "", author: str = "", changes: Iterable[str] = ()) -> str:
         """The container's layer above its image's, as a new image; its ID."""
 

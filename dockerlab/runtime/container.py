@@ -22,6 +22,10 @@ from dockerlab.runtime.helper import wire
 from dockerlab.runtime.helper.records import start_time
 
 KILLED = 137  # what docker reports for a container whose keeper left no word: 128 + SIGKILL
+TYPE_CHECKING = False  # `typing` would cost whoever reads a container 15 ms
+if TYPE_CHECKING:
+    from dockerlab.runtime.usage import Usage
+
 _FOLLOW_INTERVAL = 0.05
 
 
@@ -207,6 +211,13 @@ class ContainerDirectory:
             except OSError:
                 pass  # ended meanwhile
         return rows
+
+    def usage(self) -> Usage:
+        """What its processes use of the machine."""
+        from dockerlab.runtime.usage import measure
+
+        members = self._members()
+        return measure(members, own_network=os.readlink(f"/proc/{members[0]}/ns/net") != os.readlink("/proc/self/ns/net"))
 
     def pause(self) -> None:
         """Stop every process (SIGSTOP, where docker has the freezer: a parent that waits for its children may notice)."""

@@ -30,7 +30,7 @@ VERBS: dict[str, str] = {
     "pause": "containers", "port": "containers", "ps": "containers", "rename": "containers", "restart": "containers", "rm": "containers",
     "rmi": "images", "run": "running", "save": "images", "start": "running", "stop": "containers", "tag": "images", "unpause": "containers",
     "version": "system", "volume ls": "system", "volume create": "system", "volume prune": "system", "volume rm": "system", "volume inspect": "system", "network ls": "system",
-    "builder prune": "system", "wait": "containers", "top": "containers", "context look": "context", "context show": "system",
+    "builder prune": "system", "wait": "containers", "top": "containers", "context look": "context", "context show": "system", "stats": "stats",
 }  # fmt: skip
 """Each verb that works here, and the module that holds it."""
 OURS: dict[str, dict[str, Any]] = {
