@@ -16,6 +16,8 @@ from typing import Any
 from dockerlab.engine.records import Record
 from dockerlab.layers import Entry, Node, Tree, TreeView, changes
 from dockerlab.oci.timestamps import to_seconds
+from dockerlab.runtime.container import ContainerState
+from dockerlab.runtime.etc import etc_files
 from dockerlab.store import Store
 
 Json = dict[str, Any]
@@ -62,7 +64,16 @@ def looked_at(store: Store, record: Record, folder: Path, mounts: Mapping[str, s
         yield MountedView([*trees, folder / "diff"], mounted)
 
 
-def mounted_etc(pid: int) -> dict[str, bytes]:
+def etc_of(record: Record, now: ContainerState, hosts: tuple[tuple[str, str], ...]) -> dict[str, bytes]:
+    """The files that docker mounts into /etc of a container that runs, or ran; none for one that never did. `hosts` are further lines of /etc/hosts."""
+    if now.running:
+        return _mounted_etc(now.pid)
+    if now.status == "created":
+        return {}
+    return etc_files(record.config["Hostname"], hosts, own_network=record.host["NetworkMode"] != "host", build=False)
+
+
+def _mounted_etc(pid: int) -> dict[str, bytes]:
     """The files that are mounted into /etc of a running container, as they are now; links, which could lead out of it, are not followed."""
     found: dict[str, bytes] = {}
     with ExitStack() as opened:

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import os
 import signal as signals
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import Any
 
 from dockerlab.engine import commit as committing
 from dockerlab.engine.create import new_record, process_environment
+from dockerlab.engine.happenings import tell_container, tell_death, tell_start
 from dockerlab.engine.images import Images
 from dockerlab.engine.inspect import container_json, state_json
 from dockerlab.engine.names import check_name, made_up_name
-from dockerlab.engine.records import Record, Records
+from dockerlab.engine.records import Record, Records, new_id
 from dockerlab.engine.specs import ContainerSpec, ExecSpec, Streams
 from dockerlab.engine.volumes import Volumes
 from dockerlab.errors import ConflictError, ContainerStartError, DockerlabError, InvalidReferenceError, NotFoundError, UsageError
 from dockerlab.layers import TreeView, find_user
-from dockerlab.oci import ImageConfig
+from dockerlab.oci import Reference
 from dockerlab.oci.signals import HIGHEST, signal_number
 from dockerlab.oci.timestamps import to_seconds
 from dockerlab.runtime.container import ContainerDirectory, ProcessRow
@@ -68,6 +68,7 @@ class Containers:
             except BaseException:
                 self._records.remove(Record(**{**record.__dict__, "name": name}))
                 raise
+        tell_container(self._store, record, "create")
         return record.id
 
     def _image_for(self, spec: ContainerSpec) -> Image:
@@ -144,25 +145,25 @@ class Containers:
         """Its file system as it is now."""
         return committing.view_of(self._store, record, self._records.folder(record))
 
-    def layers(self, record: Record) -> AbstractContextManager[TreeView]:
-        """Its file system as `docker export` sees it: with the files that docker puts into every container, without what is mounted."""
-        from dockerlab.engine.container_files import looked_at
-
-        return looked_at(self._store, record, self._records.folder(record), {}, {})
-
     def files(self, record: Record) -> AbstractContextManager[TreeView]:
         """Its file system as `docker cp` sees it: with what is mounted."""
-        from dockerlab.engine.container_files import looked_at, mounted_etc
-        from dockerlab.runtime.etc import etc_files
+        from dockerlab.engine.container_files import etc_of, looked_at
 
-        now = self.process(record).state()
-        etc: dict[str, bytes] = {}
-        if now.running:
-            etc = mounted_etc(now.pid)
-        elif now.status != "created":
-            etc = etc_files(record.config["Hostname"], self._hosts(record), own_network=record.host["NetworkMode"] != "host", build=False)
+        etc = etc_of(record, self.process(record).state(), self._hosts(record))
         mounts = {mount["Destination"]: mount["Source"] for mount in record.mounts}
         return looked_at(self._store, record, self._records.folder(record), mounts, etc)
+
+    def note_deaths(self) -> None:
+        """Note in the journal whose process has ended while nobody looked."""
+        self.reap()
+        for record in self._records.all():
+            self._note_death(record)
+
+    def _note_death(self, record: Record) -> None:
+        now = self.process(record).state()
+        if now.status == "exited":
+            folder = self._records.folder(record)
+            tell_death(self._store, record, folder, began=now.started_at, ended=now.finished_at, code=now.exit_code)
 
     def reap(self) -> None:
         """Remove what was started with --rm and has ended while nobody looked: there is no daemon to do it at once."""
@@ -226,6 +227,9 @@ class Containers:
             return None
         folder = self._records.folder(record)
         attached = streams or Streams()
+        self._note_death(record)
+        if streams is not None:
+            tell_container(self._store, record, "attach")
         try:
             started = self._runtime().start(folder, self._box(record), stdin=attached.stdin, stdout=attached.stdout, stderr=attached.stderr)
         except NotFoundError as error:  # USER names somebody whom the image does not know
@@ -235,6 +239,7 @@ class Containers:
             error.message = error.message if error.message.startswith("Bind for") else _AS_RUNC + error.message
             self._records.note_failure(record, error.exit_code, error.message)
             raise
+        tell_start(self._store, record, self.process(record).state().started_at)
         return started
 
     def wait(self, record: Record) -> int:
@@ -250,7 +255,15 @@ class Containers:
             timeout = int(record.config.get("StopTimeout", 10))
         if self.running(record):
             number = signal_number(record.config.get("StopSignal") or "TERM")
-            self.process(record).stop(number if 0 < number <= HIGHEST else signals.SIGKILL, None if timeout < 0 else float(timeout))
+            grace = None if timeout < 0 else float(timeout)
+            self.process(record).stop(
+                number if 0 < number <= HIGHEST else signals.SIGKILL, grace, told=lambda sent: self._tell_signal(record, sent)
+            )
+            self._note_death(record)
+            tell_container(self._store, record, "stop")
+
+    def _tell_signal(self, record: Record, number: int) -> None:
+        tell_container(self._store, record, "kill", signal=str(int(number)))
 
     def kill(self, record: Record, signal: str) -> None:
         """A signal to process 1. DockerlabError for what is none, ConflictError if it does not run."""
@@ -263,6 +276,7 @@ class Containers:
             raise DockerlabError(f"{problem}the linux daemon does not support signal {number}")
         if not self.running(record):
             raise ConflictError(f"{problem}container {record.id} is not running")
+        self._tell_signal(record, number)
         self.process(record).kill(number)
 
     def pause(self, record: Record) -> None:
@@ -271,12 +285,14 @@ class Containers:
             raise ConflictError(f"Container {record.name} is already paused")
         self._needs_running(record)
         self.process(record).pause()
+        tell_container(self._store, record, "pause")
 
     def unpause(self, record: Record) -> None:
         """Let them go on. ConflictError if they do."""
         if self.process(record).state().status != "paused":
             raise ConflictError(f"Container {record.name} is not paused")
         self.process(record).unpause()
+        tell_container(self._store, record, "unpause")
 
     def _needs_running(self, record: Record) -> None:
         status = self.process(record).state().status
@@ -303,11 +319,16 @@ class Containers:
             terminal=spec.tty,
         )
         folder, runtime = self._records.folder(record), self._runtime()
+        command, identifier = f"{spec.command[0]} {' '.join(spec.command[1:])}", new_id()
+        for action in ("exec_create", "exec_start"):
+            tell_container(self._store, record, f"{action}: {command}", execID=identifier)
         try:
             if spec.detach:
                 runtime.exec_start(folder, process).close()
                 return 0
-            return runtime.exec(folder, process, stdin=streams.stdin, stdout=streams.stdout, stderr=streams.stderr)
+            code = runtime.exec(folder, process, stdin=streams.stdin, stdout=streams.stdout, stderr=streams.stderr)
+            tell_container(self._store, record, "exec_die", execID=identifier, exitCode=str(code))
+            return code
         except ContainerStartError as error:
             words = f"OCI runtime exec failed: exec failed: unable to start container process: {error.message}"
             raise ContainerStartError(words, exit_code=error.exit_code, hint=error.hint) from None
@@ -321,18 +342,6 @@ class Containers:
         """Its processes."""
         self._needs_running(record)
         return self.process(record).top()
-
-    def stats(self, record: Record) -> Json:
-        """What it uses of the machine: see `Engine.stats`."""
-        from dockerlab.data import asdict
-        from dockerlab.runtime.usage import Usage
-
-        try:
-            usage = asdict(self.process(record).usage())
-        except (ConflictError, OSError):  # it does not run, or no longer
-            usage = {**asdict(Usage()), "cpu": None}
-        limit = record.host["Memory"] or os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-        return {"id": record.id, "name": record.name, "limit": limit, **usage}
 
     # --- changing and ending
 
@@ -349,9 +358,12 @@ class Containers:
             process = self.process(record)
             if process.state().status == "paused":
                 process.unpause()
+            self._tell_signal(record, signals.SIGKILL)
             process.kill(signals.SIGKILL)
             process.wait()
+        self._note_death(record)
         self._records.remove(record)
+        tell_container(self._store, record, "destroy")
         if volumes:
             others = {mount.get("Name") for other in self._records.all() for mount in other.mounts}
             for mount in record.mounts:
@@ -364,30 +376,18 @@ class Containers:
             raise UsageError("Neither old nor new names may be empty", exit_code=1)
         if name == record.name:
             raise ConflictError("Renaming a container with the same name as its current name")
-        self._records.rename(record, check_name(name))
+        renamed = self._records.rename(record, check_name(name))
+        tell_container(self._store, renamed, "rename", oldName=f"/{record.name}")
 
-    def commit(self, record: Record, *, message: str, author: str, changes_: tuple[str, ...]) -> str:
-        """The new image's ID."""
-        image = self._image_of(record)
-        return committing.commit(
-            self._store, record, self._records.folder(record), image, message=message, author=author, changes=changes_
-        ).id
-
-    def _image_of(self, record: Record) -> Image:
+    def commit(self, record: Record, name: Reference | None, *, message: str, author: str, changes_: tuple[str, ...], pause: bool) -> str:
+        """The new image's ID; `pause`: its processes are held still meanwhile."""
+        folder = self._records.folder(record)
+        still = pause and self.process(record).state().status == "running"
+        if still:
+            self.pause(record)
         try:
-            return self._store.images.get(record.image)
-        except NotFoundError:  # rmi -f took its name away; its layers are still here
-            try:
-                return Image(record.image, ImageConfig.from_bytes(self._store.images.raw(record.image)))
-            except OSError:
-                raise DockerlabError(f"the image {record.image} of container {record.name} is gone") from None
-
-    def diff(self, record: Record) -> list[Json]:
-        """What its writable layer changes."""
-        return [{"Path": change["Path"], "Kind": change["Kind"]} for change in self.changes(record)]
-
-    def changes(self, record: Record) -> list[Json]:
-        """As `diff`, with what copy-on-write did (see `container_files.changed`)."""
-        from dockerlab.engine.container_files import changed
-
-        return changed(self._store, record, self._records.folder(record))
+            return committing.commit(self._store, record, folder, name, message=message, author=author, changes=changes_).id
+        finally:
+            if still:
+                with suppress(ConflictError):  # it was killed meanwhile
+                    self.unpause(record)

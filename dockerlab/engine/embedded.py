@@ -12,6 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+from dockerlab.engine.happenings import happened, tell_container, tell_image
 from dockerlab.engine.images import Images
 from dockerlab.engine.records import Records
 from dockerlab.errors import DockerlabError
@@ -99,6 +100,7 @@ class EmbeddedEngine:
         self.notice(f"{reference.familiar}: not in the store, taken from the catalogue (composed from Debian packages)")
         image = self.catalogue.image(reference, lambda text: None if ": fetched " in text else self.notice(text))
         self.store.images.tag(image.id, reference)
+        tell_image(self.store, "pull", reference.familiar, reference.familiar)
         return image
 
     def resolve(self, reference: Reference) -> Image:
@@ -215,20 +217,33 @@ class EmbeddedEngine:
 
     def attach(self, container: str, streams: Streams) -> None:
         """`docker attach`: its output from now on, until it ends."""
-        self.containers_.process(self.records.find(container)).attach(stdin=streams.stdin, stdout=streams.stdout, stderr=streams.stderr)
+        record = self.records.find(container)
+        tell_container(self.store, record, "attach")
+        self.containers_.process(record).attach(stdin=streams.stdin, stdout=streams.stdout, stderr=streams.stderr)
 
     def top(self, container: str) -> list[ProcessRow]:
         """Its processes."""
-        return self.containers_.top(self.records.find(container))
+        record = self.records.find(container)
+        rows = self.containers_.top(record)
+        tell_container(self.store, record, "top")
+        return rows
 
     def stats(self, container: str) -> Json:
-        return self.containers_.stats(self.records.find(container))
+        from dockerlab.engine.about import stats
+
+        record = self.records.find(container)
+        return stats(record, self.containers_.process(record))
 
     def wait(self, container: str) -> int:
         return self.containers_.wait(self.records.find(container))
 
     def stop(self, container: str, timeout: int | None = None) -> None:
         self.containers_.stop(self.records.find(container), timeout)
+
+    def restart(self, container: str, timeout: int | None = None) -> None:
+        self.stop(container, timeout)
+        self.start(container)
+        tell_container(self.store, self.records.find(container), "restart")
 
     def kill(self, container: str, signal: str = "KILL") -> None:
         self.containers_.kill(self.records.find(container), signal)
@@ -261,28 +276,34 @@ class EmbeddedEngine:
     def exec(self, container: str, spec: ExecSpec, streams: Streams) -> int:
         return self.containers_.exec(self.records.find(container), spec, streams)
 
-    def commit(self, container: str, reference: str = "", *, message: str = "", author: str = "", changes: Iterable[str] = ()) -> str:
+    def commit(
+        self, container: str, reference: str = "", *, message: str = "", author: str = "", changes: Iterable[str] = (), pause: bool = True
+    ) -> str:
         from dockerlab.oci import Reference
 
         name = Reference.parse(reference) if reference else None
         with self.store.using():
-            identifier = self.containers_.commit(self.records.find(container), message=message, author=author, changes_=tuple(changes))
-            if name is not None:
-                self.store.images.tag(identifier, name)
-        return identifier
+            record = self.records.find(container)
+            return self.containers_.commit(record, name, message=message, author=author, changes_=tuple(changes), pause=pause)
 
     def diff(self, container: str) -> list[Json]:
-        return self.containers_.diff(self.records.find(container))
+        return [{"Path": change["Path"], "Kind": change["Kind"]} for change in self.changes(container)]
 
     def changes(self, container: str) -> list[Json]:
-        """As `diff`, with where each path came from (see Containers.changes)."""
-        return self.containers_.changes(self.records.find(container))
+        """As `diff`, with where each path came from (see `container_files.changed`)."""
+        from dockerlab.engine.container_files import changed
+
+        record = self.records.find(container)
+        return changed(self.store, record, self.records.folder(record))
 
     def export(self, container: str, out: IO[bytes]) -> None:
         from dockerlab.engine import copying
+        from dockerlab.engine.container_files import looked_at
 
-        with self.containers_.layers(self.records.find(container)) as view:
+        record = self.records.find(container)
+        with looked_at(self.store, record, self.records.folder(record), {}, {}) as view:
             copying.export(view, out)
+        tell_container(self.store, record, "export")
 
     @contextmanager
     def _target(self, container: str) -> Iterator[Target]:
@@ -293,6 +314,7 @@ class EmbeddedEngine:
         root = Path(f"/proc/{now.pid}/root") if now.running else self.records.folder(record) / "diff"
         with self.containers_.files(record) as view:
             yield Target(record.name, view, root, now.running, record.mounts, readonly=record.host["ReadonlyRootfs"])
+        tell_container(self.store, record, "extract-to-dir")
 
     def copy_in(self, container: str, source: str, path: str, *, follow: bool = False) -> None:
         from dockerlab.engine import copying
@@ -313,6 +335,7 @@ class EmbeddedEngine:
         record = self.records.find(container)
         with self.containers_.files(record) as view:
             copying.copy_out(view, record.name, path, target, follow=follow)
+        tell_container(self.store, record, "archive-path")
 
     def archive_out(self, container: str, path: str, out: IO[bytes], *, follow: bool = False) -> None:
         """`docker cp CONTAINER:PATH -`."""
@@ -321,6 +344,7 @@ class EmbeddedEngine:
         record = self.records.find(container)
         with self.containers_.files(record) as view:
             copying.archive_out(view, record.name, path, out, follow=follow)
+        tell_container(self.store, record, "archive-path")
 
     def prune_containers(self, keep: Callable[[Json], bool] = lambda item: False) -> list[str]:
         gone = []
@@ -331,6 +355,9 @@ class EmbeddedEngine:
         return gone
 
     # --- the rest
+
+    def events(self, since: float | None = None, until: float | None = None) -> Iterator[Json]:
+        return happened(self.store, self.containers_.note_deaths, since, until)
 
     def volumes(self) -> list[Json]:
         return self.volumes_.all()
@@ -349,35 +376,8 @@ class EmbeddedEngine:
         self.volumes_.remove(name, self.records.all())
 
     def info(self) -> Json:
-        import platform
+        from dockerlab.engine.about import info
 
         self.containers_.reap()
-        states = [self.containers_.state(record) for record in self.records.all()]
-        count = {status: sum(state["Status"] == status for state in states) for status in ("running", "paused")}
-        return {
-            "Containers": len(states),
-            "ContainersRunning": count["running"],
-            "ContainersPaused": count["paused"],
-            "ContainersStopped": len(states) - count["running"] - count["paused"],
-            "Images": len(self.store.images.all()),
-            "Driver": "overlay2",
-            "LoggingDriver": "json-file",
-            "DockerRootDir": str(self.store.home),
-            "OSType": "linux",
-            "OperatingSystem": platform.platform(),
-            "KernelVersion": platform.release(),
-            "Architecture": platform.machine(),
-            "NCPU": os.cpu_count() or 1,
-            "MemTotal": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
-            "Name": platform.node(),
-            "ServerVersion": _version(),
-            "Swarm": {"LocalNodeState": "inactive"},
-            "Engine": "dockerlab, embedded: no daemon",
-            "Isolation": self.runtime.capabilities.isolation,
-        }
-
-
-def _version() -> str:
-    from dockerlab import __version__
-
-    return __version__
+        states = [self.containers_.state(record)["Status"] for record in self.records.all()]
+        return info(self.store, states, self.runtime.capabilities.isolation)

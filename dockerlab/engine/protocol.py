@@ -92,6 +92,9 @@ class Engine(Protocol):
     def stop(self, container: str, timeout: int | None = None) -> None:
         """Send the stop signal, then KILL after `timeout` seconds (10)."""
 
+    def restart(self, container: str, timeout: int | None = None) -> None:
+        """`docker restart`: stop, then start."""
+
     def kill(self, container: str, signal: str = "KILL") -> None:
         """Send a signal to process 1."""
 
@@ -132,7 +135,9 @@ class Engine(Protocol):
         """What it uses of the machine: id, name, cpu (seconds since its start; None if it does not run), memory and its limit (bytes), tasks,
         received, sent, read, written (bytes)."""
 
-    def commit(self, container: str, reference: str = "", *, message: str = "", author: str = "", changes: Iterable[str] = ()) -> str:
+    def commit(
+        self, container: str, reference: str = "", *, message: str = "", author: str = "", changes: Iterable[str] = (), pause: bool = True
+    ) -> str:
         """The container's layer above its image's, as a new image; its ID."""
 
     def diff(self, container: str) -> list[Json]:
@@ -160,6 +165,9 @@ class Engine(Protocol):
         """Remove every container that does not run and that `keep` does not want kept; their IDs."""
 
     # the rest
+    def events(self, since: float | None = None, until: float | None = None) -> Iterator[Json]:
+        """`docker events`: messages of that time (seconds since 1970), and then those that come, without an end where there is no `until`."""
+
     def info(self) -> Json:
         """`docker info`."""
 

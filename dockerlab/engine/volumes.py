@@ -46,6 +46,7 @@ class Volumes:
                 (aside / "volume.json").write_text(json.dumps(about))
                 self._fill(aside / "_data", view, target)
                 os.rename(aside, data.parent)
+            self._store.journal.add("volume", "create", name, {"driver": "local"})
         except OSError:
             if not data.exists():  # another process may have made the same volume first
                 raise
@@ -177,6 +178,7 @@ class Volumes:
         gone = self._store.volumes_dir / f"{unique()}~"
         os.rename(self._store.volumes_dir / name, gone)
         remove_tree(gone)
+        self._store.journal.add("volume", "destroy", name, {"driver": "local"})
 
 
 def _bind(host: str, target: str, options: str, writable: bool) -> Json:

@@ -12,7 +12,7 @@ import os
 import select
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -167,14 +167,19 @@ class ContainerDirectory:
         if number == signal.SIGKILL:
             (self.folder / "paused").unlink(missing_ok=True)
 
-    def stop(self, number: int = signal.SIGTERM, grace: float | None = 10.0) -> int:
-        """Signal, wait `grace` seconds (None: for ever), then SIGKILL; the exit code. As in Docker, process 1 ignores what it doesn't handle."""
+    def stop(self, number: int = signal.SIGTERM, grace: float | None = 10.0, *, told: Callable[[int], None] = lambda number: None) -> int:
+        """Signal, wait `grace` seconds (None: for ever), then SIGKILL; the exit code. As in Docker, process 1 ignores what it doesn't handle.
+
+        `told` hears of each signal before it is sent.
+        """
         try:
             with self._init() as fd:
                 if (self.folder / "paused").exists():
                     self.unpause()
+                told(number)
                 _send(fd, number)
                 if not select.select([fd], [], [], grace)[0]:
+                    told(signal.SIGKILL)
                     _send(fd, signal.SIGKILL)
         except ConflictError:
             pass  # it has ended meanwhile

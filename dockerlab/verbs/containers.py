@@ -204,11 +204,7 @@ def restart(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
     """`docker restart CONTAINER…`."""
     timeout = parsed.number("timeout") if "timeout" in parsed.flags else parsed.number("time")
 
-    def again(name: str) -> None:
-        engine.stop(name, timeout)
-        engine.start(name)
-
-    return each_word(parsed, terminal, again)
+    return each_word(parsed, terminal, lambda name: engine.restart(name, timeout))
 
 
 def kill(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
@@ -263,7 +259,12 @@ def commit(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
     """`docker commit [-m MESSAGE] [-a AUTHOR] [-c CHANGE] CONTAINER [REPOSITORY[:TAG]]`."""
     reference = parsed.words[1] if len(parsed.words) > 1 else ""
     identifier = engine.commit(
-        parsed.words[0], reference, message=parsed.text("message"), author=parsed.text("author"), changes=parsed.all("change")
+        parsed.words[0],
+        reference,
+        message=parsed.text("message"),
+        author=parsed.text("author"),
+        changes=parsed.all("change"),
+        pause=parsed.flags.get("pause", True),
     )
     terminal.results.append(identifier)
     terminal.line(identifier)

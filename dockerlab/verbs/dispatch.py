@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _ALIASES = {
     "container ls": "ps", "container ps": "ps", "container list": "ps", "image ls": "images", "image list": "images", "image rm": "rmi",
     "image remove": "rmi", "image build": "build", "builder build": "build", "buildx build": "build", "image history": "history",
-    "image import": "import", "image load": "load", "image save": "save", "image tag": "tag", "system info": "info", "container remove": "rm",
+    "image import": "import", "image load": "load", "image save": "save", "image tag": "tag", "system info": "info", "system events": "events", "container remove": "rm",
     "volume list": "volume ls", "network list": "network ls", "volume remove": "volume rm",
 }  # fmt: skip
 VERBS: dict[str, str] = {
@@ -30,7 +30,7 @@ VERBS: dict[str, str] = {
     "pause": "containers", "port": "containers", "ps": "containers", "rename": "containers", "restart": "containers", "rm": "containers",
     "rmi": "images", "run": "running", "save": "images", "start": "running", "stop": "containers", "tag": "images", "unpause": "containers",
     "version": "system", "volume ls": "system", "volume create": "system", "volume prune": "system", "volume rm": "system", "volume inspect": "system", "network ls": "system",
-    "builder prune": "system", "wait": "containers", "top": "containers", "context look": "context", "context show": "system", "stats": "stats",
+    "builder prune": "system", "wait": "containers", "top": "containers", "context look": "context", "context show": "system", "stats": "stats", "events": "events",
 }  # fmt: skip
 """Each verb that works here, and the module that holds it."""
 OURS: dict[str, dict[str, Any]] = {
