@@ -1,4 +1,4 @@
-"""What the engine tells of itself, and of what containers use of the machine."""
+"""What the engine tells of itself, and of what containers use of the machine; the networks that are always there."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from typing import Any
 from dockerlab.data import asdict
 from dockerlab.engine.records import Record
 from dockerlab.errors import ConflictError
+from dockerlab.oci.digest import digest_of, hex_of
+from dockerlab.oci.timestamps import rfc3339
 from dockerlab.runtime.container import ContainerDirectory
 from dockerlab.runtime.usage import Usage
 from dockerlab.store import Store
@@ -55,3 +57,41 @@ def info(store: Store, states: list[str], isolation: str) -> Json:
         "Engine": "dockerlab, embedded: no daemon",
         "Isolation": isolation,
     }
+
+
+_NETWORKS = (("bridge", "bridge"), ("host", "host"), ("none", "null"))
+
+
+def networks(store: Store, running: list[Json]) -> list[Json]:
+    """The networks that Docker always has, as `docker network inspect` shows them; `running` are the containers that are in one now.
+
+    No address is told: here a container's bridge is a network of its own, with loopback and what is published.
+    """
+    made = rfc3339((store.home / "blobs").stat().st_mtime)
+    out = []
+    for name, driver in _NETWORKS:
+        inside = [item for item in running if name in item["NetworkSettings"]["Networks"]]
+        out.append(
+            {
+                "Name": name,
+                "Id": hex_of(digest_of(f"{store.home}/{name}".encode())),
+                "Created": made,
+                "Scope": "local",
+                "Driver": driver,
+                "EnableIPv4": True,
+                "EnableIPv6": False,
+                "IPAM": {"Driver": "default", "Options": None, "Config": []},
+                "Internal": False,
+                "Attachable": False,
+                "Ingress": False,
+                "ConfigFrom": {"Network": ""},
+                "ConfigOnly": False,
+                "Containers": {
+                    item["Id"]: {"Name": item["Name"][1:], "EndpointID": "", "MacAddress": "", "IPv4Address": "", "IPv6Address": ""}
+                    for item in inside
+                },
+                "Options": {},
+                "Labels": {},
+            }
+        )
+    return out

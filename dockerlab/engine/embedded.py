@@ -163,8 +163,10 @@ class EmbeddedEngine:
     def image_remove(self, name: str, *, force: bool = False, prune: bool = True) -> list[Json]:
         return self.images_.remove(name, force, prune)
 
-    def image_prune(self, *, all: bool = False) -> list[Json]:
-        return self.images_.prune(all)
+    def image_prune(self, *, all: bool = False, keep: Callable[[Json], bool] = lambda item: False) -> tuple[list[Json], int]:
+        done, freed = self.images_.prune(all, keep)
+        self.store.journal.add("image", "prune", "", {"reclaimed": str(freed)})
+        return done, freed
 
     def save(self, names: Iterable[str], out: IO[bytes]) -> None:
         self.images_.save(names, out)
@@ -196,10 +198,12 @@ class EmbeddedEngine:
 
         copying.export(self._image_view(name), out)
 
-    def prune_build_cache(self) -> int:
+    def prune_build_cache(self) -> tuple[list[str], int]:
+        names = [name for name, value, _ in self.store.cache.records() if value.get("layer")]
+        names += [path.name for path in self.store.cache_mounts.all()]
         self.store.cache.clear()
         self.store.cache_mounts.clear()
-        return self.store.sweep()
+        return names, self.store.sweep()
 
     # --- containers
 
@@ -356,20 +360,30 @@ class EmbeddedEngine:
 
     # --- the rest
 
+    def networks(self) -> list[Json]:
+        from dockerlab.engine.about import networks
+
+        return networks(self.store, self.containers(all=False))
+
+    def disk_usage(self) -> Json:
+        from dockerlab.engine.disk import disk_usage
+
+        return disk_usage(self.store, self.images(), self.containers(all=True), self.volumes())
+
     def events(self, since: float | None = None, until: float | None = None) -> Iterator[Json]:
         return happened(self.store, self.containers_.note_deaths, since, until)
 
     def volumes(self) -> list[Json]:
         return self.volumes_.all()
 
-    def volume_create(self, name: str = "") -> str:
-        """A volume; its name, made up if none is given. One that exists is left as it is."""
-        return self.volumes_.create(name)
+    def volume_create(self, name: str = "", labels: dict[str, str] | None = None) -> str:
+        return self.volumes_.create(name, labels)
 
-    def volume_prune(self, *, all: bool = False) -> tuple[list[str], int]:
-        """Remove volumes that no container uses (those with a name only with `all`); their names, and the bytes set free."""
+    def volume_prune(self, *, all: bool = False, keep: Callable[[Json], bool] = lambda item: False) -> tuple[list[str], int]:
         used = {str(mount.get("Name")) for record in self.records.all() for mount in record.mounts}
-        return self.volumes_.prune(used, all)
+        gone, freed = self.volumes_.prune(used, all, keep)
+        self.store.journal.add("volume", "prune", "", {"reclaimed": str(freed)})
+        return gone, freed
 
     def volume_remove(self, name: str) -> None:
         """Remove a volume that no container mounts."""

@@ -275,19 +275,25 @@ class Images:
                 out += self._delete(parent)
         return out
 
-    def prune(self, all: bool = False) -> list[Json]:
-        """Remove what has no name (`all`: what no container uses), but nothing that a container needs."""
+    def prune(self, all: bool, keep: Callable[[Json], bool]) -> tuple[list[Json], int]:
+        """Remove what has no name (`all`: what no container uses), but nothing that a container needs or that `keep` wants kept.
+
+        What was untagged and deleted, and the bytes set free.
+        """
+        spared = {item["Id"] for item in self.summaries() if keep(item)}
         used = {record.image for record in self._records.all()}
         out: list[Json] = []
         for image in self._store.images.all():
             names = self._store.images.names(image.id)
-            if image.id in used or self._store.images.has_children(image.id) or (names and not all):
+            if image.id in used or image.id in spared or self._store.images.has_children(image.id) or (names and not all):
                 continue
             for name in names:
                 self._untag(image.id, name)
                 out.append({"Untagged": name.familiar})
             out += self._delete(image.id)
-        return out + self._swept() if out else out
+        sizes = {diff_id: self._store.layers.size(diff_id) for diff_id in self._store.layers.all()} if out else {}
+        swept = self._swept() if out else []
+        return out + swept, sum(sizes[item["Deleted"]] for item in swept)
 
     # --- archives
 

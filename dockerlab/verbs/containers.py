@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from dockerlab.errors import DockerlabError
 from dockerlab.oci import short_id
 from dockerlab.verbs.dispatch import Terminal, each_word
-from dockerlab.verbs.filters import boolean, label_matches, moment, name_matches, read_filters
+from dockerlab.verbs.filters import boolean, label_matches, moment, name_matches, prune_filters, read_filters, spared_by_label
 from dockerlab.verbs.flags import Parsed
 from dockerlab.verbs.images import confirmed
 from dockerlab.verbs.listing import align, show_list
@@ -315,25 +315,23 @@ def top(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
 
 def container_prune(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
     """`docker container prune [-f]`."""
+    filters = prune_filters(parsed, "label", "until")
     if not parsed.on("force") and not confirmed(terminal, "WARNING! This will remove all stopped containers."):
         return 0
-    filters = read_filters((text.replace("label!", "not-label", 1) for text in parsed.all("filter")), ("label", "not-label", "until"))
-    sizes_before = {item["Id"]: sizes(item, engine)[0] for item in engine.containers(all=True) if not item["State"]["Running"]}
-    gone = engine.prune_containers(lambda item: _spared(item, filters))
+    gone, freed = prune_ended(engine, filters)
     if gone:
-        terminal.line("Deleted Containers:")
-        terminal.say("".join(identifier + "\n" for identifier in gone) + "\n")
-    terminal.line(f"Total reclaimed space: {human_size(sum(sizes_before.get(identifier, 0) for identifier in gone))}")
+        terminal.say("Deleted Containers:\n" + "".join(identifier + "\n" for identifier in gone) + "\n")
+    terminal.line(f"Total reclaimed space: {human_size(freed, 4)}")
     return 0
 
 
-def _spared(item: Json, filters: dict[str, list[str]]) -> bool:
-    """Whether prune's filters leave a container alone."""
+def prune_ended(engine: Engine, filters: dict[str, list[str]]) -> tuple[list[str], int]:
+    """Remove the containers that do not run and that a prune's filters do not spare: their IDs, and the bytes set free."""
     from dockerlab.oci.timestamps import to_seconds
 
-    own = item["Config"]["Labels"]
-    if not all(label_matches(own, wanted) for wanted in filters.get("label", ())):
-        return True
-    if any(label_matches(own, unwanted) for unwanted in filters.get("not-label", ())):
-        return True
-    return any(to_seconds(item["Created"]) > moment(text, "until") for text in filters.get("until", ()))
+    edges = [moment(text, "until") for text in filters.get("until", ())]
+    before = {item["Id"]: sizes(item, engine)[0] for item in engine.containers(all=True) if not item["State"]["Running"]}
+    gone = engine.prune_containers(
+        lambda item: spared_by_label(item["Config"]["Labels"], filters) or any(to_seconds(item["Created"]) > edge for edge in edges)
+    )
+    return gone, sum(before.get(identifier, 0) for identifier in gone)

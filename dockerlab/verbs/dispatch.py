@@ -20,7 +20,7 @@ _ALIASES = {
     "container ls": "ps", "container ps": "ps", "container list": "ps", "image ls": "images", "image list": "images", "image rm": "rmi",
     "image remove": "rmi", "image build": "build", "builder build": "build", "buildx build": "build", "image history": "history",
     "image import": "import", "image load": "load", "image save": "save", "image tag": "tag", "system info": "info", "system events": "events", "container remove": "rm",
-    "volume list": "volume ls", "network list": "network ls", "volume remove": "volume rm",
+    "volume list": "volume ls", "network list": "network ls", "volume remove": "volume rm", "network remove": "network rm",
 }  # fmt: skip
 VERBS: dict[str, str] = {
     "attach": "running",
@@ -29,7 +29,9 @@ VERBS: dict[str, str] = {
     "images": "images", "import": "images", "info": "system", "inspect": "inspect", "kill": "containers", "load": "images", "logs": "containers",
     "pause": "containers", "port": "containers", "ps": "containers", "rename": "containers", "restart": "containers", "rm": "containers",
     "rmi": "images", "run": "running", "save": "images", "start": "running", "stop": "containers", "tag": "images", "unpause": "containers",
-    "version": "system", "volume ls": "system", "volume create": "system", "volume prune": "system", "volume rm": "system", "volume inspect": "system", "network ls": "system",
+    "version": "system", "volume ls": "volumes", "volume create": "volumes", "volume prune": "volumes", "volume rm": "volumes",
+    "volume inspect": "volumes", "network ls": "networks", "network create": "networks", "network rm": "networks", "network inspect": "networks",
+    "network prune": "networks", "network connect": "networks", "network disconnect": "networks", "system df": "disk", "system prune": "prune",
     "builder prune": "system", "wait": "containers", "top": "containers", "context look": "context", "context show": "system", "stats": "stats", "events": "events",
 }  # fmt: skip
 """Each verb that works here, and the module that holds it."""
@@ -38,6 +40,7 @@ OURS: dict[str, dict[str, Any]] = {
     for verb in ("history", "images", "ps", "inspect", "image inspect", "container inspect", "diff", "info", "version", "volume ls")
 }
 """Flags that docker has not: --json is a short form of --format json."""
+OURS["volume create"] = {"name": {"type": "string"}}  # docker's own, which its help does not tell
 OURS["build"] = {"explain": {"type": "bool"}, "trace": {"type": "bool"}}
 OURS["run"] = OURS["create"] = {"step": {"type": "string"}}
 OURS["context look"] = {"json": {"type": "bool"}}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from dockerlab.errors import DockerlabError, NotFoundError, UsageError
@@ -24,6 +25,8 @@ def inspect(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
     if kind not in ("", "container", "image", "volume", "network"):
         raise UsageError(f'"{kind}" is not a valid value for --type', exit_code=1)
 
+    from dockerlab.verbs.networks import network_of
+
     def find(name: str) -> Json:
         if kind in ("", "container"):
             try:
@@ -32,7 +35,7 @@ def inspect(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
                 if kind:
                     raise
         if kind == "network":
-            raise NotFoundError(f"network {name} not found", hint="networks of one's own are not part of this version")
+            return network_of(engine, name)
         hint = ""
         if kind in ("", "image"):
             try:
@@ -41,6 +44,9 @@ def inspect(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
                 if kind:
                     raise
                 hint = error.hint if isinstance(error, NotFoundError) else ""
+        if not kind:
+            with suppress(NotFoundError):
+                return network_of(engine, name)
         try:
             return volume_of(engine, name)
         except NotFoundError:

@@ -1,0 +1,74 @@
+"""`docker system df`: what images, containers, volumes and the build cache take of the disk, and what of it would come free."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from dockerlab.layers import tree_entries
+from dockerlab.store import Store
+
+Json = dict[str, Any]
+
+
+def disk_usage(store: Store, images: Iterable[Json], containers: Iterable[Json], volumes: Iterable[Json]) -> Json:
+    """As `GET /system/df`: the images, containers and volumes as they are listed, each with its sizes in bytes, and the records of the build cache.
+
+    `SharedSize` of an image is what other images hold too; a record of the cache whose layer an image holds is `Shared`.
+    """
+    images, containers = list(images), list(containers)
+    parents = {image["ParentId"] for image in images}
+    shown = [image for image in images if image["RepoTags"] or image["Id"] not in parents]
+    layers = {image["Id"]: store.images.get(image["Id"]).config.diff_ids for image in shown}
+    holders = Counter(diff_id for diff_ids in layers.values() for diff_id in set(diff_ids))
+    sizes = {diff_id: store.layers.size(diff_id) for diff_id in holders}
+    shared = {name: sum(sizes[diff_id] for diff_id in diff_ids if holders[diff_id] > 1) for name, diff_ids in layers.items()}
+    whole = {image["Id"]: image["Size"] for image in images}
+    mounted = Counter(name for item in containers for name in {mount.get("Name") for mount in item["Mounts"]})
+    return {
+        "LayersSize": sum(sizes.values()),
+        "Images": [{**image, "SharedSize": shared[image["Id"]]} for image in shown],
+        "Containers": [_container(item, whole) for item in containers],
+        "Volumes": [
+            {**volume, "UsageData": {"RefCount": mounted[volume["Name"]], "Size": folder_size(volume["Mountpoint"])}} for volume in volumes
+        ],
+        "BuildCache": [*_steps(store, set(holders)), *_mounts(store)],
+    }
+
+
+def _container(item: Json, images: dict[str, int]) -> Json:
+    own = sum(entry.size for entry, _ in tree_entries(item["GraphDriver"]["Data"]["UpperDir"]))
+    return {**item, "SizeRw": own, "SizeRootFs": own + images.get(item["Image"], 0)}
+
+
+def folder_size(folder: Path | str) -> int:
+    """The bytes of the files below a folder; what may not be read counts nothing."""
+    total = 0
+    for where, _, names in os.walk(folder):
+        for name in names:
+            try:
+                total += os.lstat(os.path.join(where, name)).st_size
+            except OSError:
+                continue  # gone meanwhile
+    return total
+
+
+def _steps(store: Store, held: set[str]) -> list[Json]:
+    return [
+        _record(name, "regular", store.layers.size(str(value["layer"])), changed, shared=value["layer"] in held)
+        for name, value, changed in store.cache.records()
+        if value.get("layer")
+    ]
+
+
+def _mounts(store: Store) -> list[Json]:
+    return [
+        _record(path.name, "exec.cachemount", folder_size(path), path.stat().st_mtime, shared=False) for path in store.cache_mounts.all()
+    ]
+
+
+def _record(name: str, kind: str, size: int, changed: float, *, shared: bool) -> Json:
+    return {"ID": name, "Type": kind, "Size": size, "CreatedAt": changed, "InUse": False, "Shared": shared}
