@@ -334,7 +334,9 @@ class Containers:
             raise ContainerStartError(words, exit_code=error.exit_code, hint=error.hint) from None
 
     def logs(self, record: Record, *, follow: bool = False, tail: int | None = None) -> Iterator[tuple[float, str, bytes]]:
-        """What it printed."""
+        """What it printed. ConflictError where nobody was to keep it."""
+        if record.host["LogConfig"]["Type"] == "none":
+            raise ConflictError("configured logging driver does not support reading", hint="it was made with --log-driver none")
         for line in self.process(record).logs(follow=follow, tail=tail):
             yield to_seconds(line.time), line.stream, line.data
 

@@ -200,13 +200,34 @@ class Images:
     def remove(self, name: str, force: bool = False, prune: bool = True) -> list[Json]:
         """`docker rmi NAME`: only the name if it has others, else the image too, and (`prune`) its parents that nobody names or needs."""
         done = self._remove(name, force, prune)
-        return done + self._swept() if any("Deleted" in item for item in done) else done
+        return self._swept(done) if any("Deleted" in item for item in done) else done
 
-    def _swept(self) -> list[Json]:
-        """Remove the layers that nothing needs any more, told as docker does; the build cache keeps those that it knows."""
-        before = self._store.layers.all()
+    def _swept(self, done: list[Json]) -> list[Json]:
+        """Remove the layers that nothing needs any more: `done`, with the layers that went after the last image that held them, the topmost first.
+
+        The build cache keeps those that it knows.
+        """
+        removed = [item["Deleted"] for item in done if "Deleted" in item]
+        held = {identifier: self._layers_of(identifier) for identifier in removed}
+        last = {diff_id: identifier for identifier in removed for diff_id in held[identifier]}
+        gone = set(self._store.layers.all())
         self._store.sweep()
-        return [{"Deleted": diff_id} for diff_id in before if not self._store.layers.has(diff_id)]
+        gone = {diff_id for diff_id in gone if not self._store.layers.has(diff_id)}
+        out: list[Json] = []
+        for item in done:
+            out.append(item)
+            for diff_id in held.get(item.get("Deleted", ""), ()):
+                if diff_id in gone and last[diff_id] == item["Deleted"]:
+                    out.append({"Deleted": diff_id})
+                    gone.discard(diff_id)
+        return out + [{"Deleted": diff_id} for diff_id in sorted(gone)]
+
+    def _layers_of(self, identifier: str) -> list[str]:
+        """The layers of an image that is no more, the topmost first."""
+        try:
+            return list(reversed(ImageConfig.from_bytes(self._store.images.raw(identifier)).diff_ids))
+        except (OSError, ValueError, DockerlabError):
+            return []  # damaged: that is what it was removed for
 
     def _remove(self, name: str, force: bool, prune: bool) -> list[Json]:
         identifier = self._told_alike(name, lambda: self._store.images.find_id(name))
@@ -292,8 +313,8 @@ class Images:
                 out.append({"Untagged": name.familiar})
             out += self._delete(image.id)
         sizes = {diff_id: self._store.layers.size(diff_id) for diff_id in self._store.layers.all()} if out else {}
-        swept = self._swept() if out else []
-        return out + swept, sum(sizes[item["Deleted"]] for item in swept)
+        done = self._swept(out) if out else []
+        return done, sum(sizes.get(item.get("Deleted", ""), 0) for item in done)
 
     # --- archives
 

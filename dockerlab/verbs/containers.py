@@ -13,7 +13,7 @@ from dockerlab.verbs.dispatch import Terminal, each_word
 from dockerlab.verbs.filters import boolean, label_matches, moment, name_matches, prune_filters, read_filters, spared_by_label
 from dockerlab.verbs.flags import Parsed
 from dockerlab.verbs.images import confirmed
-from dockerlab.verbs.listing import align, show_list
+from dockerlab.verbs.listing import IN_PS, align, render, show_list
 from dockerlab.verbs.units import ago, cut, human_duration, human_size, shown_time
 
 if TYPE_CHECKING:
@@ -41,25 +41,34 @@ _FILTERS = (
     "health",
     "is-task",
 )
+_TYPE = "*formatter.ContainerContext"
+_NOBODY: Json = {
+    **dict.fromkeys(HEADS, ""), "Image": "<no image>", "Command": '""', "CreatedAt": "1970-01-01 00:00:00 +0000 UTC", "RunningFor": "56 years ago",
+    "LocalVolumes": "0", "Size": "0B", "Platform": None, "Label": lambda key: "",
+}  # fmt: skip
+"""Docker tries a template on a container of nothing before it looks for any: what fails there fails."""
 _HEALTH = ("none", "starting", "healthy", "unhealthy")
 _STATES = ("created", "restarting", "running", "removing", "paused", "exited", "dead")
 
 
 def ps(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
     """`docker ps`."""
+    form = parsed.text("format")
+    if form not in ("", "table"):
+        render([_NOBODY], form, {}, HEADS, _TYPE, problems=IN_PS)
     chosen = _filtered(engine, parsed)
     terminal.results.append(chosen)
     long = parsed.on("no-trunc")
     if parsed.on("quiet"):
-        if parsed.text("format"):
+        if form:
             terminal.complain("WARNING: Ignoring custom format, because both --format and --quiet are set.")
         terminal.say("".join((item["Id"] if long else short_id(item["Id"])) + "\n" for item in chosen))
         return 0
-    rows = [row(item, engine, long, parsed.on("size") or "Size" in parsed.text("format")) for item in chosen]
+    rows = [row(item, engine, long, parsed.on("size") or "Size" in form) for item in chosen]
     columns = {name: HEADS[name] for name in ("ID", "Image", "Command", "RunningFor", "Status", "Ports", "Names")}
     if parsed.on("size"):
         columns["Size"] = HEADS["Size"]
-    show_list(terminal, rows, parsed.text("format"), columns, HEADS, "*formatter.ContainerContext")
+    show_list(terminal, rows, form, columns, HEADS, _TYPE, problems=IN_PS)
     return 0
 
 

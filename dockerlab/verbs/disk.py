@@ -9,7 +9,7 @@ from dockerlab.oci import Reference, short_id
 from dockerlab.verbs.containers import row as container_row
 from dockerlab.verbs.dispatch import Terminal
 from dockerlab.verbs.flags import Parsed
-from dockerlab.verbs.listing import TEMPLATE_PARSING, align, show_list
+from dockerlab.verbs.listing import align, show_list
 from dockerlab.verbs.template import Template
 from dockerlab.verbs.template_functions import Row, TemplateRunError, TemplateSyntaxError
 from dockerlab.verbs.units import ago, human_size, shown_time
@@ -43,7 +43,7 @@ def system_df(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
     if parsed.on("verbose"):
         return _verbose(found, engine, form, terminal)
     rows = [_images(found), _containers(found), _volumes(found), _cache(found)]
-    show_list(terminal, rows, form, _HEADS, _HEADS, "*formatter.diskUsageImagesContext", problems=TEMPLATE_PARSING)
+    show_list(terminal, rows, form, _HEADS, _HEADS, "*formatter.diskUsageImagesContext")
     return 0
 
 

@@ -124,7 +124,7 @@ def history(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
     columns = {name: HISTORY_HEADS[name] for name in ("ID", "CreatedSince", "CreatedBy", "Size", "Comment")}
     if plain:
         columns = {"ID": "IMAGE", "CreatedAt": "CREATED AT", "CreatedBy": "CREATED BY", "Size": "SIZE", "Comment": "COMMENT"}
-    show_list(terminal, rows, parsed.text("format"), columns, HISTORY_HEADS, "*formatter.historyContext")
+    show_list(terminal, rows, parsed.text("format"), columns, HISTORY_HEADS, "*image.historyContext")
     return 0
 
 

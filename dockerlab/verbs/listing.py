@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 Row = Mapping[str, Any]
 _NARROWEST = 10
-IN_LISTS = ("failed to parse template", "failed to execute template")
+IN_PS = ("failed to parse template", "failed to execute template")
 TEMPLATE_PARSING = ("template parsing error", "template parsing error")
-"""What docker says before Go's words for a template that can't be read, and for one that asks for what is not there: lists and other verbs differ."""
+"""What docker says before Go's words for a template that can't be read, and for one that asks for what is not there: `ps` has words of its own."""
 
 
 def align(rows: Sequence[Sequence[str]], narrowest: int = _NARROWEST, apart: int = 3) -> str:
@@ -40,7 +40,7 @@ def show_list(
     heads: Mapping[str, str],
     go_type: str,
     *,
-    problems: tuple[str, str] = IN_LISTS,
+    problems: tuple[str, str] = TEMPLATE_PARSING,
 ) -> None:
     """Say the rows as `--format` asks (see `render`); the default table's cells stay in the terminal's `table`."""
     if form in ("", "table"):
@@ -59,7 +59,7 @@ def render(
     heads: Mapping[str, str],
     go_type: str,
     *,
-    problems: tuple[str, str] = IN_LISTS,
+    problems: tuple[str, str] = TEMPLATE_PARSING,
 ) -> str:
     """The rows as `--format` asks.
 

@@ -43,7 +43,7 @@ def network_ls(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
     if parsed.on("quiet"):
         terminal.say("".join(f"{row['ID']}\n" for row in rows))
         return 0
-    show_list(terminal, rows, parsed.text("format"), _COLUMNS, _HEADS, "*formatter.networkContext")
+    show_list(terminal, rows, parsed.text("format"), _COLUMNS, _HEADS, "*network.networkContext")
     return 0
 
 

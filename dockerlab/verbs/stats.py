@@ -9,7 +9,7 @@ from dockerlab.errors import NotFoundError
 from dockerlab.oci import short_id
 from dockerlab.verbs.dispatch import Terminal
 from dockerlab.verbs.flags import Parsed
-from dockerlab.verbs.listing import TEMPLATE_PARSING, render, show_list
+from dockerlab.verbs.listing import render, show_list
 from dockerlab.verbs.units import binary_size, human_size
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ _HOME, _REST_OF_LINE, _REST_OF_SCREEN = "\x1b[H", "\x1b[K", "\x1b[J"
 def stats(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
     """`docker stats [--no-stream] [-a] [CONTAINER…]`."""
     form = parsed.text("format")
-    render([], form, _COLUMNS, _HEADS, _TYPE, problems=TEMPLATE_PARSING)
+    render([], form, _COLUMNS, _HEADS, _TYPE)
     for name in parsed.words:
         engine.container_inspect(name)
     before = _look(parsed, engine)
@@ -42,9 +42,9 @@ def stats(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
         rows = [_row(one, before.get(key), time.monotonic() - began, parsed.on("no-trunc")) for key, one in now.items()]
         if parsed.on("no-stream"):
             terminal.results.append(list(now.values()))
-            show_list(terminal, rows, form, _COLUMNS, _HEADS, _TYPE, problems=TEMPLATE_PARSING)
+            show_list(terminal, rows, form, _COLUMNS, _HEADS, _TYPE)
             return 0
-        text = render(rows, form, _COLUMNS, _HEADS, _TYPE, problems=TEMPLATE_PARSING)
+        text = render(rows, form, _COLUMNS, _HEADS, _TYPE)
         terminal.say(_HOME + text.replace("\n", _REST_OF_LINE + "\n") + _REST_OF_SCREEN if terminal.is_terminal else text)
         before = now
 
