@@ -20,7 +20,7 @@ _ALIASES = {
     "container ls": "ps", "container ps": "ps", "container list": "ps", "image ls": "images", "image list": "images", "image rm": "rmi",
     "image remove": "rmi", "image build": "build", "builder build": "build", "buildx build": "build", "image history": "history",
     "image import": "import", "image load": "load", "image save": "save", "image tag": "tag", "system info": "info", "system events": "events", "container remove": "rm",
-    "volume list": "volume ls", "network list": "network ls", "volume remove": "volume rm", "network remove": "network rm",
+    "volume list": "volume ls", "network list": "network ls", "volume remove": "volume rm", "network remove": "network rm", "context list": "context ls", "context remove": "context rm",
 }  # fmt: skip
 VERBS: dict[str, str] = {
     "attach": "running",
@@ -32,7 +32,9 @@ VERBS: dict[str, str] = {
     "version": "system", "volume ls": "volumes", "volume create": "volumes", "volume prune": "volumes", "volume rm": "volumes",
     "volume inspect": "volumes", "network ls": "networks", "network create": "networks", "network rm": "networks", "network inspect": "networks",
     "network prune": "networks", "network connect": "networks", "network disconnect": "networks", "system df": "disk", "system prune": "prune",
-    "builder prune": "system", "wait": "containers", "top": "containers", "context look": "context", "context show": "system", "stats": "stats", "events": "events",
+    "builder prune": "system", "wait": "containers", "top": "containers", "context look": "context", "context show": "contexts", "context ls": "contexts", "context inspect": "contexts",
+    "context use": "contexts", "context rm": "contexts", "context create": "contexts", "context export": "contexts", "context import": "contexts",
+    "context update": "contexts", "stats": "stats", "events": "events",
 }  # fmt: skip
 """Each verb that works here, and the module that holds it."""
 OURS: dict[str, dict[str, Any]] = {

@@ -1,4 +1,4 @@
-"""Verbs about the engine itself: info, version, builder prune, context show."""
+"""Verbs about the engine itself: info, version, builder prune."""
 
 from __future__ import annotations
 
@@ -71,7 +71,12 @@ def version(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
         {
             "Name": "Engine",
             "Version": __version__,
-            "Details": {"ApiVersion": "1.51", "Arch": own_architecture(), "Os": "linux", "KernelVersion": platform.release()},
+            "Details": {
+                **{name: common[name] for name in ("ApiVersion", "Arch", "BuildTime", "GitCommit", "GoVersion", "Os")},
+                "Experimental": "false",
+                "KernelVersion": platform.release(),
+                "MinAPIVersion": "1.24",
+            },
         }
     ]
     found: Json = {"Client": {**common, "Context": "default", "DefaultAPIVersion": "1.51"}, "Server": server}
@@ -99,10 +104,4 @@ def builder_prune(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
     if not parsed.on("force") and not confirmed(terminal, "WARNING! This will remove all dangling build cache."):
         return 0
     terminal.line(f"Total:\t{human_size(engine.prune_build_cache()[1])}")
-    return 0
-
-
-def context_show(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
-    """`docker context show`."""
-    terminal.line("default")
     return 0
