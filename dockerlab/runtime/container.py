@@ -60,11 +60,15 @@ class LogLine:
 
 @dataclass(frozen=True)
 class ProcessRow:
-    """One process of a container, with this machine's number for it."""
+    """One process of a container, with this machine's numbers. `began` is in seconds since 1970, `seconds` what it had of a processor."""
 
     pid: int
     uid: int
     command: str
+    parent: int = 0
+    began: float = 0.0
+    seconds: float = 0.0
+    terminal: str = ""
 
 
 class ContainerDirectory:
@@ -207,12 +211,14 @@ class ContainerDirectory:
     def top(self) -> list[ProcessRow]:
         """The processes, for `docker top`. Where users are emulated their IDs are read as the supervisor keeps them: as one user's."""
         rows = []
+        tick, boot = os.sysconf("SC_CLK_TCK"), time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
         for pid in self._members():
             try:
                 command = Path(f"/proc/{pid}/cmdline").read_bytes().rstrip(b"\0").replace(b"\0", b" ").decode(errors="replace")
-                rows.append(
-                    ProcessRow(pid, os.stat(f"/proc/{pid}").st_uid, command or f"[{Path(f'/proc/{pid}/comm').read_text().strip()}]")
-                )
+                command = command or f"[{Path(f'/proc/{pid}/comm').read_text().strip()}]"
+                stat = Path(f"/proc/{pid}/stat").read_text(errors="replace").rsplit(") ", 1)[1].split()
+                began, seconds = boot + int(stat[19]) / tick, (int(stat[11]) + int(stat[12])) / tick
+                rows.append(ProcessRow(pid, os.stat(f"/proc/{pid}").st_uid, command, int(stat[1]), began, seconds, _terminal(int(stat[4]))))
             except OSError:
                 pass  # ended meanwhile
         return rows
@@ -292,6 +298,12 @@ def _send(pidfd: int, number: int) -> None:
         signal.pidfd_send_signal(pidfd, number)
     except ProcessLookupError:
         pass  # it has ended, which is what most signals are for
+
+
+def _terminal(number: int) -> str:
+    """`pts/0`; "" for none, or one of another kind."""
+    major, minor = os.major(number), os.minor(number)
+    return f"pts/{(major - 136) * 256 + minor}" if 136 <= major <= 143 else ""
 
 
 def _signal_all(pids: list[int], number: int) -> None:

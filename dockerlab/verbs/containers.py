@@ -1,4 +1,4 @@
-"""Verbs about containers that are there: ps, logs, stop, kill, rm, rename, diff, commit, wait, port, pause, top, prune."""
+"""Verbs about containers that are there: ps, logs, stop, kill, rm, rename, diff, commit, wait, port, pause, prune."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from dockerlab.verbs.dispatch import Terminal, each_word
 from dockerlab.verbs.filters import boolean, label_matches, moment, name_matches, prune_filters, read_filters, spared_by_label
 from dockerlab.verbs.flags import Parsed
 from dockerlab.verbs.images import confirmed
-from dockerlab.verbs.listing import IN_PS, align, render, show_list
+from dockerlab.verbs.listing import IN_PS, render, show_list
 from dockerlab.verbs.units import ago, cut, human_duration, human_size, shown_time
 
 if TYPE_CHECKING:
@@ -312,13 +312,6 @@ def port(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
         return 0
     lines = [f"{name} -> {one['HostIp']}:{one['HostPort']}\n" for name, bound in sorted(ports.items()) for one in bound or []]
     terminal.say("".join(lines))
-    return 0
-
-
-def top(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
-    """`docker top CONTAINER`."""
-    rows = engine.top(parsed.words[0])
-    terminal.say(align([["UID", "PID", "CMD"], *([str(one.uid), str(one.pid), one.command] for one in rows)], narrowest=20))
     return 0
 
 

@@ -32,7 +32,7 @@ VERBS: dict[str, str] = {
     "version": "system", "volume ls": "volumes", "volume create": "volumes", "volume prune": "volumes", "volume rm": "volumes",
     "volume inspect": "volumes", "network ls": "networks", "network create": "networks", "network rm": "networks", "network inspect": "networks",
     "network prune": "networks", "network connect": "networks", "network disconnect": "networks", "system df": "disk", "system prune": "prune",
-    "builder prune": "system", "wait": "containers", "top": "containers", "context look": "context", "context show": "contexts", "context ls": "contexts", "context inspect": "contexts",
+    "builder prune": "system", "wait": "containers", "top": "top", "context look": "context", "context show": "contexts", "context ls": "contexts", "context inspect": "contexts",
     "context use": "contexts", "context rm": "contexts", "context create": "contexts", "context export": "contexts", "context import": "contexts",
     "context update": "contexts", "stats": "stats", "events": "events",
 }  # fmt: skip
