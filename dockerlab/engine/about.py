@@ -7,9 +7,9 @@ import platform
 from typing import Any
 
 from dockerlab.data import asdict
+from dockerlab.engine.happenings import NETWORKS, network_id
 from dockerlab.engine.records import Record
 from dockerlab.errors import ConflictError
-from dockerlab.oci.digest import digest_of, hex_of
 from dockerlab.oci.timestamps import rfc3339
 from dockerlab.runtime.container import ContainerDirectory
 from dockerlab.runtime.usage import Usage
@@ -59,9 +59,6 @@ def info(store: Store, states: list[str], isolation: str) -> Json:
     }
 
 
-_NETWORKS = (("bridge", "bridge"), ("host", "host"), ("none", "null"))
-
-
 def networks(store: Store, running: list[Json]) -> list[Json]:
     """The networks that Docker always has, as `docker network inspect` shows them; `running` are the containers that are in one now.
 
@@ -69,12 +66,12 @@ def networks(store: Store, running: list[Json]) -> list[Json]:
     """
     made = rfc3339((store.home / "blobs").stat().st_mtime)
     out = []
-    for name, driver in _NETWORKS:
+    for name, driver in NETWORKS.items():
         inside = [item for item in running if name in item["NetworkSettings"]["Networks"]]
         out.append(
             {
                 "Name": name,
-                "Id": hex_of(digest_of(f"{store.home}/{name}".encode())),
+                "Id": network_id(store, name),
                 "Created": made,
                 "Scope": "local",
                 "Driver": driver,

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from dockerlab.engine.records import Record
+from dockerlab.errors import StoreError
 from dockerlab.layers import Entry, Node, Tree, TreeView, changes
 from dockerlab.oci.timestamps import to_seconds
 from dockerlab.runtime.container import ContainerState
@@ -127,7 +128,13 @@ def changed(store: Store, record: Record, folder: Path) -> list[Json]:
 def _between(store: Store, record: Record, points: list[str]) -> Iterator[tuple[list[Path], Path]]:
     """(the image's trees and docker's own above them, a folder for more); `points` are where something will be mounted."""
     trees = [store.layers.get(diff_id).tree for diff_id in record.layers]
-    with store.tmp() as scratch:
+    with ExitStack() as opened:
+        try:
+            scratch = opened.enter_context(store.tmp())
+        except StoreError:  # a store that may only be looked at
+            from tempfile import TemporaryDirectory
+
+            scratch = Path(opened.enter_context(TemporaryDirectory(prefix="dockerlab-")))
         layer = _DockersLayer(TreeView(trees), scratch / "init" / "tree", to_seconds(record.created))
         layer.fill(record, points)
         yield [*trees, scratch / "init" / "tree"], scratch

@@ -386,7 +386,10 @@ class Containers:
         folder = self._records.folder(record)
         still = pause and self.process(record).state().status == "running"
         if still:
-            self.pause(record)
+            try:
+                self.pause(record)
+            except ConflictError:  # it has ended meanwhile
+                still = False
         try:
             return committing.commit(self._store, record, folder, name, message=message, author=author, changes=changes_).id
         finally:

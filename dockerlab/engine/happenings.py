@@ -1,4 +1,4 @@
-"""What `docker events` tells of containers, images and volumes, with Docker's actions and attributes."""
+"""What `docker events` tells of containers, images, volumes and networks, with Docker's actions and attributes."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from dockerlab.engine.records import Record
+from dockerlab.oci.digest import digest_of, hex_of
 from dockerlab.oci.timestamps import to_seconds
 from dockerlab.store import Image, Store
 
@@ -40,10 +41,27 @@ def tell_volumes(store: Store, record: Record, *, mounted: bool, at: float | Non
             store.journal.add("volume", "mount" if mounted else "unmount", mount["Name"], about, at)
 
 
+NETWORKS = {"bridge": "bridge", "host": "host", "none": "null"}
+"""The networks that Docker always has, and their drivers."""
+
+
+def network_id(store: Store, name: str) -> str:
+    """The ID of one of Docker's own networks in this store: always the same."""
+    return hex_of(digest_of(f"{store.home}/{name}".encode()))
+
+
+def tell_network(store: Store, record: Record, action: str, at: float) -> None:
+    """A container was connected to its network, or disconnected."""
+    mode = str(record.host["NetworkMode"])
+    name = mode if mode in NETWORKS else "bridge"
+    store.journal.add("network", action, network_id(store, name), {"container": record.id, "name": name, "type": NETWORKS[name]}, at)
+
+
 def tell_start(store: Store, record: Record, began: str) -> None:
     """Its process runs since then; it may have ended by now."""
     at = to_seconds(began) or time.time()
     tell_volumes(store, record, mounted=True, at=at)
+    tell_network(store, record, "connect", at)
     tell_container(store, record, "start", at)
 
 
@@ -58,6 +76,7 @@ def tell_death(store: Store, record: Record, folder: Path, *, began: str, ended:
         if other != mark:
             other.unlink(missing_ok=True)
     at = to_seconds(ended) or time.time()
+    tell_network(store, record, "disconnect", at)
     tell_volumes(store, record, mounted=False, at=at)
     lasted = max(0, int(at - to_seconds(began)))
     tell_container(store, record, "die", at, execDuration=str(lasted), exitCode=str(code))

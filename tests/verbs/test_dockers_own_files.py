@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from dockerlab.errors import StoreError
+from dockerlab.store import Store
 from tests.conformance.program import Program
 from tests.conftest import Docker, build
 
@@ -47,6 +49,17 @@ def test_a_container_that_ran_shows_its_name_to_cp_and_none_to_export(docker: Do
     assert "203.0.113.5\tdb\n" in Path("hosts").read_text()
     assert tar_of("cp", "box:/etc", "-")["etc/hostname"].mode == 0o644
     assert tar_of("export", "box")["etc/hostname"].size == 0
+
+
+def test_a_store_that_may_only_be_looked_at_shows_them_too(docker: Docker, monkeypatch: pytest.MonkeyPatch) -> None:
+    docker("run", "--name", "box", "-h", "web", "busybox", "touch", "/f")
+
+    def refused(store: Store) -> None:
+        raise StoreError("the store can't be written: its file system is read-only")
+
+    monkeypatch.setattr(Store, "tmp", refused)
+    assert docker("diff", "box").out == "A /f\n"
+    assert docker("cp", "box:/etc/hostname", "hn").code == 0 and Path("hn").read_text() == "web\n"
 
 
 def test_what_a_running_container_wrote_to_its_hosts_is_copied(docker: Docker) -> None:

@@ -140,6 +140,17 @@ def test_a_volume_is_mounted_while_its_container_runs(docker: Docker, events: Ev
 
 
 @runs_containers
+@pytest.mark.parametrize(("network", "driver"), [("bridge", "bridge"), ("none", "null")])
+def test_a_container_is_in_its_network_while_it_runs(docker: Docker, events: Events, network: str, driver: str) -> None:
+    docker("run", "--name", "box", "--network", network, "busybox", "true")
+    told = events("--filter", "type=network", "--filter", f"network={network}")
+    assert actions(told) == ["connect", "disconnect"]
+    assert told[0]["Actor"]["ID"] == docker("network", "inspect", "--format", "{{.Id}}", network).out.strip()
+    assert told[0]["Actor"]["Attributes"]["type"] == driver and "status" not in told[0]
+    assert actions(events())[:4] == ["create", "attach", "connect", "start"]
+
+
+@runs_containers
 def test_labels_must_all_be_there(docker: Docker, events: Events) -> None:
     docker("create", "--name", "one", "--label", "a=b", "--label", "c=d", "busybox")
     docker("create", "--name", "two", "--label", "a=b", "busybox")
