@@ -72,9 +72,9 @@ def tell_death(store: Store, record: Record, folder: Path, *, began: str, ended:
         os.close(os.open(mark, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
     except OSError:
         return  # it is known already, or the container is being removed
-    for other in folder.glob("died-*"):
-        if other != mark:
-            other.unlink(missing_ok=True)
+    for name in os.listdir(folder):
+        if name.startswith("died-") and name != mark.name:
+            (folder / name).unlink(missing_ok=True)
     at = to_seconds(ended) or time.time()
     tell_network(store, record, "disconnect", at)
     tell_volumes(store, record, mounted=False, at=at)
