@@ -1,13 +1,15 @@
-"""`docker system df`: what images, containers, volumes and the build cache take of the disk, and what of it would come free."""
+"""What images, containers, volumes and the build cache take of the disk (`docker system df`), and what comes free without ended containers."""
 
 from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+from dockerlab.engine.containers import Containers
+from dockerlab.engine.records import Records
 from dockerlab.layers import tree_entries
 from dockerlab.store import Store
 
@@ -40,8 +42,27 @@ def disk_usage(store: Store, images: Iterable[Json], containers: Iterable[Json],
 
 
 def _container(item: Json, images: dict[str, int]) -> Json:
-    own = sum(entry.size for entry, _ in tree_entries(item["GraphDriver"]["Data"]["UpperDir"]))
+    own = own_size(item)
     return {**item, "SizeRw": own, "SizeRootFs": own + images.get(item["Image"], 0)}
+
+
+def own_size(item: Json) -> int:
+    """The bytes of a container's own layer."""
+    return sum(entry.size for entry, _ in tree_entries(item["GraphDriver"]["Data"]["UpperDir"]))
+
+
+def prune_containers(containers: Containers, records: Records, keep: Callable[[Json], bool]) -> tuple[list[str], int]:
+    """Remove those that do not run and that `keep` does not want kept: their IDs, and the bytes set free."""
+    gone: list[str] = []
+    freed = 0
+    containers.reap()
+    for record in records.all():
+        if not containers.running(record) and not keep(item := containers.inspect(record)):
+            size = own_size(item)
+            containers.remove(record)
+            gone.append(record.id)
+            freed += size
+    return gone, freed
 
 
 def folder_size(folder: Path | str) -> int:

@@ -350,13 +350,12 @@ class EmbeddedEngine:
             copying.archive_out(view, record.name, path, out, follow=follow)
         tell_container(self.store, record, "archive-path")
 
-    def prune_containers(self, keep: Callable[[Json], bool] = lambda item: False) -> list[str]:
-        gone = []
-        for record in self.records.all():
-            if not self.containers_.running(record) and not keep(self.containers_.inspect(record)):
-                self.containers_.remove(record)
-                gone.append(record.id)
-        return gone
+    def prune_containers(self, keep: Callable[[Json], bool] = lambda item: False) -> tuple[list[str], int]:
+        from dockerlab.engine.disk import prune_containers
+
+        gone, freed = prune_containers(self.containers_, self.records, keep)
+        self.store.journal.add("container", "prune", "", {"reclaimed": str(freed)})
+        return gone, freed
 
     # --- the rest
 

@@ -161,8 +161,8 @@ class Engine(Protocol):
     def export(self, container: str, out: IO[bytes]) -> None:
         """The container's whole file system as a tar."""
 
-    def prune_containers(self, keep: Callable[[Json], bool] = ...) -> list[str]:
-        """Remove every container that does not run and that `keep` does not want kept; their IDs."""
+    def prune_containers(self, keep: Callable[[Json], bool] = ...) -> tuple[list[str], int]:
+        """Remove every container that does not run and that `keep` does not want kept; their IDs, and the bytes set free."""
 
     # the rest
     def events(self, since: float | None = None, until: float | None = None) -> Iterator[Json]:

@@ -332,8 +332,6 @@ def prune_ended(engine: Engine, filters: dict[str, list[str]]) -> tuple[list[str
     from dockerlab.oci.timestamps import to_seconds
 
     edges = [moment(text, "until") for text in filters.get("until", ())]
-    before = {item["Id"]: sizes(item, engine)[0] for item in engine.containers(all=True) if not item["State"]["Running"]}
-    gone = engine.prune_containers(
+    return engine.prune_containers(
         lambda item: spared_by_label(item["Config"]["Labels"], filters) or any(to_seconds(item["Created"]) > edge for edge in edges)
     )
-    return gone, sum(before.get(identifier, 0) for identifier in gone)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 
 import pytest
 
@@ -109,6 +110,20 @@ def test_a_wrong_filter_removes_nothing(docker: Docker, words: tuple[str, ...], 
     docker("create", "--name", "ended", "busybox")
     answer = docker(*words)
     assert answer.code == 1 and said in answer.err and docker("ps", "-aq").out
+
+
+def test_a_prune_is_an_event_with_the_bytes_that_it_set_free(docker: Docker) -> None:
+    Path("f").write_text("12345")
+    docker("create", "--name", "off", "busybox")
+    docker("cp", "f", "off:/f")
+    assert docker("container", "prune", "-f").out.endswith("Total reclaimed space: 5B\n")
+    docker("volume", "prune", "-f")
+    docker("image", "prune", "-f")
+    form = '{{.Type}} {{index .Actor.Attributes "reclaimed"}}'
+    assert (
+        docker("events", "--since", "1m", "--until", "0s", "--filter", "event=prune", "--format", form).out
+        == "container 5\nvolume 0\nimage 0\n"
+    )
 
 
 def test_what_is_asked_before_is_told_with_its_filters(docker: Docker) -> None:
