@@ -12,6 +12,7 @@ from dockerlab.build.context import unpack_context
 from dockerlab.data import replace
 from dockerlab.dockerfile import parse
 from dockerlab.dockerfile.checks import BuildCheck
+from dockerlab.engine.happenings import tell_image
 from dockerlab.engine.specs import BuildOptions
 from dockerlab.errors import BuildError, DockerlabError, InvalidReferenceError, UsageError
 from dockerlab.oci import Reference
@@ -32,6 +33,9 @@ def build(store: Store, builder: Builder, options: BuildOptions) -> Iterator[Bui
             if isinstance(event, Built):
                 for name in names:
                     store.images.tag(event.image.id, name)
+                for text in options.tags:
+                    tell_image(store, "tag", event.image, text)
+                tell_image(store, "create", event.image)
             yield event
 
 

@@ -7,9 +7,11 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from dockerlab.engine.happenings import tell_container, tell_image
 from dockerlab.engine.records import Record
+from dockerlab.errors import DockerlabError, NotFoundError
 from dockerlab.layers import TreeView, copy_tree
-from dockerlab.oci import HistoryEntry, ImageConfig
+from dockerlab.oci import HistoryEntry, ImageConfig, Reference
 from dockerlab.oci.timestamps import rfc3339
 from dockerlab.store import Image, Layer, Store
 
@@ -64,8 +66,21 @@ def apply_changes(config: Json, changes: Iterable[str]) -> Json:
     return config
 
 
-def commit(store: Store, record: Record, folder: Path, image: Image, *, message: str, author: str, changes: Iterable[str]) -> Image:
-    """Make the image; one layer and one line of history above those of `image`."""
+def _image_of(store: Store, record: Record) -> Image:
+    try:
+        return store.images.get(record.image)
+    except NotFoundError:  # rmi -f took its name away; its layers are still here
+        try:
+            return Image(record.image, ImageConfig.from_bytes(store.images.raw(record.image)))
+        except OSError:
+            raise DockerlabError(f"the image {record.image} of container {record.name} is gone") from None
+
+
+def commit(
+    store: Store, record: Record, folder: Path, name: Reference | None, *, message: str, author: str, changes: Iterable[str]
+) -> Image:
+    """Make the image; one layer and one line of history above those of the container's. It gets the name, if there is one."""
+    image = _image_of(store, record)
     config = committed_config(record, changes)
     with store.using():
         layer = seal_upper(store, folder)
@@ -81,7 +96,14 @@ def commit(store: Store, record: Record, folder: Path, image: Image, *, message:
             diff_ids=base.diff_ids,
             history=base.history,
         ).with_history(entry, layer.diff_id)
-        return store.images.add(whole, parent=image.id)
+        made = store.images.add(whole, parent=image.id)
+        tell_image(store, "create", made)
+        if name is not None:
+            store.images.tag(made.id, name)
+            tell_image(store, "tag", made, name.familiar)
+    told = {"comment": message, "imageID": made.id, "imageRef": name.familiar if name is not None else ""}
+    tell_container(store, record, "commit", None, **told)
+    return made
 
 
 def view_of(store: Store, record: Record, folder: Path) -> TreeView:

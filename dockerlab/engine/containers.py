@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import signal as signals
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import Any
 
 from dockerlab.engine import commit as committing
 from dockerlab.engine.create import new_record, process_environment
+from dockerlab.engine.happenings import tell_container, tell_death, tell_start
 from dockerlab.engine.images import Images
 from dockerlab.engine.inspect import container_json, state_json
 from dockerlab.engine.names import check_name, made_up_name
-from dockerlab.engine.records import Record, Records
+from dockerlab.engine.records import Record, Records, new_id
 from dockerlab.engine.specs import ContainerSpec, ExecSpec, Streams
 from dockerlab.engine.volumes import Volumes
 from dockerlab.errors import ConflictError, ContainerStartError, DockerlabError, InvalidReferenceError, NotFoundError, UsageError
-from dockerlab.layers import TreeView, changes, find_user
-from dockerlab.oci import ImageConfig
+from dockerlab.layers import TreeView, find_user
+from dockerlab.oci import Reference
 from dockerlab.oci.signals import HIGHEST, signal_number
 from dockerlab.oci.timestamps import to_seconds
 from dockerlab.runtime.container import ContainerDirectory, ProcessRow
@@ -67,6 +68,7 @@ class Containers:
             except BaseException:
                 self._records.remove(Record(**{**record.__dict__, "name": name}))
                 raise
+        tell_container(self._store, record, "create")
         return record.id
 
     def _image_for(self, spec: ContainerSpec) -> Image:
@@ -143,6 +145,26 @@ class Containers:
         """Its file system as it is now."""
         return committing.view_of(self._store, record, self._records.folder(record))
 
+    def files(self, record: Record) -> AbstractContextManager[TreeView]:
+        """Its file system as `docker cp` sees it: with what is mounted."""
+        from dockerlab.engine.container_files import etc_of, looked_at
+
+        etc = etc_of(record, self.process(record).state(), self._hosts(record))
+        mounts = {mount["Destination"]: mount["Source"] for mount in record.mounts}
+        return looked_at(self._store, record, self._records.folder(record), mounts, etc)
+
+    def note_deaths(self) -> None:
+        """Note in the journal whose process has ended while nobody looked."""
+        self.reap()
+        for record in self._records.all():
+            self._note_death(record)
+
+    def _note_death(self, record: Record) -> None:
+        now = self.process(record).state()
+        if now.status == "exited":
+            folder = self._records.folder(record)
+            tell_death(self._store, record, folder, began=now.started_at, ended=now.finished_at, code=now.exit_code)
+
     def reap(self) -> None:
         """Remove what was started with --rm and has ended while nobody looked: there is no daemon to do it at once."""
         for record in self._records.all():
@@ -176,8 +198,11 @@ class Containers:
             ports=tuple(self._ports(record)) if network == "private" else (),
             mounts=tuple(mounts),
             readonly=host["ReadonlyRootfs"],
-            hosts=tuple((address, name) for name, _, address in (entry.partition(":") for entry in host["ExtraHosts"] or [])),
+            hosts=self._hosts(record),
         )
+
+    def _hosts(self, record: Record) -> tuple[tuple[str, str], ...]:
+        return tuple((address, name) for name, _, address in (entry.partition(":") for entry in record.host["ExtraHosts"] or []))
 
     def _ports(self, record: Record) -> Iterator[Port]:
         bound = set()
@@ -202,6 +227,9 @@ class Containers:
             return None
         folder = self._records.folder(record)
         attached = streams or Streams()
+        self._note_death(record)
+        if streams is not None:
+            tell_container(self._store, record, "attach")
         try:
             started = self._runtime().start(folder, self._box(record), stdin=attached.stdin, stdout=attached.stdout, stderr=attached.stderr)
         except NotFoundError as error:  # USER names somebody whom the image does not know
@@ -213,6 +241,7 @@ class Containers:
             error.message = error.message if error.message.startswith("Bind for") else _AS_RUNC + error.message
             self._records.note_failure(record, error.exit_code, error.message)
             raise
+        tell_start(self._store, record, self.process(record).state().started_at)
         return started
 
     def wait(self, record: Record) -> int:
@@ -228,7 +257,15 @@ class Containers:
             timeout = int(record.config.get("StopTimeout", 10))
         if self.running(record):
             number = signal_number(record.config.get("StopSignal") or "TERM")
-            self.process(record).stop(number if 0 < number <= HIGHEST else signals.SIGKILL, None if timeout < 0 else float(timeout))
+            grace = None if timeout < 0 else float(timeout)
+            self.process(record).stop(
+                number if 0 < number <= HIGHEST else signals.SIGKILL, grace, told=lambda sent: self._tell_signal(record, sent)
+            )
+            self._note_death(record)
+            tell_container(self._store, record, "stop")
+
+    def _tell_signal(self, record: Record, number: int) -> None:
+        tell_container(self._store, record, "kill", signal=str(int(number)))
 
     def kill(self, record: Record, signal: str) -> None:
         """A signal to process 1. DockerlabError for what is none, ConflictError if it does not run."""
@@ -241,6 +278,7 @@ class Containers:
             raise DockerlabError(f"{problem}the linux daemon does not support signal {number}")
         if not self.running(record):
             raise ConflictError(f"{problem}container {record.id} is not running")
+        self._tell_signal(record, number)
         self.process(record).kill(number)
 
     def pause(self, record: Record) -> None:
@@ -249,12 +287,14 @@ class Containers:
             raise ConflictError(f"Container {record.name} is already paused")
         self._needs_running(record)
         self.process(record).pause()
+        tell_container(self._store, record, "pause")
 
     def unpause(self, record: Record) -> None:
         """Let them go on. ConflictError if they do."""
         if self.process(record).state().status != "paused":
             raise ConflictError(f"Container {record.name} is not paused")
         self.process(record).unpause()
+        tell_container(self._store, record, "unpause")
 
     def _needs_running(self, record: Record) -> None:
         status = self.process(record).state().status
@@ -281,17 +321,24 @@ class Containers:
             terminal=spec.tty,
         )
         folder, runtime = self._records.folder(record), self._runtime()
+        command, identifier = f"{spec.command[0]} {' '.join(spec.command[1:])}", new_id()
+        for action in ("exec_create", "exec_start"):
+            tell_container(self._store, record, f"{action}: {command}", execID=identifier)
         try:
             if spec.detach:
                 runtime.exec_start(folder, process).close()
                 return 0
-            return runtime.exec(folder, process, stdin=streams.stdin, stdout=streams.stdout, stderr=streams.stderr)
+            code = runtime.exec(folder, process, stdin=streams.stdin, stdout=streams.stdout, stderr=streams.stderr)
+            tell_container(self._store, record, "exec_die", execID=identifier, exitCode=str(code))
+            return code
         except ContainerStartError as error:
             words = f"OCI runtime exec failed: exec failed: unable to start container process: {error.message}"
             raise ContainerStartError(words, exit_code=error.exit_code, hint=error.hint) from None
 
     def logs(self, record: Record, *, follow: bool = False, tail: int | None = None) -> Iterator[tuple[float, str, bytes]]:
-        """What it printed."""
+        """What it printed. ConflictError where nobody was to keep it."""
+        if record.host["LogConfig"]["Type"] == "none":
+            raise ConflictError("configured logging driver does not support reading", hint="it was made with --log-driver none")
         for line in self.process(record).logs(follow=follow, tail=tail):
             yield to_seconds(line.time), line.stream, line.data
 
@@ -310,16 +357,18 @@ class Containers:
                 raise ConflictError(f'cannot remove container "{record.name}": container is paused and must be unpaused first')
             if not force:
                 raise self._runs(record)
-            self._end_at_once(process)
+            self._end_at_once(record, process)
+        self._note_death(record)
         try:
             with process.claimed():
                 self._records.remove(record)
         except ConflictError:  # another process has started it meanwhile
             if not force:
                 raise self._runs(record) from None
-            self._end_at_once(process)
+            self._end_at_once(record, process)
             with process.claimed():
                 self._records.remove(record)
+        tell_container(self._store, record, "destroy")
         if volumes:
             others = {mount.get("Name") for other in self._records.all() for mount in other.mounts}
             for mount in record.mounts:
@@ -332,10 +381,11 @@ class Containers:
             hint=f"dockerlab stop {record.name}, or dockerlab rm -f {record.name}",
         )
 
-    def _end_at_once(self, process: ContainerDirectory) -> None:
+    def _end_at_once(self, record: Record, process: ContainerDirectory) -> None:
         with suppress(ConflictError):  # it has ended by itself
             if process.state().status == "paused":
                 process.unpause()
+            self._tell_signal(record, signals.SIGKILL)
             process.kill(signals.SIGKILL)
         process.wait()
 
@@ -345,45 +395,26 @@ class Containers:
             raise UsageError("Neither old nor new names may be empty", exit_code=1)
         if name == record.name:
             raise ConflictError("Renaming a container with the same name as its current name")
-        self._records.rename(record, check_name(name))
+        renamed = self._records.rename(record, check_name(name))
+        tell_container(self._store, renamed, "rename", oldName=f"/{record.name}")
 
-    def commit(self, record: Record, *, message: str, author: str, changes_: tuple[str, ...]) -> str:
-        """The new image's ID."""
-        image, folder = self._image_of(record), self._records.folder(record)
-        with self.process(record).kept():
-            return committing.commit(self._store, record, folder, image, message=message, author=author, changes=changes_).id
-
-    def _image_of(self, record: Record) -> Image:
-        try:
-            return self._store.images.get(record.image)
-        except NotFoundError:  # rmi -f took its name away; its layers are still here
+    def commit(self, record: Record, name: Reference | None, *, message: str, author: str, changes_: tuple[str, ...], pause: bool) -> str:
+        """The new image's ID; `pause`: its processes are held still meanwhile."""
+        folder = self._records.folder(record)
+        still = pause and self.process(record).state().status == "running"
+        if still:
             try:
-                return Image(record.image, ImageConfig.from_bytes(self._store.images.raw(record.image)))
-            except OSError:
-                raise DockerlabError(f"the image {record.image} of container {record.name} is gone") from None
-
-    def diff(self, record: Record) -> list[Json]:
-        """What its writable layer changes."""
-        folder = self._records.folder(record)
-        below = TreeView([self._store.layers.get(diff_id).tree for diff_id in record.layers])
-        return [{"Path": change.path, "Kind": change.kind} for change in changes(folder / "diff", below)]
-
-    def changes(self, record: Record) -> list[Json]:
-        """As `diff`, with what copy-on-write did: Size (bytes), Below (bytes that were copied up), Folder, and Layer, the number (1 is the lowest) of the layer that held the path before."""
-        folder = self._records.folder(record)
-        below = TreeView([self._store.layers.get(diff_id).tree for diff_id in record.layers])
-        out: list[Json] = []
-        for change in changes(folder / "diff", below):
-            old = below.lookup(change.path, follow=False)
-            kind = change.entry.kind if change.entry is not None else (old.entry.kind if old is not None else "file")
-            out.append(
-                {
-                    "Path": change.path,
-                    "Kind": change.kind,
-                    "Size": change.entry.size if change.entry is not None else 0,
-                    "Below": old.st.st_size if old is not None and kind == "file" else 0,
-                    "Folder": kind == "dir",
-                    "Layer": old.layer + 1 if old is not None else 0,
-                }
-            )
-        return out
+                self.pause(record)
+            except ConflictError:  # it has ended meanwhile
+                still = False
+        try:
+            with self.process(record).kept():
+                return committing.commit(self._store, record, folder, name, message=message, author=author, changes=changes_).id
+        except FileNotFoundError:
+            if self._records.exists(record):
+                raise
+            raise NotFoundError(f"No such container: {record.id}", hint="it was removed meanwhile") from None
+        finally:
+            if still:
+                with suppress(ConflictError):  # it was killed meanwhile
+                    self.unpause(record)

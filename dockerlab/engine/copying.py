@@ -9,49 +9,102 @@ from __future__ import annotations
 import io
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from dockerlab.data import replace
-from dockerlab.errors import DockerlabError, NotFoundError
-from dockerlab.layers import Entry, Node, Tree, TreeView, read_tar, write_entries
+from dockerlab.errors import ConflictError, DockerlabError, NotFoundError
+from dockerlab.layers import Entry, Node, Owners, Tree, TreeView, read_tar, write_entries
 from dockerlab.layers.view import describe
+
+Json = dict[str, Any]
+_ETC = ("/etc/hostname", "/etc/hosts", "/etc/resolv.conf")
 
 
 class Target:
-    """Where files of a container can be written: `view` is what it shows, `root` the real folder, `live` whether that is its own mount."""
+    """Where files of a container can be written: `view` is what it shows, `root` the real folder, `live` whether that is its own mount.
 
-    def __init__(self, name: str, view: TreeView, root: Path, live: bool) -> None:
-        self.name, self.view, self.live = name, view, live
-        self.tree = Tree(root)
+    `mounts` are Docker's Mounts: what lies below one of them is written there, and not into the container's layer.
+    """
+
+    def __init__(self, name: str, view: TreeView, root: Path, live: bool, mounts: Sequence[Json] = (), *, readonly: bool = False) -> None:
+        self.name, self.view, self.live, self._readonly = name, view, live, readonly
+        self._own = Tree(root)
+        self._trees = {"": self._own}
+        self._mounts = {view.resolve(mount["Destination"]): mount for mount in mounts}
+
+    @property
+    def owners(self) -> Owners:
+        """How owners are kept."""
+        return self._own.owners
+
+    def _mount(self, path: str) -> str:
+        """The mount that holds this path, "" for the container's own layer."""
+        within = [point for point in self._mounts if path == point or path.startswith(point + "/")]
+        return max(within, key=len, default="")
+
+    def check(self, path: str) -> None:
+        """ConflictError in docker's words where nothing may be written at this path."""
+        if point := self._mount(path):
+            if not self._mounts[point]["RW"]:
+                raise ConflictError("mounted volume is marked read-only", hint=f"{point} was mounted with :ro")
+        elif self._readonly:
+            raise ConflictError(
+                "container rootfs is marked read-only", hint="it was made with --read-only; a volume of it can be written to"
+            )
+
+    def _at(self, path: str) -> tuple[Tree, str]:
+        """(the tree to write to, the path in it)."""
+        point = "" if self.live else self._mount(path)
+        if point not in self._trees:
+            self._trees[point] = Tree(self._mounts[point]["Source"])
+        return self._trees[point], path[len(point) :].strip("/")
 
     def parents(self, path: str) -> None:
         """See to it that the folders above `path` are in the change set as they are in the image (what overlay calls copy-up)."""
-        if self.live:
+        if self.live or self._mount(path):
             return
         parts = [part for part in path.strip("/").split("/") if part][:-1]
         for n in range(1, len(parts) + 1):
             rel = "/".join(parts[:n])
-            if self.tree.lexists(rel):
+            if self._own.lexists(rel):
                 continue
             node = self.view.lookup("/" + rel, follow=False)
             if node is not None:
-                self.tree.put(rel, node.entry, io.BytesIO)
+                self._own.put(rel, node.entry, io.BytesIO)
 
-    def folder(self, entry: Entry) -> None:
+    def folder(self, path: str, entry: Entry) -> None:
         """A folder; one that is there keeps what it holds, also what lies in the image."""
-        self.parents(entry.path)
-        hidden = not self.live and self.tree.lexists(entry.path) and not os.path.isdir(self.tree.path(entry.path))
-        self.tree.put(entry.path, entry, io.BytesIO)
+        self.parents(path)
+        tree, rel = self._at(path)
+        hidden = not self.live and tree is self._own and tree.lexists(rel) and not os.path.isdir(tree.path(rel))
+        tree.put(rel, entry, io.BytesIO)
         if hidden:  # it stood deleted: what the image holds there must not come back
-            self.tree.opaque(entry.path)
+            tree.opaque(rel)
+
+    def put(self, path: str, entry: Entry, open_file: Callable[[], IO[bytes]]) -> None:
+        """Anything but a folder. DockerlabError for a single file that is mounted: only what is in it could change."""
+        if path in self._mounts or path in _ETC:
+            raise DockerlabError(
+                f"RemoveAll {os.path.basename(path)}: device or resource busy", hint=f"{path} is mounted into the container"
+            )
+        self.parents(path)
+        tree, rel = self._at(path)
+        tree.put(rel, entry, open_file)
+
+    def unpack(self, path: str, source: IO[bytes]) -> None:
+        """A tar into an existing folder."""
+        self.parents(path + "/x")
+        tree, rel = self._at(path)
+        read_tar(source, tree, as_layer=False, prefix=rel)
 
     def close(self) -> None:
         """Folders' times, owners of links."""
-        if self.live:
-            self.tree.links.clear()  # no owners.json lies beside a process's root: a link that is copied in is root's
-        self.tree.close()
+        for point, tree in self._trees.items():
+            if self.live or point:
+                tree.links.clear()  # no owners.json lies beside a process's root, or beside what is mounted: a link that is copied in is root's
+            tree.close()
 
 
 def _join(folder: str, name: str) -> str:
@@ -60,6 +113,8 @@ def _join(folder: str, name: str) -> str:
 
 def landing(view: TreeView, container: str, path: str, source_is_dir: bool, base: str, contents: bool) -> str:
     """The path in the container that the source becomes. DockerlabError in docker's words where it can't land."""
+    if not path:
+        raise DockerlabError("no such directory", hint=f"write a path behind {container}: — {container}:/ is its root")
     absolute = "/" + path.lstrip("/")
     node = view.lookup(absolute)
     if node is not None and node.is_dir:
@@ -92,6 +147,7 @@ def copy_in(target: Target, source: str, path: str, *, follow: bool = False) -> 
     contents = source.endswith("/.") or source == "."
     is_dir = os.path.isdir(top) and not os.path.islink(top)
     where = landing(target.view, target.name, path, is_dir, os.path.basename(os.path.abspath(bare)), contents)
+    target.check(where)
     _put(target, top, where)
     target.close()
 
@@ -99,36 +155,35 @@ def copy_in(target: Target, source: str, path: str, *, follow: bool = False) -> 
 def _put(target: Target, source: str, path: str) -> None:
     st = os.lstat(source)
     # docker keeps the number of the file's owner, -a or not, and no attributes
-    entry = replace(describe(source, path.strip("/"), st, (st.st_uid, st.st_gid), target.tree.owners), mtime=int(st.st_mtime), xattrs={})
+    entry = replace(describe(source, path.strip("/"), st, (st.st_uid, st.st_gid), target.owners), mtime=int(st.st_mtime), xattrs={})
     there = target.view.lookup(path, follow=False)
     if entry.kind == "dir":
         if path.strip("/") and (there is None or not there.is_dir):
-            target.folder(entry)
+            target.folder(path, entry)
         for name in sorted(os.listdir(source)):
             _put(target, os.path.join(source, name), _join(path, name))
         return
     if there is not None and there.is_dir:
         raise DockerlabError(f'cannot overwrite directory "{path}" with non-directory "{source}"')
-    target.parents(path)
-    target.tree.put(entry.path, entry, lambda: open(source, "rb", buffering=0))
+    target.put(path, entry, lambda: open(source, "rb", buffering=0))
 
 
 def unpack_in(target: Target, source: IO[bytes], path: str) -> None:
     """`docker cp - CONTAINER:PATH`: a tar into a folder of the container."""
-    node = target.view.lookup("/" + path.lstrip("/"))
+    node = target.view.lookup("/" + path.lstrip("/")) if path else None
     if node is None:
         raise NotFoundError(f"Could not find the file {path} in container {target.name}")
     if not node.is_dir:
         raise DockerlabError("extraction point is not a directory")
-    prefix = node.path.strip("/")
-    if prefix:
-        target.parents(node.path + "/x")
-    read_tar(source, target.tree, as_layer=False, prefix=prefix)
+    target.check(node.path)
+    target.unpack(node.path.rstrip("/"), source)
     target.close()
 
 
 def find_source(view: TreeView, container: str, path: str, follow: bool) -> Node:
     """What `docker cp CONTAINER:PATH` takes. NotFoundError in docker's words."""
+    if not path:
+        raise DockerlabError("bad parameter: path cannot be empty", hint=f"write a path behind {container}: — {container}:/. is all of it")
     absolute = "/" + path.lstrip("/")
     node = view.lookup(absolute, follow=follow or path.endswith(("/", "/.")))
     if node is None:

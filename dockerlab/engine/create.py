@@ -157,6 +157,10 @@ def bind_parts(text: str) -> tuple[str, str, str]:
     if not text:
         raise UsageError("docker: invalid empty volume spec", hint="write HOST-FOLDER:/path, VOLUME-NAME:/path or /path")
     parts = text.split(":")
+    if (
+        len(parts) == 2 and len(parts[0]) == 1 and parts[0].isalpha()
+    ):  # docker's client takes it for a drive of Windows, and so for one path
+        return "", f"/{text}", ""
     if len(parts) == 1:
         return "", parts[0], ""
     if not parts[0]:

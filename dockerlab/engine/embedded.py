@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+from dockerlab.engine.happenings import happened, tell_container, tell_image
 from dockerlab.engine.images import Images
-from dockerlab.engine.records import Record, Records
-from dockerlab.errors import ConflictError, DockerlabError, NotFoundError
+from dockerlab.engine.records import Records
+from dockerlab.errors import DockerlabError
 from dockerlab.store import Image, Store
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from dockerlab.build.outline import Offer, Outline
     from dockerlab.dockerfile.checks import BuildCheck
     from dockerlab.engine.containers import Containers
+    from dockerlab.engine.copying import Target
     from dockerlab.engine.specs import BuildOptions, ContainerSpec, ExecSpec, Streams
     from dockerlab.engine.volumes import Volumes
     from dockerlab.layers import TreeView
@@ -98,6 +100,7 @@ class EmbeddedEngine:
         self.notice(f"{reference.familiar}: not in the store, taken from the catalogue (composed from Debian packages)")
         image = self.catalogue.image(reference, lambda text: None if ": fetched " in text else self.notice(text))
         self.store.images.tag(image.id, reference)
+        tell_image(self.store, "pull", reference.familiar, reference.familiar)
         return image
 
     def resolve(self, reference: Reference) -> Image:
@@ -160,8 +163,10 @@ class EmbeddedEngine:
     def image_remove(self, name: str, *, force: bool = False, prune: bool = True) -> list[Json]:
         return self.images_.remove(name, force, prune)
 
-    def image_prune(self, *, all: bool = False) -> list[Json]:
-        return self.images_.prune(all)
+    def image_prune(self, *, all: bool = False, keep: Callable[[Json], bool] = lambda item: False) -> tuple[list[Json], int]:
+        done, freed = self.images_.prune(all, keep)
+        self.store.journal.add("image", "prune", "", {"reclaimed": str(freed)})
+        return done, freed
 
     def save(self, names: Iterable[str], out: IO[bytes]) -> None:
         self.images_.save(names, out)
@@ -193,10 +198,12 @@ class EmbeddedEngine:
 
         copying.export(self._image_view(name), out)
 
-    def prune_build_cache(self) -> int:
+    def prune_build_cache(self) -> tuple[list[str], int]:
+        names = [name for name, value, _ in self.store.cache.records() if value.get("layer")]
+        names += [path.name for path in self.store.cache_mounts.all()]
         self.store.cache.clear()
         self.store.cache_mounts.clear()
-        return self.store.sweep()
+        return names, self.store.sweep()
 
     # --- containers
 
@@ -214,17 +221,33 @@ class EmbeddedEngine:
 
     def attach(self, container: str, streams: Streams) -> None:
         """`docker attach`: its output from now on, until it ends."""
-        self.containers_.process(self.records.find(container)).attach(stdin=streams.stdin, stdout=streams.stdout, stderr=streams.stderr)
+        record = self.records.find(container)
+        tell_container(self.store, record, "attach")
+        self.containers_.process(record).attach(stdin=streams.stdin, stdout=streams.stdout, stderr=streams.stderr)
 
     def top(self, container: str) -> list[ProcessRow]:
         """Its processes."""
-        return self.containers_.top(self.records.find(container))
+        record = self.records.find(container)
+        rows = self.containers_.top(record)
+        tell_container(self.store, record, "top")
+        return rows
+
+    def stats(self, container: str) -> Json:
+        from dockerlab.engine.about import stats
+
+        record = self.records.find(container)
+        return stats(record, self.containers_.process(record))
 
     def wait(self, container: str) -> int:
         return self.containers_.wait(self.records.find(container))
 
     def stop(self, container: str, timeout: int | None = None) -> None:
         self.containers_.stop(self.records.find(container), timeout)
+
+    def restart(self, container: str, timeout: int | None = None) -> None:
+        self.stop(container, timeout)
+        self.start(container)
+        tell_container(self.store, self.records.find(container), "restart")
 
     def kill(self, container: str, signal: str = "KILL") -> None:
         self.containers_.kill(self.records.find(container), signal)
@@ -257,120 +280,117 @@ class EmbeddedEngine:
     def exec(self, container: str, spec: ExecSpec, streams: Streams) -> int:
         return self.containers_.exec(self.records.find(container), spec, streams)
 
-    def commit(self, container: str, reference: str = "", *, message: str = "", author: str = "", changes: Iterable[str] = ()) -> str:
+    def commit(
+        self, container: str, reference: str = "", *, message: str = "", author: str = "", changes: Iterable[str] = (), pause: bool = True
+    ) -> str:
         from dockerlab.oci import Reference
 
         name = Reference.parse(reference) if reference else None
         with self.store.using():
-            identifier = self.containers_.commit(self.records.find(container), message=message, author=author, changes_=tuple(changes))
-            if name is not None:
-                self.store.images.tag(identifier, name)
-        return identifier
+            record = self.records.find(container)
+            return self.containers_.commit(record, name, message=message, author=author, changes_=tuple(changes), pause=pause)
 
     def diff(self, container: str) -> list[Json]:
-        return self.containers_.diff(self.records.find(container))
+        return [{"Path": change["Path"], "Kind": change["Kind"]} for change in self.changes(container)]
 
     def changes(self, container: str) -> list[Json]:
-        """As `diff`, with where each path came from (see Containers.changes)."""
-        return self.containers_.changes(self.records.find(container))
+        """As `diff`, with where each path came from (see `container_files.changed`)."""
+        from dockerlab.engine.container_files import changed
+
+        record = self.records.find(container)
+        return changed(self.store, record, self.records.folder(record))
 
     def export(self, container: str, out: IO[bytes]) -> None:
         from dockerlab.engine import copying
+        from dockerlab.engine.container_files import looked_at
 
-        copying.export(self.containers_.view(self.records.find(container)), out)
+        record = self.records.find(container)
+        with looked_at(self.store, record, self.records.folder(record), {}, {}) as view:
+            copying.export(view, out)
+        tell_container(self.store, record, "export")
 
-    def _target(self, record: Record) -> Any:
+    @contextmanager
+    def _target(self, container: str) -> Iterator[Target]:
         from dockerlab.engine.copying import Target
 
-        if record.host["ReadonlyRootfs"]:
-            raise ConflictError("container rootfs is marked read-only")
-        folder = self.records.folder(record)
+        record = self.records.find(container)
         now = self.containers_.process(record).state()
-        live = now.running
-        root = Path(f"/proc/{now.pid}/root") if live else folder / "diff"
-        return Target(record.name, self.containers_.view(record), root, live)
+        root = Path(f"/proc/{now.pid}/root") if now.running else self.records.folder(record) / "diff"
+        with self.containers_.files(record) as view:
+            yield Target(record.name, view, root, now.running, record.mounts, readonly=record.host["ReadonlyRootfs"])
+        tell_container(self.store, record, "extract-to-dir")
 
     def copy_in(self, container: str, source: str, path: str, *, follow: bool = False) -> None:
         from dockerlab.engine import copying
 
-        copying.copy_in(self._target(self.records.find(container)), source, path, follow=follow)
+        with self._target(container) as target:
+            copying.copy_in(target, source, path, follow=follow)
 
     def unpack_in(self, container: str, source: IO[bytes], path: str) -> None:
         """`docker cp - CONTAINER:PATH`."""
         from dockerlab.engine import copying
 
-        copying.unpack_in(self._target(self.records.find(container)), source, path)
+        with self._target(container) as target:
+            copying.unpack_in(target, source, path)
 
     def copy_out(self, container: str, path: str, target: str, *, follow: bool = False) -> None:
         from dockerlab.engine import copying
 
         record = self.records.find(container)
-        copying.copy_out(self.containers_.view(record), record.name, path, target, follow=follow)
+        with self.containers_.files(record) as view:
+            copying.copy_out(view, record.name, path, target, follow=follow)
+        tell_container(self.store, record, "archive-path")
 
     def archive_out(self, container: str, path: str, out: IO[bytes], *, follow: bool = False) -> None:
         """`docker cp CONTAINER:PATH -`."""
         from dockerlab.engine import copying
 
         record = self.records.find(container)
-        copying.archive_out(self.containers_.view(record), record.name, path, out, follow=follow)
+        with self.containers_.files(record) as view:
+            copying.archive_out(view, record.name, path, out, follow=follow)
+        tell_container(self.store, record, "archive-path")
 
-    def prune_containers(self, keep: Callable[[Json], bool] = lambda item: False) -> list[str]:
-        gone = []
-        for record in self.records.all():
-            if not self.containers_.running(record) and not keep(self.containers_.inspect(record)):
-                with suppress(ConflictError, NotFoundError):  # started, or removed, by another process meanwhile
-                    self.containers_.remove(record)
-                    gone.append(record.id)
-        return gone
+    def prune_containers(self, keep: Callable[[Json], bool] = lambda item: False) -> tuple[list[str], int]:
+        from dockerlab.engine.disk import prune_containers
+
+        gone, freed = prune_containers(self.containers_, self.records, keep)
+        self.store.journal.add("container", "prune", "", {"reclaimed": str(freed)})
+        return gone, freed
 
     # --- the rest
+
+    def networks(self) -> list[Json]:
+        from dockerlab.engine.about import networks
+
+        return networks(self.store, self.containers(all=False))
+
+    def disk_usage(self) -> Json:
+        from dockerlab.engine.disk import disk_usage
+
+        return disk_usage(self.store, self.images(), self.containers(all=True), self.volumes())
+
+    def events(self, since: float | None = None, until: float | None = None) -> Iterator[Json]:
+        return happened(self.store, self.containers_.note_deaths, since, until)
 
     def volumes(self) -> list[Json]:
         return self.volumes_.all()
 
-    def volume_create(self, name: str = "") -> str:
-        """A volume; its name, made up if none is given. One that exists is left as it is."""
-        return self.volumes_.create(name)
+    def volume_create(self, name: str = "", labels: dict[str, str] | None = None) -> str:
+        return self.volumes_.create(name, labels)
 
-    def volume_prune(self, *, all: bool = False) -> tuple[list[str], int]:
-        """Remove volumes that no container uses (those with a name only with `all`); their names, and the bytes set free."""
+    def volume_prune(self, *, all: bool = False, keep: Callable[[Json], bool] = lambda item: False) -> tuple[list[str], int]:
         used = {str(mount.get("Name")) for record in self.records.all() for mount in record.mounts}
-        return self.volumes_.prune(used, all)
+        gone, freed = self.volumes_.prune(used, all, keep)
+        self.store.journal.add("volume", "prune", "", {"reclaimed": str(freed)})
+        return gone, freed
 
     def volume_remove(self, name: str) -> None:
         """Remove a volume that no container mounts."""
         self.volumes_.remove(name, self.records.all())
 
     def info(self) -> Json:
-        import platform
+        from dockerlab.engine.about import info
 
         self.containers_.reap()
-        states = [self.containers_.state(record) for record in self.records.all()]
-        count = {status: sum(state["Status"] == status for state in states) for status in ("running", "paused")}
-        return {
-            "Containers": len(states),
-            "ContainersRunning": count["running"],
-            "ContainersPaused": count["paused"],
-            "ContainersStopped": len(states) - count["running"] - count["paused"],
-            "Images": len(self.store.images.all()),
-            "Driver": "overlay2",
-            "LoggingDriver": "json-file",
-            "DockerRootDir": str(self.store.home),
-            "OSType": "linux",
-            "OperatingSystem": platform.platform(),
-            "KernelVersion": platform.release(),
-            "Architecture": platform.machine(),
-            "NCPU": os.cpu_count() or 1,
-            "MemTotal": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
-            "Name": platform.node(),
-            "ServerVersion": _version(),
-            "Swarm": {"LocalNodeState": "inactive"},
-            "Engine": "dockerlab, embedded: no daemon",
-            "Isolation": self.runtime.capabilities.isolation,
-        }
-
-
-def _version() -> str:
-    from dockerlab import __version__
-
-    return __version__
+        states = [self.containers_.state(record)["Status"] for record in self.records.all()]
+        return info(self.store, states, self.runtime.capabilities.isolation)

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import IO, Any, TypeVar
 
+from dockerlab.engine.happenings import tell_image
 from dockerlab.engine.records import Record, Records
 from dockerlab.errors import ConflictError, DockerlabError, InvalidReferenceError, NotFoundError
 from dockerlab.oci import HistoryEntry, ImageConfig, Reference, own_architecture, short_id
@@ -192,18 +193,41 @@ class Images:
         reference = Reference.parse(target)
         if reference.digest:
             raise InvalidReferenceError("refusing to create a tag with a digest reference")
-        self._store.images.tag(self.local(source).id, reference)
+        image = self.local(source)
+        self._store.images.tag(image.id, reference)
+        tell_image(self._store, "tag", image, reference.familiar)
 
     def remove(self, name: str, force: bool = False, prune: bool = True) -> list[Json]:
         """`docker rmi NAME`: only the name if it has others, else the image too, and (`prune`) its parents that nobody names or needs."""
         done = self._remove(name, force, prune)
-        return done + self._swept() if any("Deleted" in item for item in done) else done
+        return self._swept(done) if any("Deleted" in item for item in done) else done
 
-    def _swept(self) -> list[Json]:
-        """Remove the layers that nothing needs any more, told as docker does; the build cache keeps those that it knows."""
-        before = self._store.layers.all()
+    def _swept(self, done: list[Json]) -> list[Json]:
+        """Remove the layers that nothing needs any more: `done`, with the layers that went after the last image that held them, the topmost first.
+
+        The build cache keeps those that it knows.
+        """
+        removed = [item["Deleted"] for item in done if "Deleted" in item]
+        held = {identifier: self._layers_of(identifier) for identifier in removed}
+        last = {diff_id: identifier for identifier in removed for diff_id in held[identifier]}
+        gone = set(self._store.layers.all())
         self._store.sweep()
-        return [{"Deleted": diff_id} for diff_id in before if not self._store.layers.has(diff_id)]
+        gone = {diff_id for diff_id in gone if not self._store.layers.has(diff_id)}
+        out: list[Json] = []
+        for item in done:
+            out.append(item)
+            for diff_id in held.get(item.get("Deleted", ""), ()):
+                if diff_id in gone and last[diff_id] == item["Deleted"]:
+                    out.append({"Deleted": diff_id})
+                    gone.discard(diff_id)
+        return out + [{"Deleted": diff_id} for diff_id in sorted(gone)]
+
+    def _layers_of(self, identifier: str) -> list[str]:
+        """The layers of an image that is no more, the topmost first."""
+        try:
+            return list(reversed(ImageConfig.from_bytes(self._store.images.raw(identifier)).diff_ids))
+        except (OSError, ValueError, DockerlabError):
+            return []  # damaged: that is what it was removed for
 
     def _remove(self, name: str, force: bool, prune: bool) -> list[Json]:
         identifier = self._told_alike(name, lambda: self._store.images.find_id(name))
@@ -219,7 +243,7 @@ class Images:
                     f"referenced image {short_id(identifier)}",
                     hint=f"dockerlab rm {users[0].name} first",
                 )
-            self._store.images.untag(reference)
+            self._untag(identifier, reference)
             done: list[Json] = [{"Untagged": reference.familiar}]
             if others or running is not None or self._store.images.has_children(identifier):
                 return done
@@ -243,9 +267,16 @@ class Images:
             raise ConflictError(f"conflict: unable to delete {short_id(identifier)} (cannot be forced) - image has dependent child images")
         done = []
         for other in names:
-            self._store.images.untag(other)
+            self._untag(identifier, other)
             done.append({"Untagged": other.familiar})
         return done + self._delete(identifier, prune)
+
+    def _untag(self, identifier: str, reference: Reference) -> None:
+        self._store.images.untag(reference)
+        try:
+            tell_image(self._store, "untag", self._store.images.get(identifier))
+        except DockerlabError:  # damaged: that is what it is removed for
+            tell_image(self._store, "untag", identifier)
 
     def _as_name(self, name: str, identifier: str) -> Reference | None:
         try:
@@ -257,6 +288,7 @@ class Images:
     def _delete(self, identifier: str, prune: bool = True) -> list[Json]:
         parent = self._store.images.parent(identifier)
         self._store.images.remove(identifier)
+        tell_image(self._store, "delete", identifier)
         out: list[Json] = [{"Deleted": identifier}]
         if prune and parent in self._store.images.ids():
             wanted = self._store.images.names(parent) or self._store.images.has_children(parent)
@@ -264,19 +296,25 @@ class Images:
                 out += self._delete(parent)
         return out
 
-    def prune(self, all: bool = False) -> list[Json]:
-        """Remove what has no name (`all`: what no container uses), but nothing that a container needs."""
+    def prune(self, all: bool, keep: Callable[[Json], bool]) -> tuple[list[Json], int]:
+        """Remove what has no name (`all`: what no container uses), but nothing that a container needs or that `keep` wants kept.
+
+        What was untagged and deleted, and the bytes set free.
+        """
+        spared = {item["Id"] for item in self.summaries() if keep(item)}
         used = {record.image for record in self._records.all()}
         out: list[Json] = []
         for image in self._store.images.all():
             names = self._store.images.names(image.id)
-            if image.id in used or self._store.images.has_children(image.id) or (names and not all):
+            if image.id in used or image.id in spared or self._store.images.has_children(image.id) or (names and not all):
                 continue
             for name in names:
-                self._store.images.untag(name)
+                self._untag(image.id, name)
                 out.append({"Untagged": name.familiar})
             out += self._delete(image.id)
-        return out + self._swept() if out else out
+        sizes = {diff_id: self._store.layers.size(diff_id) for diff_id in self._store.layers.all()} if out else {}
+        done = self._swept(out) if out else []
+        return done, sum(sizes.get(item.get("Deleted", ""), 0) for item in done)
 
     # --- archives
 
@@ -293,6 +331,8 @@ class Images:
                 )
             wanted.append((image, self._as_name(name, image.id)))
         write_archive(self._store, wanted, out)
+        for image, _ in wanted:
+            tell_image(self._store, "save", image)
 
     def _whole_repository(self, name: str) -> list[str]:
         """`docker save app` means every tag of app."""
@@ -311,7 +351,10 @@ class Images:
         """`docker load`: names, or IDs where an image has none."""
         from dockerlab.transfer.docker_archive import read_archive
 
-        return read_archive(self._store, source)
+        loaded = read_archive(self._store, source)
+        for identifier in dict.fromkeys(self._store.images.find_id(name) for name in loaded):
+            tell_image(self._store, "load", self._store.images.get(identifier))
+        return loaded
 
     def import_(self, source: IO[bytes], name: str, changes: Iterable[str], message: str) -> str:
         """`docker import`: a tar becomes an image of one layer; its ID. InvalidReferenceError before anything is read if the name is none."""
@@ -329,4 +372,6 @@ class Images:
             image = self._store.images.add(ImageConfig(architecture=own_architecture(), config=config).with_history(entry, layer.diff_id))
             if reference is not None:
                 self._store.images.tag(image.id, reference)
+                tell_image(self._store, "tag", image, reference.familiar)
+            tell_image(self._store, "import", image)
         return image.id

@@ -58,8 +58,8 @@ class Engine(Protocol):
     def image_remove(self, name: str, *, force: bool = False, prune: bool = True) -> list[Json]:
         """`docker rmi`: what was {"Untagged": name} and {"Deleted": id}, in order; `prune`: its parents too that nobody names or needs."""
 
-    def image_prune(self, *, all: bool = False) -> list[Json]:
-        """Remove images without a name (`all`: those that no container uses)."""
+    def image_prune(self, *, all: bool = False, keep: Callable[[Json], bool] = ...) -> tuple[list[Json], int]:
+        """Remove images without a name (`all`: those that no container uses) that `keep` does not want kept: what was untagged and deleted, bytes set free."""
 
     def save(self, names: Iterable[str], out: IO[bytes]) -> None:
         """Write a docker archive."""
@@ -76,8 +76,8 @@ class Engine(Protocol):
     def export_image_tar(self, name: str, out: IO[bytes]) -> None:
         """`build -o type=tar`: the image's file system as a tar."""
 
-    def prune_build_cache(self) -> int:
-        """Forget the build cache; bytes set free."""
+    def prune_build_cache(self) -> tuple[list[str], int]:
+        """Forget the build cache: the names of its records, and the bytes set free."""
 
     # containers
     def create(self, spec: ContainerSpec) -> str:
@@ -91,6 +91,9 @@ class Engine(Protocol):
 
     def stop(self, container: str, timeout: int | None = None) -> None:
         """Send the stop signal, then KILL after `timeout` seconds (10)."""
+
+    def restart(self, container: str, timeout: int | None = None) -> None:
+        """`docker restart`: stop, then start."""
 
     def kill(self, container: str, signal: str = "KILL") -> None:
         """Send a signal to process 1."""
@@ -128,7 +131,13 @@ class Engine(Protocol):
     def top(self, container: str) -> list[ProcessRow]:
         """Its processes."""
 
-    def commit(self, container: str, reference: str = "", *, message: str = "", author: str = "", changes: Iterable[str] = ()) -> str:
+    def stats(self, container: str) -> Json:
+        """What it uses of the machine: id, name, cpu (seconds since its start; None if it does not run), memory and its limit (bytes), tasks,
+        received, sent, read, written (bytes)."""
+
+    def commit(
+        self, container: str, reference: str = "", *, message: str = "", author: str = "", changes: Iterable[str] = (), pause: bool = True
+    ) -> str:
         """The container's layer above its image's, as a new image; its ID."""
 
     def diff(self, container: str) -> list[Json]:
@@ -152,24 +161,33 @@ class Engine(Protocol):
     def export(self, container: str, out: IO[bytes]) -> None:
         """The container's whole file system as a tar."""
 
-    def prune_containers(self, keep: Callable[[Json], bool] = ...) -> list[str]:
-        """Remove every container that does not run and that `keep` does not want kept; their IDs."""
+    def prune_containers(self, keep: Callable[[Json], bool] = ...) -> tuple[list[str], int]:
+        """Remove every container that does not run and that `keep` does not want kept; their IDs, and the bytes set free."""
 
     # the rest
+    def events(self, since: float | None = None, until: float | None = None) -> Iterator[Json]:
+        """`docker events`: messages of that time (seconds since 1970), and then those that come, without an end where there is no `until`."""
+
     def info(self) -> Json:
         """`docker info`."""
 
     def volumes(self) -> list[Json]:
         """`docker volume ls`."""
 
-    def volume_create(self, name: str = "") -> str:
+    def networks(self) -> list[Json]:
+        """`docker network inspect` of each: bridge, host and none."""
+
+    def disk_usage(self) -> Json:
+        """What images, containers, volumes and the build cache take of the disk (see `engine.disk`)."""
+
+    def volume_create(self, name: str = "", labels: dict[str, str] | None = None) -> str:
         """A volume; its name, made up if none is given. One that exists is left as it is."""
 
     def volume_remove(self, name: str) -> None:
         """Remove a volume that no container mounts."""
 
-    def volume_prune(self, *, all: bool = False) -> tuple[list[str], int]:
-        """Remove volumes that no container uses (those with a name only with `all`); their names, and the bytes set free."""
+    def volume_prune(self, *, all: bool = False, keep: Callable[[Json], bool] = ...) -> tuple[list[str], int]:
+        """Remove volumes that no container uses (those with a name only with `all`) and that `keep` does not want kept; their names, and the bytes set free."""
 
     def warm_up(self) -> None:
         """A process will be started soon: get ready for it, beside whatever comes first."""

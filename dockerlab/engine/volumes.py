@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +32,7 @@ class Volumes:
         """Where the volume's files lie."""
         return self._store.volumes_dir / name / "_data"
 
-    def ensure(self, name: str, view: TreeView, target: str, *, anonymous: bool = False) -> Path:
+    def ensure(self, name: str, view: TreeView, target: str, *, anonymous: bool = False, labels: dict[str, str] | None = None) -> Path:
         """The volume's folder; made, and filled with the image's files at `target`, if it is new. Nobody sees half of one."""
         data = self.path(name)
         if data.exists():
@@ -42,10 +42,11 @@ class Volumes:
             with explained(self._store.home):
                 aside.mkdir()
                 (aside / "_data").mkdir()
-                about = {"Name": name, "CreatedAt": rfc3339(), "Driver": "local", "Anonymous": anonymous}
+                about = {"Name": name, "CreatedAt": rfc3339(), "Driver": "local", "Anonymous": anonymous, "Labels": labels}
                 (aside / "volume.json").write_text(json.dumps(about))
                 self._fill(aside / "_data", view, target)
                 os.rename(aside, data.parent)
+            self._store.journal.add("volume", "create", name, {"driver": "local"})
         except OSError:
             if not data.exists():  # another process may have made the same volume first
                 raise
@@ -93,6 +94,10 @@ class Volumes:
         return out
 
     def _check_name(self, name: str, tail: str, code: int = 125) -> None:
+        if len(name) < 2:
+            raise UsageError(
+                f"create {name}: volume name is too short, names should be at least two alphanumeric characters", exit_code=code
+            )
         if not _NAME.match(name):
             raise UsageError(
                 f'create {name}: "{name}" includes invalid characters for a local volume name, only "[a-zA-Z0-9][a-zA-Z0-9_.-]" {tail}',
@@ -126,7 +131,7 @@ class Volumes:
                 {
                     "CreatedAt": about["CreatedAt"],
                     "Driver": "local",
-                    "Labels": None,
+                    "Labels": about.get("Labels"),
                     "Mountpoint": str(folder / "_data"),
                     "Name": folder.name,
                     "Options": None,
@@ -142,20 +147,20 @@ class Volumes:
         except (OSError, ValueError, KeyError):
             return False
 
-    def create(self, name: str) -> str:
+    def create(self, name: str, labels: dict[str, str] | None = None) -> str:
         """A volume of this name, or of a made-up one."""
         if name:
-            self._check_name(name, "are allowed", 1)
+            self._check_name(name, "are allowed. If you intended to pass a host directory, use absolute path", 1)
         made = name or unique(32)
-        self.ensure(made, TreeView([]), "/", anonymous=not name)
+        self.ensure(made, TreeView([]), "/", anonymous=not name, labels=labels or None)
         return made
 
-    def prune(self, used: set[str], all: bool) -> tuple[list[str], int]:
-        """Remove what is not used; names and bytes."""
+    def prune(self, used: set[str], all: bool, keep: Callable[[Json], bool]) -> tuple[list[str], int]:
+        """Remove what is not used, but for what `keep` wants kept; names and bytes."""
         gone, size = [], 0
         for volume in self.all():
             name = volume["Name"]
-            if name in used or not (all or self.is_anonymous(name)):
+            if name in used or not (all or self.is_anonymous(name)) or keep(volume):
                 continue
             size += sum(
                 os.lstat(os.path.join(folder, file)).st_size for folder, _, files in os.walk(volume["Mountpoint"]) for file in files
@@ -177,6 +182,7 @@ class Volumes:
         gone = self._store.volumes_dir / f"{unique()}~"
         os.rename(self._store.volumes_dir / name, gone)
         remove_tree(gone)
+        self._store.journal.add("volume", "destroy", name, {"driver": "local"})
 
 
 def _bind(host: str, target: str, options: str, writable: bool) -> Json:

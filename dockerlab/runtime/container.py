@@ -12,7 +12,7 @@ import os
 import select
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
@@ -22,6 +22,10 @@ from dockerlab.runtime.helper import wire
 from dockerlab.runtime.helper.records import start_time
 
 KILLED = 137  # what docker reports for a container whose keeper left no word: 128 + SIGKILL
+TYPE_CHECKING = False  # `typing` would cost whoever reads a container 15 ms
+if TYPE_CHECKING:
+    from dockerlab.runtime.usage import Usage
+
 _READERS_HOLD = 0.2  # seconds: who asks whether a container lives shares its lock for a moment
 _FOLLOW_INTERVAL = 0.05
 
@@ -57,11 +61,15 @@ class LogLine:
 
 @dataclass(frozen=True)
 class ProcessRow:
-    """One process of a container, with this machine's number for it."""
+    """One process of a container, with this machine's numbers. `began` is in seconds since 1970, `seconds` what it had of a processor."""
 
     pid: int
     uid: int
     command: str
+    parent: int = 0
+    began: float = 0.0
+    seconds: float = 0.0
+    terminal: str = ""
 
 
 class ContainerDirectory:
@@ -192,14 +200,19 @@ class ContainerDirectory:
         if number == signal.SIGKILL:
             (self.folder / "paused").unlink(missing_ok=True)
 
-    def stop(self, number: int = signal.SIGTERM, grace: float | None = 10.0) -> int:
-        """Signal, wait `grace` seconds (None: for ever), then SIGKILL; the exit code. As in Docker, process 1 ignores what it doesn't handle."""
+    def stop(self, number: int = signal.SIGTERM, grace: float | None = 10.0, *, told: Callable[[int], None] = lambda number: None) -> int:
+        """Signal, wait `grace` seconds (None: for ever), then SIGKILL; the exit code. As in Docker, process 1 ignores what it doesn't handle.
+
+        `told` hears of each signal before it is sent.
+        """
         try:
             with self._init() as fd:
                 if (self.folder / "paused").exists():
                     self.unpause()
+                told(number)
                 _send(fd, number)
                 if not select.select([fd], [], [], grace)[0]:
+                    told(signal.SIGKILL)
                     _send(fd, signal.SIGKILL)
         except ConflictError:
             pass  # it has ended meanwhile
@@ -227,15 +240,24 @@ class ContainerDirectory:
     def top(self) -> list[ProcessRow]:
         """The processes, for `docker top`. Where users are emulated their IDs are read as the supervisor keeps them: as one user's."""
         rows = []
+        tick, boot = os.sysconf("SC_CLK_TCK"), time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
         for pid in self._members():
             try:
                 command = Path(f"/proc/{pid}/cmdline").read_bytes().rstrip(b"\0").replace(b"\0", b" ").decode(errors="replace")
-                rows.append(
-                    ProcessRow(pid, os.stat(f"/proc/{pid}").st_uid, command or f"[{Path(f'/proc/{pid}/comm').read_text().strip()}]")
-                )
+                command = command or f"[{Path(f'/proc/{pid}/comm').read_text().strip()}]"
+                stat = Path(f"/proc/{pid}/stat").read_text(errors="replace").rsplit(") ", 1)[1].split()
+                began, seconds = boot + int(stat[19]) / tick, (int(stat[11]) + int(stat[12])) / tick
+                rows.append(ProcessRow(pid, os.stat(f"/proc/{pid}").st_uid, command, int(stat[1]), began, seconds, _terminal(int(stat[4]))))
             except OSError:
                 pass  # ended meanwhile
         return rows
+
+    def usage(self) -> Usage:
+        """What its processes use of the machine."""
+        from dockerlab.runtime.usage import measure
+
+        members = self._members()
+        return measure(members, own_network=os.readlink(f"/proc/{members[0]}/ns/net") != os.readlink("/proc/self/ns/net"))
 
     def pause(self) -> None:
         """Stop every process (SIGSTOP, where docker has the freezer: a parent that waits for its children may notice)."""
@@ -305,6 +327,12 @@ def _send(pidfd: int, number: int) -> None:
         signal.pidfd_send_signal(pidfd, number)
     except ProcessLookupError:
         pass  # it has ended, which is what most signals are for
+
+
+def _terminal(number: int) -> str:
+    """`pts/0`; "" for none, or one of another kind."""
+    major, minor = os.major(number), os.minor(number)
+    return f"pts/{(major - 136) * 256 + minor}" if 136 <= major <= 143 else ""
 
 
 def _signal_all(pids: list[int], number: int) -> None:

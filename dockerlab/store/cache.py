@@ -45,6 +45,18 @@ class BuildCache:
                 out.append(value)
         return out
 
+    def records(self) -> list[tuple[str, dict[str, Any], float]]:
+        """(name, record, seconds since 1970 when it was put) of each, by name."""
+        out = []
+        for path in sorted(self._root.iterdir()):
+            try:
+                value, changed = json.loads(path.read_bytes()), path.stat().st_mtime
+            except (OSError, ValueError):
+                continue
+            if isinstance(value, dict):
+                out.append((path.name, value, changed))
+        return out
+
     def clear(self) -> None:
         """Forget everything (`builder prune -af`)."""
         for path in list(self._root.iterdir()):

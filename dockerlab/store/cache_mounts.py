@@ -59,6 +59,12 @@ class CacheMounts:
         finally:
             lock.release()
 
+    def all(self) -> list[Path]:
+        """The folders of all of them."""
+        if not self._root.is_dir():
+            return []
+        return sorted(path for path in self._root.iterdir() if not path.name.startswith(".") and not path.name.endswith("~"))
+
     def clear(self) -> None:
         """Remove all of them but those that a step uses just now (`builder prune -af`)."""
         if self._root.is_dir():

@@ -16,6 +16,7 @@ from dockerlab.store.cache import BuildCache
 from dockerlab.store.cache_mounts import CacheMounts
 from dockerlab.store.files import Lock, explained, unique
 from dockerlab.store.images import ImageStore
+from dockerlab.store.journal import Journal
 from dockerlab.store.layers import Layer, LayerStore
 from dockerlab.store.snapshots import Snapshotter
 
@@ -41,6 +42,7 @@ class Store:
         self.cache = BuildCache(home)
         self.cache_mounts = CacheMounts(home)
         self.snapshots = Snapshotter(home, self.layers)
+        self.journal = Journal(home)
         self.containers_dir = home / "containers"
         self.container_names = home / "container-names"
         self.volumes_dir = home / "volumes"

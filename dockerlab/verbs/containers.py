@@ -1,4 +1,4 @@
-"""Verbs about containers that are there: ps, logs, stop, kill, rm, rename, diff, commit, wait, port, pause, top, prune."""
+"""Verbs about containers that are there: ps, logs, stop, kill, rm, rename, diff, commit, wait, port, pause, prune."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 from dockerlab.errors import DockerlabError
 from dockerlab.oci import short_id
 from dockerlab.verbs.dispatch import Terminal, each_word
-from dockerlab.verbs.filters import boolean, label_matches, moment, name_matches, read_filters
+from dockerlab.verbs.filters import boolean, label_matches, moment, name_matches, prune_filters, read_filters, spared_by_label
 from dockerlab.verbs.flags import Parsed
 from dockerlab.verbs.images import confirmed
-from dockerlab.verbs.listing import align, show_list
+from dockerlab.verbs.listing import IN_PS, render, show_list
 from dockerlab.verbs.units import ago, cut, human_duration, human_size, shown_time
 
 if TYPE_CHECKING:
@@ -41,25 +41,34 @@ _FILTERS = (
     "health",
     "is-task",
 )
+_TYPE = "*formatter.ContainerContext"
+_NOBODY: Json = {
+    **dict.fromkeys(HEADS, ""), "Image": "<no image>", "Command": '""', "CreatedAt": "1970-01-01 00:00:00 +0000 UTC", "RunningFor": "56 years ago",
+    "LocalVolumes": "0", "Size": "0B", "Platform": None, "Label": lambda key: "",
+}  # fmt: skip
+"""Docker tries a template on a container of nothing before it looks for any: what fails there fails."""
 _HEALTH = ("none", "starting", "healthy", "unhealthy")
 _STATES = ("created", "restarting", "running", "removing", "paused", "exited", "dead")
 
 
 def ps(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
     """`docker ps`."""
+    form = parsed.text("format")
+    if form not in ("", "table"):
+        render([_NOBODY], form, {}, HEADS, _TYPE, problems=IN_PS)
     chosen = _filtered(engine, parsed)
     terminal.results.append(chosen)
     long = parsed.on("no-trunc")
     if parsed.on("quiet"):
-        if parsed.text("format"):
+        if form:
             terminal.complain("WARNING: Ignoring custom format, because both --format and --quiet are set.")
         terminal.say("".join((item["Id"] if long else short_id(item["Id"])) + "\n" for item in chosen))
         return 0
-    rows = [row(item, engine, long, parsed.on("size") or "Size" in parsed.text("format")) for item in chosen]
+    rows = [row(item, engine, long, parsed.on("size") or "Size" in form) for item in chosen]
     columns = {name: HEADS[name] for name in ("ID", "Image", "Command", "RunningFor", "Status", "Ports", "Names")}
     if parsed.on("size"):
         columns["Size"] = HEADS["Size"]
-    show_list(terminal, rows, parsed.text("format"), columns, HEADS, "*formatter.ContainerContext")
+    show_list(terminal, rows, form, columns, HEADS, _TYPE, problems=IN_PS)
     return 0
 
 
@@ -204,11 +213,7 @@ def restart(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
     """`docker restart CONTAINER…`."""
     timeout = parsed.number("timeout") if "timeout" in parsed.flags else parsed.number("time")
 
-    def again(name: str) -> None:
-        engine.stop(name, timeout)
-        engine.start(name)
-
-    return each_word(parsed, terminal, again)
+    return each_word(parsed, terminal, lambda name: engine.restart(name, timeout))
 
 
 def kill(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
@@ -263,7 +268,12 @@ def commit(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
     """`docker commit [-m MESSAGE] [-a AUTHOR] [-c CHANGE] CONTAINER [REPOSITORY[:TAG]]`."""
     reference = parsed.words[1] if len(parsed.words) > 1 else ""
     identifier = engine.commit(
-        parsed.words[0], reference, message=parsed.text("message"), author=parsed.text("author"), changes=parsed.all("change")
+        parsed.words[0],
+        reference,
+        message=parsed.text("message"),
+        author=parsed.text("author"),
+        changes=parsed.all("change"),
+        pause=parsed.flags.get("pause", True),
     )
     terminal.results.append(identifier)
     terminal.line(identifier)
@@ -305,34 +315,23 @@ def port(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
     return 0
 
 
-def top(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
-    """`docker top CONTAINER`."""
-    rows = engine.top(parsed.words[0])
-    terminal.say(align([["UID", "PID", "CMD"], *([str(one.uid), str(one.pid), one.command] for one in rows)], narrowest=20))
-    return 0
-
-
 def container_prune(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
     """`docker container prune [-f]`."""
+    filters = prune_filters(parsed, "label", "until")
     if not parsed.on("force") and not confirmed(terminal, "WARNING! This will remove all stopped containers."):
         return 0
-    filters = read_filters((text.replace("label!", "not-label", 1) for text in parsed.all("filter")), ("label", "not-label", "until"))
-    sizes_before = {item["Id"]: sizes(item, engine)[0] for item in engine.containers(all=True) if not item["State"]["Running"]}
-    gone = engine.prune_containers(lambda item: _spared(item, filters))
+    gone, freed = prune_ended(engine, filters)
     if gone:
-        terminal.line("Deleted Containers:")
-        terminal.say("".join(identifier + "\n" for identifier in gone) + "\n")
-    terminal.line(f"Total reclaimed space: {human_size(sum(sizes_before.get(identifier, 0) for identifier in gone))}")
+        terminal.say("Deleted Containers:\n" + "".join(identifier + "\n" for identifier in gone) + "\n")
+    terminal.line(f"Total reclaimed space: {human_size(freed, 4)}")
     return 0
 
 
-def _spared(item: Json, filters: dict[str, list[str]]) -> bool:
-    """Whether prune's filters leave a container alone."""
+def prune_ended(engine: Engine, filters: dict[str, list[str]]) -> tuple[list[str], int]:
+    """Remove the containers that do not run and that a prune's filters do not spare: their IDs, and the bytes set free."""
     from dockerlab.oci.timestamps import to_seconds
 
-    own = item["Config"]["Labels"]
-    if not all(label_matches(own, wanted) for wanted in filters.get("label", ())):
-        return True
-    if any(label_matches(own, unwanted) for unwanted in filters.get("not-label", ())):
-        return True
-    return any(to_seconds(item["Created"]) > moment(text, "until") for text in filters.get("until", ()))
+    edges = [moment(text, "until") for text in filters.get("until", ())]
+    return engine.prune_containers(
+        lambda item: spared_by_label(item["Config"]["Labels"], filters) or any(to_seconds(item["Created"]) > edge for edge in edges)
+    )

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 _ALIASES = {
     "container ls": "ps", "container ps": "ps", "container list": "ps", "image ls": "images", "image list": "images", "image rm": "rmi",
-    "image remove": "rmi", "image build": "build", "builder build": "build", "buildx build": "build", "image history": "history",
-    "image import": "import", "image load": "load", "image save": "save", "image tag": "tag", "system info": "info", "container remove": "rm",
-    "volume list": "volume ls", "network list": "network ls", "volume remove": "volume rm",
+    "image remove": "rmi", "image build": "build", "builder build": "build", "buildx build": "build", "buildx prune": "builder prune", "buildx": "builder", "image history": "history",
+    "image import": "import", "image load": "load", "image save": "save", "image tag": "tag", "system info": "info", "system events": "events", "container remove": "rm",
+    "volume list": "volume ls", "network list": "network ls", "volume remove": "volume rm", "network remove": "network rm", "context list": "context ls", "context remove": "context rm",
 }  # fmt: skip
 VERBS: dict[str, str] = {
     "attach": "running",
@@ -29,8 +29,12 @@ VERBS: dict[str, str] = {
     "images": "images", "import": "images", "info": "system", "inspect": "inspect", "kill": "containers", "load": "images", "logs": "containers",
     "pause": "containers", "port": "containers", "ps": "containers", "rename": "containers", "restart": "containers", "rm": "containers",
     "rmi": "images", "run": "running", "save": "images", "start": "running", "stop": "containers", "tag": "images", "unpause": "containers",
-    "version": "system", "volume ls": "system", "volume create": "system", "volume prune": "system", "volume rm": "system", "volume inspect": "system", "network ls": "system",
-    "builder prune": "system", "wait": "containers", "top": "containers", "context look": "context", "context show": "system",
+    "version": "system", "volume ls": "volumes", "volume create": "volumes", "volume prune": "volumes", "volume rm": "volumes",
+    "volume inspect": "volumes", "network ls": "networks", "network create": "networks", "network rm": "networks", "network inspect": "networks",
+    "network prune": "networks", "network connect": "networks", "network disconnect": "networks", "system df": "disk", "system prune": "prune",
+    "builder prune": "system", "wait": "containers", "top": "top", "context look": "context", "context show": "contexts", "context ls": "contexts", "context inspect": "contexts",
+    "context use": "contexts", "context rm": "contexts", "context create": "contexts", "context export": "contexts", "context import": "contexts",
+    "context update": "contexts", "stats": "stats", "events": "events",
 }  # fmt: skip
 """Each verb that works here, and the module that holds it."""
 OURS: dict[str, dict[str, Any]] = {
@@ -38,6 +42,7 @@ OURS: dict[str, dict[str, Any]] = {
     for verb in ("history", "images", "ps", "inspect", "image inspect", "container inspect", "diff", "info", "version", "volume ls")
 }
 """Flags that docker has not: --json is a short form of --format json."""
+OURS["volume create"] = {"name": {"type": "string"}}  # docker's own, which its help does not tell
 OURS["build"] = {"explain": {"type": "bool"}, "trace": {"type": "bool"}}
 OURS["run"] = OURS["create"] = {"step": {"type": "string"}}
 OURS["context look"] = {"json": {"type": "bool"}}
@@ -103,22 +108,29 @@ def find_verb(words: list[str]) -> tuple[str, list[str]]:
             return verb, rest
         if first == "context" and verb not in known and (second.startswith((".", "/", "-")) or os.path.isdir(second)):
             return "context look", words[1:]  # a folder: a build's context, not one of docker's daemons
-        if f"{first} {second}" in known:
-            raise UsageError(
-                f"dockerlab has no `docker {first} {second}`",
-                hint="it belongs to Docker's own daemon; nothing of the course needs it",
-                exit_code=1,
-            )
-        raise _unknown(f"docker {first} {second}", second, list(known.get(first, {}).get("verbs") or ["build"]))
+        _refuse(words)
+        raise _unknown(f"docker {first} {second}", second, _verbs_of(first))
     if first in VERBS:
         return first, words[1:]
-    if first in known:
-        hints = {
-            "pull": "base images come from the catalogue by themselves: FROM nginx, or dockerlab run nginx; others can be brought in with dockerlab load",
-            "push": "dockerlab save NAME -o FILE writes an archive that docker load reads",
-        }
-        raise UsageError(f"dockerlab has no `docker {first}`", hint=hints.get(first, "nothing of the course needs it"), exit_code=1)
+    _refuse(words)
     raise _unknown(f"docker {first}", first, [verb for verb in VERBS if " " not in verb])
+
+
+def _refuse(words: list[str]) -> None:
+    """UsageError for a verb that docker has and we have not."""
+    from dockerlab.verbs.absent import refusal
+
+    if (error := refusal(words)) is not None:
+        raise error
+
+
+def _verbs_of(group: str) -> list[str]:
+    """The verbs of a group that work here."""
+    return [name for name in table().get(group, {}).get("verbs") or ["build", "prune"] if _works(f"{group} {name}", name)]
+
+
+def _works(whole: str, name: str) -> bool:
+    return whole in VERBS or _ALIASES.get(whole) in VERBS or (whole.startswith("container ") and name in VERBS)
 
 
 def _unknown(shown: str, word: str, known: list[str]) -> UsageError:
@@ -233,11 +245,7 @@ def help_text(verb: str) -> str:
     elif known[verb].get("verbs"):
         lines += [
             "Commands:",
-            *(
-                f"  {name}"
-                for name in known[verb]["verbs"]
-                if f"{verb} {name}" in VERBS or _ALIASES.get(f"{verb} {name}") in VERBS or name in VERBS
-            ),
+            *(f"  {name}" for name in _verbs_of(verb)),
         ]
     flags = {**(known[verb].get("flags") or {}), **OURS.get(verb, {})}
     if flags and verb:

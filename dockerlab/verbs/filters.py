@@ -6,8 +6,12 @@ import fnmatch
 import re
 import time
 from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
 
 from dockerlab.errors import DockerlabError, UsageError
+
+if TYPE_CHECKING:
+    from dockerlab.verbs.flags import Parsed
 
 
 def read_filters(texts: Iterable[str], known: Iterable[str]) -> dict[str, list[str]]:
@@ -71,3 +75,16 @@ def moment(text: str, flag: str) -> float:
     if seconds := to_seconds(text if "T" in text else text + "T00:00:00Z"):
         return seconds
     raise UsageError(f'invalid value for "{flag}": failed to parse value as time or duration: "{text}"', exit_code=1)
+
+
+def prune_filters(parsed: Parsed, *known: str) -> dict[str, list[str]]:
+    """--filter of a prune: `label!=…` is found under "not-label"."""
+    texts = (text.replace("label!", "not-label", 1) if text.startswith("label!") else text for text in parsed.all("filter"))
+    return read_filters(texts, (*known, *(("not-label",) if "label" in known else ())))
+
+
+def spared_by_label(labels: Mapping[str, str], filters: Mapping[str, list[str]]) -> bool:
+    """Whether the label filters of a prune leave something with these labels alone."""
+    if not all(label_matches(labels, wanted) for wanted in filters.get("label", ())):
+        return True
+    return any(label_matches(labels, unwanted) for unwanted in filters.get("not-label", ()))

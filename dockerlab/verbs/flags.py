@@ -219,7 +219,7 @@ def _limits(usage: str) -> tuple[int, int | None]:
     least, most = 0, 0
     for token in re.findall(r"\[[^\[\]]*(?:\[[^\]]*\][^\[\]]*)*\]|[^\s\[\]]+(?:\[[^\]]*\])*", first):
         if token.startswith("["):
-            if "..." in token:
+            if "..." in token or token == "[ps OPTIONS]":
                 return least, None
             most += 1
         elif token == "|" or token.startswith("|"):

@@ -8,7 +8,7 @@ from typing import IO, TYPE_CHECKING, Any, BinaryIO, cast
 from dockerlab.errors import DockerlabError, UsageError
 from dockerlab.oci import Reference, short_id
 from dockerlab.verbs.dispatch import Terminal, each_word
-from dockerlab.verbs.filters import boolean, label_matches, moment, read_filters, reference_matches
+from dockerlab.verbs.filters import boolean, label_matches, moment, prune_filters, read_filters, reference_matches, spared_by_label
 from dockerlab.verbs.flags import Parsed
 from dockerlab.verbs.listing import show_list
 from dockerlab.verbs.units import ago, cut, human_size, shown_time
@@ -124,7 +124,7 @@ def history(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
     columns = {name: HISTORY_HEADS[name] for name in ("ID", "CreatedSince", "CreatedBy", "Size", "Comment")}
     if plain:
         columns = {"ID": "IMAGE", "CreatedAt": "CREATED AT", "CreatedBy": "CREATED BY", "Size": "SIZE", "Comment": "COMMENT"}
-    show_list(terminal, rows, parsed.text("format"), columns, HISTORY_HEADS, "*formatter.historyContext")
+    show_list(terminal, rows, parsed.text("format"), columns, HISTORY_HEADS, "*image.historyContext")
     return 0
 
 
@@ -175,18 +175,24 @@ def rmi(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
 def image_prune(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
     """`docker image prune [-a] [-f]`."""
     what = "all images without at least one container associated to them" if parsed.on("all") else "all dangling images"
-    refuse_flags(parsed, "filter")
+    filters = prune_filters(parsed, "label", "until", "dangling")
+    every = parsed.on("all") or any(not boolean("dangling", text) for text in filters.get("dangling", ()))
     if not parsed.on("force") and not confirmed(terminal, f"WARNING! This will remove {what}."):
         return 0
-    done = engine.image_prune(all=parsed.on("all"))
-    if done:
-        terminal.line("Deleted Images:")
-        for item in done:
-            for key, value in item.items():
-                terminal.line(f"{key.lower()}: {value}")
-        terminal.line("")
-    terminal.line("Total reclaimed space: 0B")  # layers stay while the build cache knows them, as in docker
+    gone, freed = prune_images(engine, filters, all=every)
+    if gone:
+        terminal.say("Deleted Images:\n" + "".join(f"{one}\n" for one in gone) + "\n")
+    terminal.line(f"Total reclaimed space: {human_size(freed, 4)}")
     return 0
+
+
+def prune_images(engine: Engine, filters: dict[str, list[str]], *, all: bool) -> tuple[list[str], int]:
+    """What was untagged and deleted, a line each, and the bytes set free: none while the build cache knows a layer, as in docker."""
+    edges = [moment(text, "until") for text in filters.get("until", ())]
+    done, freed = engine.image_prune(
+        all=all, keep=lambda item: spared_by_label(item["Labels"], filters) or any(item["Created"] > edge for edge in edges)
+    )
+    return [f"{key.lower()}: {value}" for item in done for key, value in item.items()], freed
 
 
 def refuse_flags(parsed: Parsed, *names: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from dockerlab.errors import DockerlabError, NotFoundError, UsageError
@@ -24,6 +25,8 @@ def inspect(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
     if kind not in ("", "container", "image", "volume", "network"):
         raise UsageError(f'"{kind}" is not a valid value for --type', exit_code=1)
 
+    from dockerlab.verbs.networks import network_of
+
     def find(name: str) -> Json:
         if kind in ("", "container"):
             try:
@@ -32,7 +35,7 @@ def inspect(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
                 if kind:
                     raise
         if kind == "network":
-            raise NotFoundError(f"network {name} not found", hint="networks of one's own are not part of this version")
+            return network_of(engine, name)
         hint = ""
         if kind in ("", "image"):
             try:
@@ -41,6 +44,9 @@ def inspect(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
                 if kind:
                     raise
                 hint = error.hint if isinstance(error, NotFoundError) else ""
+        if not kind:
+            with suppress(NotFoundError):
+                return network_of(engine, name)
         try:
             return volume_of(engine, name)
         except NotFoundError:
@@ -152,8 +158,22 @@ _IMAGE_FIELDS = tuple(
 """The order of an image's Config, whose fields are left out where they are empty."""
 
 
+_GO_NAMES = {
+    "CpuShares": "CPUShares", "CpuPeriod": "CPUPeriod", "CpuQuota": "CPUQuota", "CpuRealtimePeriod": "CPURealtimePeriod", "CpuCount": "CPUCount",
+    "CpuRealtimeRuntime": "CPURealtimeRuntime", "CpuPercent": "CPUPercent", "NanoCpus": "NanoCPUs",
+}  # fmt: skip
+"""Fields that Go's structs call otherwise than the JSON does."""
+
+
+def _sorted(value: Any) -> Any:
+    """The JSON as Go reads it where it knows no struct: the keys of every object sorted."""
+    if isinstance(value, dict):
+        return {key: _sorted(one) for key, one in sorted(value.items())}
+    return [_sorted(one) for one in value] if isinstance(value, list) else value
+
+
 def _as_struct(item: Json) -> Json:
-    """The object as docker's templates see it: Go structs, whose fields are there even where the JSON leaves them out."""
+    """The object as docker's templates see it: Go structs, whose fields are there even where the JSON leaves them out, with Go's names."""
     out = dict(item)
     if "RootFS" in item:  # an image
         kept = {key: value for key, value in item["Config"].items() if value not in (None, "", [], {}, False)}
@@ -165,8 +185,19 @@ def _as_struct(item: Json) -> Json:
         shown = item.get(part)
         if isinstance(shown, dict):
             whole = {**fields, **shown}
-            out[part] = GoStruct(shown, {key: NilList() if value is None and key in _LISTS else value for key, value in whole.items()})
+            fields_ = {_GO_NAMES.get(key, key): NilList() if value is None and key in _LISTS else value for key, value in whole.items()}
+            out[part] = GoStruct(shown, fields_)
+    if "Id" in item:
+        return GoStruct(out, {"ID" if key == "Id" else key: value for key, value in out.items()})
     return out
+
+
+def _executed(template: Template, item: Json) -> str:
+    """Docker tries the struct, and where that has not what is asked for the JSON as it came. TemplateRunError of the latter."""
+    try:
+        return template.execute(_as_struct(item))
+    except TemplateRunError:
+        return template.execute(_sorted(item))
 
 
 def _formatted(form: str, found: list[Json], terminal: Terminal) -> int:
@@ -174,9 +205,9 @@ def _formatted(form: str, found: list[Json], terminal: Terminal) -> int:
         template = Template(form.replace("\\t", "\t").replace("\\n", "\n"), nil="<no value>")
     except TemplateSyntaxError as error:
         raise UsageError(f"template parsing error: {error.message}", exit_code=64) from None
-    for item in (_as_struct(item) for item in found):
+    for item in found:
         try:
-            terminal.line(template.execute(item))
+            terminal.line(_executed(template, item))
         except TemplateRunError as error:
             terminal.line("")
             terminal.complain(f"template parsing error: {error.message}")

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 Row = Mapping[str, Any]
 _NARROWEST = 10
+IN_PS = ("failed to parse template", "failed to execute template")
+TEMPLATE_PARSING = ("template parsing error", "template parsing error")
+"""What docker says before Go's words for a template that can't be read, and for one that asks for what is not there: `ps` has words of its own."""
 
 
 def align(rows: Sequence[Sequence[str]], narrowest: int = _NARROWEST, apart: int = 3) -> str:
@@ -30,19 +33,34 @@ def align(rows: Sequence[Sequence[str]], narrowest: int = _NARROWEST, apart: int
 
 
 def show_list(
-    terminal: Terminal, rows: Sequence[Row], form: str, columns: Mapping[str, str], heads: Mapping[str, str], go_type: str
+    terminal: Terminal,
+    rows: Sequence[Row],
+    form: str,
+    columns: Mapping[str, str],
+    heads: Mapping[str, str],
+    go_type: str,
+    *,
+    problems: tuple[str, str] = TEMPLATE_PARSING,
 ) -> None:
     """Say the rows as `--format` asks (see `render`); the default table's cells stay in the terminal's `table`."""
     if form in ("", "table"):
         terminal.table = _cells(rows, columns)
-    terminal.say(render(rows, form, columns, heads, go_type))
+    terminal.say(render(rows, form, columns, heads, go_type, problems=problems))
 
 
 def _cells(rows: Sequence[Row], columns: Mapping[str, str]) -> list[list[str]]:
     return [list(columns.values()), *([str(row[name]) for name in columns] for row in rows)]
 
 
-def render(rows: Sequence[Row], form: str, columns: Mapping[str, str], heads: Mapping[str, str], go_type: str) -> str:
+def render(
+    rows: Sequence[Row],
+    form: str,
+    columns: Mapping[str, str],
+    heads: Mapping[str, str],
+    go_type: str,
+    *,
+    problems: tuple[str, str] = TEMPLATE_PARSING,
+) -> str:
     """The rows as `--format` asks.
 
     `columns` are the default table's fields with their heads, `heads` those of every field; `form` is "" or "table" (the default table),
@@ -58,12 +76,12 @@ def render(rows: Sequence[Row], form: str, columns: Mapping[str, str], heads: Ma
     try:
         template = Template(text, go_type)
     except TemplateSyntaxError as error:
-        raise DockerlabError(f"failed to parse template: {error.message}", exit_code=1) from None
+        raise DockerlabError(f"{problems[0]}: {error.message}", exit_code=1) from None
     shown = [TemplateRow({key: value for key, value in row.items() if not key.startswith("_")}) for row in rows]
     try:
         lines = [template.execute(row) for row in shown]
     except TemplateRunError as error:
-        raise DockerlabError(f"failed to execute template: {error.message}", exit_code=1) from None
+        raise DockerlabError(f"{problems[1]}: {error.message}", exit_code=1) from None
     if not table:
         return "".join(line + "\n" for line in lines)
     head = re.sub(r"\{\{.*?\.(\w+).*?\}\}", lambda match: heads.get(match.group(1), match.group(1)), text)

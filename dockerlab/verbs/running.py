@@ -12,6 +12,8 @@ from dockerlab.errors import ContainerStartError, DockerlabError, NotFoundError,
 from dockerlab.oci import own_architecture
 from dockerlab.verbs.dispatch import Terminal, tell_ignored
 from dockerlab.verbs.flags import Parsed, usage_error
+from dockerlab.verbs.log_drivers import log_config
+from dockerlab.verbs.mounts import mount_flag
 
 
 def spec_of(parsed: Parsed, terminal: Terminal, *, attached: bool) -> ContainerSpec:
@@ -47,7 +49,9 @@ def spec_of(parsed: Parsed, terminal: Terminal, *, attached: bool) -> ContainerS
         host["VolumesFrom"] = parsed.all("volumes-from")
     if parsed.all("cap-add"):
         host["CapAdd"] = ["CAP_" + name.upper().removeprefix("CAP_") for name in parsed.all("cap-add")]
-    mounts = [_mount_flag(text) for text in parsed.all("mount")]
+    if (logging := log_config(parsed)) is not None:
+        host["LogConfig"] = logging
+    mounts = [mount_flag(parsed.verb, text) for text in parsed.all("mount")]
     binds = (*parsed.all("volume"), *(one for kind, one in mounts if kind != "tmpfs"))
     tmpfs = (*parsed.all("tmpfs"), *(one for kind, one in mounts if kind == "tmpfs"))
     for text in tmpfs:
@@ -99,7 +103,7 @@ def _nano_cpus(text: str) -> int:
 
 def _tell_unenforced(parsed: Parsed, terminal: Terminal) -> None:
     """What is written into the container's configuration as docker writes it, and not acted upon."""
-    for name, kept in (("memory", "limit"), ("cpus", "limit"), ("restart", "policy"), ("init", "process")):
+    for name, kept in (("memory", "limit"), ("cpus", "limit"), ("restart", "policy"), ("init", "process"), ("log-opt", "option")):
         if parsed.flags.get(name) and parsed.text(name) != "no":
             terminal.complain(f"WARNING: --{name} is recorded, and has no effect here: dockerlab does not keep this {kept} yet")
     tell_ignored(parsed, terminal)
@@ -198,26 +202,6 @@ def _range(text: str) -> list[int]:
     if not numbers or numbers[0] < 1 or numbers[-1] > 65535:
         raise UsageError(f"docker: invalid containerPort: {text}", hint="ports go from 1 to 65535")
     return list(numbers)
-
-
-def _mount_flag(text: str) -> tuple[str, str]:
-    """(type, the `-v` or `--tmpfs` that says the same) of `--mount type=volume,src=v,dst=/v,readonly`."""
-    fields = dict((part.partition("=")[0], part.partition("=")[2]) for part in text.split(","))
-    kind = fields.get("type", "volume")
-    source = fields.get("src") or fields.get("source") or ""
-    target = fields.get("dst") or fields.get("destination") or fields.get("target") or ""
-    if kind == "tmpfs" and target:
-        options = [f"{name}={fields['tmpfs-' + name]}" for name in ("mode", "size") if "tmpfs-" + name in fields]
-        return kind, target + (":" + ",".join(options) if options else "")
-    if kind not in ("volume", "bind") or not target:
-        raise UsageError(
-            f'docker: invalid argument "{text}" for "--mount" flag',
-            hint="write type=bind,src=/host/folder,dst=/path or type=volume,src=NAME,dst=/path",
-        )
-    if kind == "bind" and not os.path.exists(source):
-        raise UsageError(f'docker: invalid mount config for type "bind": bind source path does not exist: {source}')
-    readonly = any(name in fields and fields[name] in ("", "1", "true") for name in ("readonly", "ro"))
-    return kind, f"{source}:{target}" + (":ro" if readonly else "") if source else target
 
 
 def create(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:

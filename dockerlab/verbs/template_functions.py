@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
+from itertools import pairwise
 from typing import Any
 
 from dockerlab.errors import DockerlabError
@@ -103,11 +104,34 @@ def _index(value: Any, *keys: Any) -> Any:
     return value
 
 
-def _slice(value: Any, *bounds: int) -> Any:
+def _slice(value: Any, *bounds: Any) -> Any:
+    """Go's slice: of a text by its bytes."""
+    problem = "error calling slice: "
+    if value is None:
+        raise TemplateRunError(problem + "slice of untyped nil")
+    if not isinstance(value, (str, list, tuple)):
+        raise TemplateRunError(f"{problem}can't slice item of type {_go_type(value)}")
+    if len(bounds) > 3:
+        raise TemplateRunError(f"{problem}too many slice indexes: {len(bounds)}")
+    if len(bounds) == 3 and isinstance(value, str):
+        raise TemplateRunError(problem + "cannot 3-index slice a string")
+    whole = value.encode("utf-8", "surrogateescape") if isinstance(value, str) else value
     for bound in bounds:
-        if not 0 <= bound <= len(value):
-            raise TemplateRunError(f"error calling slice: index out of range: {bound}")
-    return value[slice(*bounds)] if len(bounds) != 1 else value[bounds[0] :]
+        if isinstance(bound, bool) or not isinstance(bound, int):
+            raise TemplateRunError(f"{problem}cannot index slice/array with {'nil' if bound is None else f'type {_go_type(bound)}'}")
+        if not 0 <= bound <= len(whole):
+            raise TemplateRunError(f"{problem}index out of range: {bound}")
+    for first, second in pairwise(bounds):
+        if first > second:
+            raise TemplateRunError(f"{problem}invalid slice index: {first} > {second}")
+    start, end = (*bounds, 0)[0], bounds[1] if len(bounds) > 1 else len(whole)
+    part = whole[start:end]
+    return part.decode("utf-8", "surrogateescape") if isinstance(part, bytes) else part
+
+
+def _go_type(value: Any) -> str:
+    names = {bool: "bool", int: "int", float: "float64", str: "string"}
+    return names.get(type(value), "map[string]interface {}" if isinstance(value, Mapping) else "[]interface {}")
 
 
 def _truncate(text: Any, width: int) -> str:

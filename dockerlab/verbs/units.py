@@ -18,6 +18,15 @@ def human_size(count: float, digits: int = 3) -> str:
     return text + units[at]
 
 
+def binary_size(count: float) -> str:
+    """Bytes with four significant digits and units of 1024: `1.281MiB`."""
+    value, units = float(count), ["B", "KiB", "MiB", "GiB", "TiB", "PiB"]
+    while value >= 1024 and len(units) > 1:
+        value, units = value / 1024, units[1:]
+    text = f"{value:.4g}"
+    return (str(round(value)) if "e" in text else text) + units[0]
+
+
 def human_duration(seconds: float) -> str:
     """`5 seconds`, `About a minute`, `2 weeks`."""
     s = int(seconds)

@@ -145,7 +145,7 @@ def test_several_mounts_and_their_mistakes(docker: Docker) -> None:
     assert answer.out == "boundro\n"
     assert docker("volume", "ls", "-q").out == "named\n"
     for words, part in (
-        (["-v", "x:relative"], "must be absolute"),
+        (["-v", "xx:relative"], "must be absolute"),
         (["--mount", "type=bind,src=/nosuch,dst=/x"], "does not exist"),
         (["-v", ""], "empty volume"),
     ):
@@ -320,8 +320,8 @@ def test_every_list_takes_q_json_and_a_template(docker: Docker, verb: list[str])
 
 def test_inspect_of_several_and_of_none(docker: Docker) -> None:
     docker("create", "--name", "one", "busybox")
-    answer = docker("inspect", "one", "none", "busybox")
-    assert answer.code == 1 and "no such object: none" in answer.err
+    answer = docker("inspect", "one", "nosuch", "busybox")
+    assert answer.code == 1 and "no such object: nosuch" in answer.err
     assert [("State" in one) for one in json.loads(answer.out)] == [True, False]
     assert docker("image", "inspect", "one").code == 1 and docker("container", "inspect", "busybox").code == 1
 

@@ -28,11 +28,10 @@ def test_flags_that_are_done_say_nothing(docker: Docker, words: tuple[str, ...])
     assert docker(*words).err == ""
 
 
-@pytest.mark.parametrize("verb", ["image", "volume", "builder"])
-def test_a_prune_that_can_not_filter_removes_nothing(docker: Docker, verb: str) -> None:
+def test_a_prune_that_can_not_filter_removes_nothing(docker: Docker) -> None:
     docker("commit", docker("create", "busybox").out.strip())
     before = docker("images", "-q").out
-    answer = docker(verb, "prune", "-f", "--filter", "until=24h")
+    answer = docker("builder", "prune", "-f", "--filter", "until=24h")
     assert answer.code == 1 and "nothing was removed" in answer.err
     assert docker("images", "-q").out == before
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import struct
 import tarfile
@@ -132,3 +133,35 @@ def test_an_images_config_is_whole_as_json_and_bare_in_a_template(docker: Docker
         '"Config":{"ArgsEscaped":true,"Cmd":["x"],"Entrypoint":null,"Env":[' in whole and '"Labels":null,"OnBuild":null,"User":""' in whole
     )
     assert '"Cmd":["x"],"ArgsEscaped":true}' in docker("image", "inspect", "--format", "{{json .Config}}", "t:1").out
+
+
+def test_volumes_have_labels_that_filters_find(docker: Docker) -> None:
+    docker("volume", "create", "--label", "a=b", "--label", "c", "labelled")
+    docker("volume", "create", "--name", "plain")
+    assert json.loads(docker("volume", "inspect", "labelled").out)[0]["Labels"] == {"a": "b", "c": ""}
+    assert json.loads(docker("volume", "inspect", "plain").out)[0]["Labels"] is None
+    form = "{{.Name}} {{.Labels}}"
+    assert docker("volume", "ls", "--filter", "label=a=b", "--format", form).out == "labelled a=b,c=\n"
+    assert docker("volume", "ls", "--filter", "label=a=x", "-q").out == ""
+    assert docker("volume", "ls", "--filter", "name=lai", "-q").out == "plain\n"
+    assert docker("volume", "ls", "--filter", "driver=other", "-q").out == ""
+    docker("create", "-v", "plain:/p", "busybox")
+    assert docker("volume", "ls", "--filter", "dangling=true", "-q").out == "labelled\n"
+    assert docker("volume", "ls", "--filter", "dangling=false", "-q").out == "plain\n"
+    assert docker("volume", "prune", "-a", "-f", "--filter", "label!=a").out == "Total reclaimed space: 0B\n"
+    assert "labelled\n" in docker("volume", "prune", "-a", "-f", "--filter", "label=a").out
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("a",), "volume name is too short, names should be at least two alphanumeric characters"),
+        (("bad name",), 'only "[a-zA-Z0-9][a-zA-Z0-9_.-]" are allowed'),
+        (("-d", "nosuch", "data"), 'create data: error looking up volume plugin nosuch: plugin "nosuch" not found'),
+        (("--name", "one", "two"), "conflicting options"),
+        (("-o", "type=tmpfs", "data"), "mounting needs root"),
+    ],
+)
+def test_a_volume_that_can_not_be_made(docker: Docker, words: tuple[str, ...], said: str) -> None:
+    answer = docker("volume", "create", *words)
+    assert answer.code == 1 and said in answer.err and docker("volume", "ls", "-q").out == ""

@@ -1,0 +1,94 @@
+"""What the engine tells of itself, and of what containers use of the machine; the networks that are always there."""
+
+from __future__ import annotations
+
+import os
+import platform
+from typing import Any
+
+from dockerlab.data import asdict
+from dockerlab.engine.happenings import NETWORKS, network_id
+from dockerlab.engine.records import Record
+from dockerlab.errors import ConflictError
+from dockerlab.oci.timestamps import rfc3339
+from dockerlab.runtime.container import ContainerDirectory
+from dockerlab.runtime.usage import Usage
+from dockerlab.store import Store
+
+Json = dict[str, Any]
+
+
+def stats(record: Record, process: ContainerDirectory) -> Json:
+    """What a container uses of the machine: see `Engine.stats`."""
+    try:
+        usage = asdict(process.usage())
+    except (ConflictError, OSError):  # it does not run, or no longer
+        usage = {**asdict(Usage()), "cpu": None}
+    return {"id": record.id, "name": record.name, "limit": record.host["Memory"] or _memory(), **usage}
+
+
+def _memory() -> int:
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+def info(store: Store, states: list[str], isolation: str) -> Json:
+    """`docker info`; `states` are those of all containers."""
+    from dockerlab import __version__
+
+    running, paused = states.count("running"), states.count("paused")
+    return {
+        "Containers": len(states),
+        "ContainersRunning": running,
+        "ContainersPaused": paused,
+        "ContainersStopped": len(states) - running - paused,
+        "Images": len(store.images.all()),
+        "Driver": "overlay2",
+        "LoggingDriver": "json-file",
+        "DockerRootDir": str(store.home),
+        "OSType": "linux",
+        "OperatingSystem": platform.platform(),
+        "KernelVersion": platform.release(),
+        "Architecture": platform.machine(),
+        "NCPU": os.cpu_count() or 1,
+        "MemTotal": _memory(),
+        "Name": platform.node(),
+        "ServerVersion": __version__,
+        "Swarm": {"LocalNodeState": "inactive"},
+        "Engine": "dockerlab, embedded: no daemon",
+        "Isolation": isolation,
+    }
+
+
+def networks(store: Store, running: list[Json]) -> list[Json]:
+    """The networks that Docker always has, as `docker network inspect` shows them; `running` are the containers that are in one now.
+
+    No address is told: here a container's bridge is a network of its own, with loopback and what is published.
+    """
+    made = rfc3339((store.home / "blobs").stat().st_mtime)
+    out = []
+    for name, driver in NETWORKS.items():
+        inside = [item for item in running if name in item["NetworkSettings"]["Networks"]]
+        out.append(
+            {
+                "Name": name,
+                "Id": network_id(store, name),
+                "Created": made,
+                "Scope": "local",
+                "Driver": driver,
+                "EnableIPv4": True,
+                "EnableIPv6": False,
+                "IPAM": {"Driver": "default", "Options": None, "Config": []},
+                "Internal": False,
+                "Attachable": False,
+                "Ingress": False,
+                "ConfigFrom": {"Network": ""},
+                "ConfigOnly": False,
+                "Containers": {
+                    item["Id"]: {"Name": item["Name"][1:], "EndpointID": "", "MacAddress": "", "IPv4Address": "", "IPv6Address": ""}
+                    for item in inside
+                },
+                "Options": {},
+                "Labels": {},
+            }
+        )
+    return out

@@ -1,0 +1,115 @@
+"""What `docker events` tells of containers, images, volumes and networks, with Docker's actions and attributes."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from dockerlab.engine.records import Record
+from dockerlab.oci.digest import digest_of, hex_of
+from dockerlab.oci.timestamps import to_seconds
+from dockerlab.store import Image, Store
+
+Json = dict[str, Any]
+_INTERVAL = 0.2
+"""Seconds between two looks at the journal: nobody wakes us."""
+
+
+def tell_container(store: Store, record: Record, action: str, at: float | None = None, **attributes: str) -> None:
+    """Something happened to a container; its labels, image and name are told with it."""
+    labels = {str(key): str(value) for key, value in (record.config.get("Labels") or {}).items()}
+    store.journal.add("container", action, record.id, {**labels, "image": record.image_name, "name": record.name, **attributes}, at)
+
+
+def tell_image(store: Store, action: str, image: Image | str, name: str = "") -> None:
+    """Something happened to an image; `name` is the one it was about, if not its ID."""
+    identifier = image if isinstance(image, str) else image.id
+    labels = {} if isinstance(image, str) else image.config.config.get("Labels") or {}
+    store.journal.add("image", action, identifier, {**{key: str(value) for key, value in labels.items()}, "name": name or identifier})
+
+
+def tell_volumes(store: Store, record: Record, *, mounted: bool, at: float | None = None) -> None:
+    """The volumes of a container were mounted, or are free again."""
+    for mount in record.mounts:
+        if mount["Type"] == "volume":
+            about = {"container": record.id, "driver": "local"}
+            if mounted:
+                about |= {"destination": mount["Destination"], "propagation": "", "read/write": str(bool(mount["RW"])).lower()}
+            store.journal.add("volume", "mount" if mounted else "unmount", mount["Name"], about, at)
+
+
+NETWORKS = {"bridge": "bridge", "host": "host", "none": "null"}
+"""The networks that Docker always has, and their drivers."""
+
+
+def network_id(store: Store, name: str) -> str:
+    """The ID of one of Docker's own networks in this store: always the same."""
+    return hex_of(digest_of(f"{store.home}/{name}".encode()))
+
+
+def tell_network(store: Store, record: Record, action: str, at: float) -> None:
+    """A container was connected to its network, or disconnected."""
+    mode = str(record.host["NetworkMode"])
+    name = mode if mode in NETWORKS else "bridge"
+    store.journal.add("network", action, network_id(store, name), {"container": record.id, "name": name, "type": NETWORKS[name]}, at)
+
+
+def tell_start(store: Store, record: Record, began: str) -> None:
+    """Its process runs since then; it may have ended by now."""
+    at = to_seconds(began) or time.time()
+    tell_volumes(store, record, mounted=True, at=at)
+    tell_network(store, record, "connect", at)
+    tell_container(store, record, "start", at)
+
+
+def tell_death(store: Store, record: Record, folder: Path, *, began: str, ended: str, code: int) -> None:
+    """Its process has ended: nobody was there to see it, so whoever looks first says so, with the time at which it was."""
+    mark = folder / f"died-{ended}"
+    try:
+        os.close(os.open(mark, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    except OSError:
+        return  # it is known already, or the container is being removed
+    for name in os.listdir(folder):
+        if name.startswith("died-") and name != mark.name:
+            (folder / name).unlink(missing_ok=True)
+    at = to_seconds(ended) or time.time()
+    tell_network(store, record, "disconnect", at)
+    tell_volumes(store, record, mounted=False, at=at)
+    lasted = max(0, int(at - to_seconds(began)))
+    tell_container(store, record, "die", at, execDuration=str(lasted), exitCode=str(code))
+
+
+def happened(store: Store, look: Callable[[], None], since: float | None, until: float | None) -> Iterator[Json]:
+    """Docker's messages from `since` to `until` (seconds since 1970), then, up to `until` or for ever, what comes.
+
+    Without both only what comes. `look` is called before each look at the journal: it notes what nobody has noted yet.
+    """
+    reader = store.journal.reader()
+    look()
+    past = reader.new()
+    if since is not None or until is not None:
+        yield from (_message(one) for one in past if _within(one, since, until))
+    while until is None or time.time() < until:
+        time.sleep(_INTERVAL if until is None else max(0.0, min(_INTERVAL, until - time.time())))
+        look()
+        yield from (_message(one) for one in reader.new() if _within(one, since, until))
+
+
+def _within(record: Json, since: float | None, until: float | None) -> bool:
+    at = record["timeNano"] / 1_000_000_000
+    return (since is None or at >= since) and (until is None or at <= until)
+
+
+def _message(record: Json) -> Json:
+    """As Docker's API shapes it: a container's and an image's have a few words twice, for old readers."""
+    actor, attributes = record["Actor"]["ID"], record["Actor"]["Attributes"]
+    old: Json = {}
+    if record["Type"] in ("container", "image"):
+        old = {"status": record["Action"], **({"id": actor} if actor else {})}
+        if record["Type"] == "container" and attributes.get("image"):
+            old["from"] = attributes["image"]
+    rest = {key: record[key] for key in ("Type", "Action", "Actor")}
+    return {**old, **rest, "scope": "local", "time": record["timeNano"] // 1_000_000_000, "timeNano": record["timeNano"]}
