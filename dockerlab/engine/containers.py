@@ -170,6 +170,7 @@ class Containers:
                 terminal=config["Tty"],
             ),
             open_stdin=config["OpenStdin"],
+            init=bool(host.get("Init")),
             hostname=config["Hostname"],
             network=network,
             ports=tuple(self._ports(record)) if network == "private" else (),

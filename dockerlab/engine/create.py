@@ -113,9 +113,9 @@ def host_config(spec: ContainerSpec) -> Json:
         host["Binds"] = list(spec.binds)
     if spec.tmpfs:
         host["Tmpfs"] = {path.partition(":")[0]: path.partition(":")[2] for path in spec.tmpfs}
-    if spec.init:
-        host["Init"] = True
     host.update(spec.extra_host_config)
+    if spec.init is not None:
+        host["Init"] = spec.init
     return host
 
 

@@ -54,7 +54,7 @@ class ContainerSpec:
     read_only: bool = False
     stop_signal: str | None = None
     stop_timeout: int | None = None
-    init: bool = False
+    init: bool | None = None
     pull: str = "missing"
     step: str = ""
     """A step of the image's build (`2`, or `STAGE:2`): the container begins in the state after it."""

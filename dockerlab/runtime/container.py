@@ -185,7 +185,7 @@ class ContainerDirectory:
         record = self._record("state.json")
         with self._init():
             init = int(record["init"])  # type: ignore[call-overload]
-            namespace = os.readlink(f"/proc/{init}/ns/pid")
+            namespace = os.readlink(f"/proc/{record['entrance'][0]}/ns/pid")  # type: ignore[index]
             members = [init]
             for name in os.listdir("/proc"):
                 try:

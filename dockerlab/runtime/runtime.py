@@ -214,7 +214,7 @@ class Runtime:
             "upper": box.rootfs.upper,
             "work": box.rootfs.work,
             "merged": box.rootfs.merged,
-            "process": _process(box.process),
+            "process": {**_process(box.process), "init": box.init},
             "hostname": hostname,
             "network": box.network,
             "ports": [(_address(port.host_ip, address), port.host_port, port.container_port) for port in box.ports],

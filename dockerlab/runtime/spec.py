@@ -46,6 +46,7 @@ class BoxSpec:
 
     `network`: "host" shares this machine's; "none" has only loopback; "private" has loopback and the published `ports`.
     `hosts` are further lines of /etc/hosts, as (address, name). `timeout` is in seconds: what runs longer is killed.
+    `init`: process 1 is not the program but an init of ours, which reaps and passes signals on.
     `like_container`: a build's RUN gets docker's own files below its writable layer, as a container does, and keeps mount points; BuildKit takes both away.
     """
 
@@ -60,6 +61,7 @@ class BoxSpec:
     timeout: float | None = None
     nproc: int = 0
     open_stdin: bool = False
+    init: bool = False
     like_container: bool = False
 
 

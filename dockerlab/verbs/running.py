@@ -84,7 +84,7 @@ def spec_of(parsed: Parsed, terminal: Terminal, *, attached: bool) -> ContainerS
         stop_signal=parsed.flags.get("stop-signal"),
         step=parsed.text("step"),
         stop_timeout=parsed.number("stop-timeout"),
-        init=parsed.on("init"),
+        init=parsed.flags.get("init"),
         pull=parsed.text("pull", "missing"),
         extra_host_config=host,
     )
@@ -99,7 +99,7 @@ def _nano_cpus(text: str) -> int:
 
 def _tell_unenforced(parsed: Parsed, terminal: Terminal) -> None:
     """What is written into the container's configuration as docker writes it, and not acted upon."""
-    for name, kept in (("memory", "limit"), ("cpus", "limit"), ("restart", "policy"), ("init", "process")):
+    for name, kept in (("memory", "limit"), ("cpus", "limit"), ("restart", "policy")):
         if parsed.flags.get(name) and parsed.text(name) != "no":
             terminal.complain(f"WARNING: --{name} is recorded, and has no effect here: dockerlab does not keep this {kept} yet")
     tell_ignored(parsed, terminal)

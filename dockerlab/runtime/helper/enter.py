@@ -62,10 +62,10 @@ class Entrance:
         self._end()
 
     def _enter_namespaces(self) -> None:
-        pid = int(self.state["init"])  # type: ignore[call-overload]
+        pid, began = self.state["entrance"]  # type: ignore[misc]
         try:
             target = os.pidfd_open(pid)
-            same = records.start_time(pid) == self.state["began"]
+            same = records.start_time(pid) == began
         except OSError:
             same = False
         if not same:

@@ -13,7 +13,7 @@ import time
 from _socket import AF_UNIX, SOCK_SEQPACKET
 from _socket import socket as Socket
 
-from dockerlab.runtime.helper import init, kernel, namespaces, network, records, rootfs, wire
+from dockerlab.runtime.helper import init, kernel, namespaces, network, reaper, records, rootfs, wire
 from dockerlab.runtime.helper.init import StartError
 from dockerlab.runtime.helper.loop import Loop
 from dockerlab.runtime.helper.streams import Streams
@@ -181,6 +181,7 @@ class Keeper:
         if limit:
             self.loop.deadline, self.loop.on_deadline = time.monotonic() + limit, self._too_late
         if self.is_container:
+            entrance = reaper.program_of(self.init_pid, ".") if self.process.get("init") else self.init_pid
             records.write_record(
                 self.folder,
                 "state.json",
@@ -188,6 +189,7 @@ class Keeper:
                     "keeper": os.getpid(),
                     "init": self.init_pid,
                     "began": records.start_time(self.init_pid, "."),
+                    "entrance": [entrance, records.start_time(entrance, ".")],
                     "started_at": self.began,
                     "ports": self.ports,
                     "identity": self.identity,
@@ -317,7 +319,7 @@ def become_process(process: wire.Message, identity: str, sync: Socket, stdio: li
         init.become(process, single=False)
         kernel.prctl(kernel.PR_SET_PDEATHSIG, kernel.SIGKILL)  # a change of credentials has cleared it
     else:
-        if uid == 0:  # root may go anywhere: spare the supervisor the questions of the search
+        if uid == 0 and not process.get("init"):  # root may go anywhere: spare the supervisor the questions of the search
             init.go_to(cwd)
             program = init.find_program(process, env)
         kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
@@ -329,6 +331,10 @@ def become_process(process: wire.Message, identity: str, sync: Socket, stdio: li
         init.become(process, single=True)
     if not program:
         init.go_to(cwd)
+    if process.get("init"):
+        reaper.stay_behind(process, protect=identity != "single")
+        program = reaper.find_program(process, env, sync)
+    if not program:
         program = init.find_program(process, env)
     init.run_program(program, process, env, sync)
 
