@@ -11,6 +11,7 @@ from dockerlab.engine import commit as committing
 from dockerlab.engine.create import new_record, process_environment
 from dockerlab.engine.images import Images
 from dockerlab.engine.inspect import container_json, state_json
+from dockerlab.engine.limits import RLIMITS, limits_of
 from dockerlab.engine.names import check_name, made_up_name
 from dockerlab.engine.records import Record, Records
 from dockerlab.engine.specs import ContainerSpec, ExecSpec, Streams
@@ -115,7 +116,9 @@ class Containers:
         code, error = now.exit_code, now.error
         if now.status == "created" and (failure := self._records.failure(record)):
             code, error = failure
-        return state_json(now.status, pid=now.pid, exit_code=code, error=error, started=now.started_at, finished=now.finished_at)
+        return state_json(
+            now.status, pid=now.pid, exit_code=code, error=error, started=now.started_at, finished=now.finished_at, oom=now.oom
+        )
 
     def process(self, record: Record) -> ContainerDirectory:
         """What the runtime wrote about its process."""
@@ -171,6 +174,10 @@ class Containers:
             ),
             open_stdin=config["OpenStdin"],
             init=bool(host.get("Init")),
+            timeout=host.get("Timeout"),
+            limits=limits_of(host),
+            rlimits=tuple((RLIMITS[one["Name"]], one["Soft"], one["Hard"]) for one in host["Ulimits"]),
+            shm_size=host["ShmSize"],
             hostname=config["Hostname"],
             network=network,
             ports=tuple(self._ports(record)) if network == "private" else (),

@@ -36,6 +36,7 @@ class ContainerState:
     finished_at: str = ""
     error: str = ""
     signal: int = 0
+    oom: bool = False
     ports: tuple[tuple[str, int, int], ...] = ()
     terminal: bool = False
 
@@ -116,6 +117,7 @@ class ContainerDirectory:
             str(end.get("finished_at", "")),
             str(end.get("error", "")),
             int(end.get("signal", signal.SIGKILL)),  # type: ignore[call-overload]
+            oom=bool(end.get("oom")),
             terminal=terminal,
         )
 

@@ -12,7 +12,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dockerlab.data import dataclass
+from dockerlab.data import asdict, dataclass
 from dockerlab.errors import ContainerStartError, RuntimeUnavailableError
 from dockerlab.runtime.helper import wire
 from dockerlab.runtime.helper_process import HelperProcess
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from dockerlab.runtime.capabilities import Capabilities
 
 CHUNK = 1 << 16
+RLIMIT_LOCKS = 10
 INTERRUPT_GRACE = 1.0  # seconds to wait for the end of what an interrupt has killed
 Output = Callable[[str, bytes], None]
 
@@ -41,12 +42,15 @@ class Control:
 
     def __init__(self, channel: Socket) -> None:
         self._channel = channel
+        self.error = ""
+        """Why the container was ended, where one of our own limits did it."""
 
     def wait(self) -> int:
         """The exit code; KeyboardInterrupt passes through and leaves the container running."""
         message = _next(self._channel)
         if message is None:
             return 137  # the keeper was killed, and everything with it
+        self.error = str(message.get("error", ""))
         return int(str(message["code"]))
 
     def signal(self, number: int) -> None:
@@ -214,7 +218,7 @@ class Runtime:
             "upper": box.rootfs.upper,
             "work": box.rootfs.work,
             "merged": box.rootfs.merged,
-            "process": {**_process(box.process), "init": box.init},
+            "process": {**_process(box.process), "init": box.init, "rlimits": _rlimits(box, identity)},
             "hostname": hostname,
             "network": box.network,
             "ports": [(_address(port.host_ip, address), port.host_port, port.container_port) for port in box.ports],
@@ -223,6 +227,8 @@ class Runtime:
             "files": etc_files(hostname, box.hosts, own_network=box.network != "host", build=build),
             "timeout": box.timeout or 0.0,
             "nproc": box.nproc,
+            "limits": {key: int(value) for key, value in asdict(box.limits).items()} if box.limits else None,
+            "shm_size": box.shm_size,
             "open_stdin": box.open_stdin,
         }
 
@@ -235,6 +241,11 @@ class Runtime:
             channel.close()
             raise
         return message
+
+
+def _rlimits(box: BoxSpec, identity: str) -> list[tuple[int, int, int]]:
+    """Where users are emulated, RLIMIT_LOCKS, which the kernel ignores, says who a process is: it is not to be had."""
+    return [one for one in box.rlimits if identity != "single" or one[0] != RLIMIT_LOCKS]
 
 
 def _given(**fds: int | None) -> dict[str, int]:

@@ -41,11 +41,30 @@ class ProcessSpec:
 
 
 @dataclass(frozen=True)
+class Limits:
+    """What the processes of a container may use together; 0 is no limit. Bytes, and microseconds; `swap` is memory and swap together, -1 as much as there is.
+
+    `no_oom_kill`: who wants more memory waits instead of being killed. `disk` is the writable layer's size. `shares` are weights against others.
+    """
+
+    memory: int = 0
+    swap: int = 0
+    reservation: int = 0
+    no_oom_kill: bool = False
+    pids: int = 0
+    quota: int = 0
+    period: int = 0
+    shares: int = 0
+    disk: int = 0
+
+
+@dataclass(frozen=True)
 class BoxSpec:
     """A root file system and the process in it.
 
     `network`: "host" shares this machine's; "none" has only loopback; "private" has loopback and the published `ports`.
     `hosts` are further lines of /etc/hosts, as (address, name). `timeout` is in seconds: what runs longer is killed.
+    `rlimits` are (number, soft, hard) of setrlimit, -1 for none; `shm_size` is that of /dev/shm in bytes.
     `init`: process 1 is not the program but an init of ours, which reaps and passes signals on.
     `like_container`: a build's RUN gets docker's own files below its writable layer, as a container does, and keeps mount points; BuildKit takes both away.
     """
@@ -62,6 +81,9 @@ class BoxSpec:
     nproc: int = 0
     open_stdin: bool = False
     init: bool = False
+    limits: Limits | None = None
+    rlimits: tuple[tuple[int, int, int], ...] = ()
+    shm_size: int = 1 << 26
     like_container: bool = False
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import re
 from contextlib import suppress
-from typing import Any
 
 from dockerlab.engine import ContainerSpec, Engine, ExecSpec, PortBinding, Streams
 from dockerlab.errors import ContainerStartError, DockerlabError, NotFoundError, UsageError
 from dockerlab.oci import own_architecture
 from dockerlab.verbs.dispatch import Terminal, tell_ignored
-from dockerlab.verbs.flags import Parsed, usage_error
+from dockerlab.verbs.flags import Parsed
+from dockerlab.verbs.limits import limits_of, tell_unkept
 
 
 def spec_of(parsed: Parsed, terminal: Terminal, *, attached: bool) -> ContainerSpec:
@@ -22,7 +22,7 @@ def spec_of(parsed: Parsed, terminal: Terminal, *, attached: bool) -> ContainerS
         if parsed.flags.get(name):
             raise UsageError(f"docker: --{name} can't be had without Docker's daemon", hint="leave it away")
     _check_image_flags(parsed)
-    host: dict[str, Any] = {}
+    host = limits_of(parsed)
     if parsed.text("restart"):
         policy, _, count = parsed.text("restart").partition(":")
         if count and not count.isdigit():
@@ -35,10 +35,6 @@ def spec_of(parsed: Parsed, terminal: Terminal, *, attached: bool) -> ContainerS
             )
     if parsed.all("add-host"):
         host["ExtraHosts"] = parsed.all("add-host")
-    if parsed.text("memory"):
-        host["Memory"] = size_bytes(parsed.text("memory"))
-    if parsed.text("cpus"):
-        host["NanoCpus"] = _nano_cpus(parsed.text("cpus"))
     if parsed.all("cap-drop"):
         host["CapDrop"] = [
             "CAP_" + name.upper().removeprefix("CAP_") if name.upper() != "ALL" else "ALL" for name in parsed.all("cap-drop")
@@ -90,18 +86,11 @@ def spec_of(parsed: Parsed, terminal: Terminal, *, attached: bool) -> ContainerS
     )
 
 
-def _nano_cpus(text: str) -> int:
-    try:
-        return int(float(text) * 1_000_000_000)
-    except (ValueError, OverflowError):
-        raise usage_error("run", f'invalid argument "{text}" for "--cpus" flag: failed to parse {text} as a rational number', 125) from None
-
-
 def _tell_unenforced(parsed: Parsed, terminal: Terminal) -> None:
     """What is written into the container's configuration as docker writes it, and not acted upon."""
-    for name, kept in (("memory", "limit"), ("cpus", "limit"), ("restart", "policy")):
-        if parsed.flags.get(name) and parsed.text(name) != "no":
-            terminal.complain(f"WARNING: --{name} is recorded, and has no effect here: dockerlab does not keep this {kept} yet")
+    if parsed.text("restart", "no") != "no":
+        terminal.complain("WARNING: --restart is recorded, and has no effect here: dockerlab does not keep this policy yet")
+    tell_unkept(parsed, terminal)
     tell_ignored(parsed, terminal)
 
 
@@ -136,14 +125,6 @@ def labels(parsed: Parsed, terminal: Terminal) -> dict[str, str]:
         if text.startswith("="):
             raise UsageError(f'invalid argument "{text}" for "-l, --label" flag: invalid label \'{text}\': empty name')
     return {name: value for name, _, value in (text.partition("=") for text in texts)}
-
-
-def size_bytes(text: str) -> int:
-    """`64m` → 67108864."""
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([bkmgt]?)b?", text.lower())
-    if not match:
-        raise UsageError(f'invalid argument "{text}" for "-m, --memory" flag: invalid size: \'{text}\'')
-    return int(float(match.group(1)) * 1024 ** "bkmgt".index(match.group(2) or "b"))
 
 
 def environment(parsed: Parsed, terminal: Terminal) -> tuple[str, ...]:
@@ -308,7 +289,10 @@ def attached_start(engine: Engine, terminal: Terminal, identifier: str, streams:
             stack.enter_context(attached_terminal(control, terminal.stdin))
         while True:
             try:
-                return int(control.wait())
+                code = int(control.wait())
+                if control.error:  # a limit that docker has not
+                    terminal.complain(f"docker: {control.error}")
+                return code
             except KeyboardInterrupt:
                 _pass_on_interrupt(engine, identifier)
 

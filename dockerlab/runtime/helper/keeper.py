@@ -13,7 +13,7 @@ import time
 from _socket import AF_UNIX, SOCK_SEQPACKET
 from _socket import socket as Socket
 
-from dockerlab.runtime.helper import init, kernel, namespaces, network, reaper, records, rootfs, wire
+from dockerlab.runtime.helper import init, kernel, limits, namespaces, network, reaper, records, rootfs, watch, wire
 from dockerlab.runtime.helper.init import StartError
 from dockerlab.runtime.helper.loop import Loop
 from dockerlab.runtime.helper.streams import Streams
@@ -47,6 +47,9 @@ class Keeper:
         self.started = self.locked = False
         self.supervisor: Supervisor | None = None
         self.connections: list[Socket] = []
+        self.limits: limits.Limits | None = self.box.get("limits")  # type: ignore[assignment]
+        self.groups: limits.Groups | None = None
+        self.memory: watch.MemoryWatch | None = None
 
     # ------------------------------------------------------------------ start
 
@@ -72,6 +75,8 @@ class Keeper:
 
     def _release(self) -> None:
         """Let go of the lock before the client hears of the end: it may start the container again at once."""
+        if self.groups:
+            self.groups.remove()
         if self.locked:
             os.close(self.lock)
             self.locked = False
@@ -79,12 +84,15 @@ class Keeper:
     def _record_end(self, code: int, error: str, signal: int = 0) -> None:
         """exit.json; without a state.json beside it the container never ran."""
         if self.locked:
-            record = {"code": code, "finished_at": records.timestamp(), "error": error, "signal": signal}
+            oom = bool((self.groups and self.groups.out_of_memory()) or (self.memory and self.memory.killed))
+            record = {"code": code, "finished_at": records.timestamp(), "error": error, "signal": signal, "oom": oom}
             records.write_record(self.folder, "exit.json", record)
 
     def _prepare(self) -> None:
         if self.is_container:
             self._take_folder()
+        if self.limits:
+            self.groups = limits.Groups(os.path.basename(self.folder_path)[:12], self.limits)
         listeners = network.listen(list(self.box["ports"]))  # type: ignore[call-overload]
         self.ports = [port for _, port in listeners]
         net = str(self.box["network"])
@@ -98,6 +106,9 @@ class Keeper:
         root = rootfs.Root(self.box)
         root.make(self.box)
         self.root = root
+        self.upper = upper
+        if self.limits and self.groups:
+            limits.show(root.path, self.groups, self.limits)
         if self.process["terminal"] or self.is_container:
             self.streams = Streams(self.loop, self.stdio, self._log() if self.is_container else None)
             if self.process["terminal"]:
@@ -116,7 +127,7 @@ class Keeper:
         kernel.unshare(kernel.CLONE_NEWPID)
         self.init_pid = os.fork()
         if self.init_pid == 0:
-            first_process(self.box, root.path, theirs, stdio)
+            self._first_process(root.path, theirs, stdio)
         theirs.close()
         os.fchdir(outer_proc)  # the supervisor's paths: PID/cwd, PID/fd/N
         self.began = records.timestamp()
@@ -126,6 +137,17 @@ class Keeper:
         self.loop.watch(self.init_fd, self._init_ended)
         if self.control:
             self.loop.watch(self.control.fileno(), self._from_client)
+
+    def _first_process(self, root: str, sync: Socket, stdio: list[int]) -> None:
+        if self.groups:
+            limits.enter(self.groups.doors)
+        first_process({**self.box, "nproc": self._nproc()}, root, sync, stdio)
+
+    def _nproc(self) -> int:
+        """RLIMIT_NPROC, which counts whoever is in the container's user namespace: us too, and who carries bytes."""
+        if self.limits and self.limits["pids"] and self.identity == "single":
+            return self.limits["pids"] + 1 + max(1, len(self.ports)) * bool(self.relay)
+        return int(str(self.box["nproc"]))
 
     def _take_folder(self) -> None:
         """The lock is the truth about the container's life: the kernel drops it when we die, whatever killed us."""
@@ -179,7 +201,9 @@ class Keeper:
         self.started = True
         limit = float(self.box.get("timeout") or 0)  # type: ignore[arg-type]
         if limit:
-            self.loop.deadline, self.loop.on_deadline = time.monotonic() + limit, self._too_late
+            told = f"it ran longer than --timeout {limit:g}" if self.is_container else f"killed after {limit:g} s"
+            self.loop.after(limit, lambda: self._kill(told))
+        self._watch_limits()
         if self.is_container:
             entrance = reaper.program_of(self.init_pid, ".") if self.process.get("init") else self.init_pid
             records.write_record(
@@ -193,13 +217,26 @@ class Keeper:
                     "started_at": self.began,
                     "ports": self.ports,
                     "identity": self.identity,
+                    "groups": self.groups.folders if self.groups else [],
+                    "rlimits": self.process["rlimits"],
+                    "nproc": self._nproc(),
                     "namespaces": namespaces.flags_of(self.identity, str(self.box["network"])),
                     "terminal": bool(self.process["terminal"]),
                 },
             )
 
-    def _too_late(self) -> None:
-        self.error = f"killed after {self.box['timeout']:g} s"
+    def _watch_limits(self) -> None:
+        """What no control group keeps."""
+        if not self.limits:
+            return
+        if self.limits["memory"] and not (self.groups and "memory" in self.groups.kept):
+            self.memory = watch.MemoryWatch(self.loop, self.limits["memory"], os.readlink(f"./{self.init_pid}/ns/pid"))
+        if disk := self.limits["disk"]:
+            told = f"its writable layer takes more than --disk {limits.written(disk)}"
+            watch.DiskWatch(self.loop, disk, self.upper, lambda: self._kill(told))
+
+    def _kill(self, why: str) -> None:
+        self.error = f"container killed: {why}" if self.is_container else why
         kernel.signal_process(self.init_fd, kernel.SIGKILL)
 
     def _from_client(self, _events: int) -> None:
@@ -307,6 +344,7 @@ def become_process(process: wire.Message, identity: str, sync: Socket, stdio: li
     if process["terminal"]:
         fcntl.ioctl(0, 0x540E, 0)  # TIOCSCTTY: the terminal of this session
     init.plain_limits(nproc)
+    limits.set_rlimits(list(process["rlimits"]))  # type: ignore[call-overload]
     uid = int(process["uid"])  # type: ignore[call-overload]
     cwd = str(process["cwd"]) or "/"
     if create_cwd:
