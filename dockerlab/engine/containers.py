@@ -135,7 +135,7 @@ class Containers:
             for address, host_port, container_port in self.process(record).state().ports:
                 key = f"{container_port}/tcp"
                 ports[key] = [*(ports.get(key) or []), {"HostIp": address, "HostPort": str(host_port)}]
-        return container_json(record, state, str(folder), trees, ports)
+        return container_json(record, state, str(folder), trees, ports, restarts=self.process(record).state().restarts)
 
     def running(self, record: Record) -> bool:
         """Whether its process lives."""
@@ -178,6 +178,7 @@ class Containers:
             limits=limits_of(host),
             rlimits=tuple((RLIMITS[one["Name"]], one["Soft"], one["Hard"]) for one in host["Ulimits"]),
             shm_size=host["ShmSize"],
+            restart=_policy(host["RestartPolicy"]),
             hostname=config["Hostname"],
             network=network,
             ports=tuple(self._ports(record)) if network == "private" else (),
@@ -225,7 +226,7 @@ class Containers:
         process = self.process(record)
         if process.state().status == "created":
             return 0
-        return process.wait() or 0
+        return process.wait_for_run()
 
     def stop(self, record: Record, timeout: int | None = None) -> None:
         """The stop signal, then KILL."""
@@ -246,7 +247,9 @@ class Containers:
             raise DockerlabError(f"{problem}the linux daemon does not support signal {number}")
         if not self.running(record):
             raise ConflictError(f"{problem}container {record.id} is not running")
-        self.process(record).kill(number)
+        stop_signal = record.config.get("StopSignal")
+        last = not stop_signal or number in (signals.SIGKILL, signal_number(stop_signal))
+        self.process(record).kill(number, last=last)
 
     def pause(self, record: Record) -> None:
         """Hold every process still."""
@@ -267,6 +270,8 @@ class Containers:
             raise ConflictError(
                 f"Container {record.name} is paused, unpause the container before exec", hint=f"dockerlab unpause {record.name}"
             )
+        if status == "restarting":
+            raise ConflictError(f"Container {record.id} is restarting, wait until the container is running")
         if status != "running":
             raise ConflictError(f"container {record.id} is not running", hint=f"dockerlab start {record.name}")
 
@@ -378,3 +383,8 @@ class Containers:
                 }
             )
         return out
+
+
+def _policy(host: Json) -> tuple[str, int] | None:
+    name = host["Name"]
+    return (name, int(host["MaximumRetryCount"])) if name not in ("", "no") else None

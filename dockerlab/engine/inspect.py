@@ -45,9 +45,9 @@ def state_json(
     """Docker's State object."""
     return {
         "Status": status,
-        "Running": status in ("running", "paused"),
+        "Running": status in ("running", "paused", "restarting"),
         "Paused": status == "paused",
-        "Restarting": False,
+        "Restarting": status == "restarting",
         "OOMKilled": oom,
         "Dead": status == "dead",
         "Pid": pid,
@@ -58,7 +58,7 @@ def state_json(
     }
 
 
-def container_json(record: Record, state: Json, folder: str, trees: list[str], ports: Json) -> Json:
+def container_json(record: Record, state: Json, folder: str, trees: list[str], ports: Json, *, restarts: int = 0) -> Json:
     """The whole object; `ports` is {"80/tcp": [{"HostIp", "HostPort"}] or None} as it is now."""
     return {
         "Id": record.id,
@@ -72,7 +72,7 @@ def container_json(record: Record, state: Json, folder: str, trees: list[str], p
         "HostsPath": "",
         "LogPath": f"{folder}/log",
         "Name": "/" + record.name,
-        "RestartCount": 0,
+        "RestartCount": restarts,
         "Driver": "overlay2",
         "Platform": "linux",
         "MountLabel": "",

@@ -229,6 +229,7 @@ class Runtime:
             "nproc": box.nproc,
             "limits": {key: int(value) for key, value in asdict(box.limits).items()} if box.limits else None,
             "shm_size": box.shm_size,
+            "restart": box.restart,
             "open_stdin": box.open_stdin,
         }
 

@@ -65,6 +65,7 @@ class BoxSpec:
     `network`: "host" shares this machine's; "none" has only loopback; "private" has loopback and the published `ports`.
     `hosts` are further lines of /etc/hosts, as (address, name). `timeout` is in seconds: what runs longer is killed.
     `rlimits` are (number, soft, hard) of setrlimit, -1 for none; `shm_size` is that of /dev/shm in bytes.
+    `restart`: docker's policy for a container whose program has ended, and how many times it is restarted at most (0: any number).
     `init`: process 1 is not the program but an init of ours, which reaps and passes signals on.
     `like_container`: a build's RUN gets docker's own files below its writable layer, as a container does, and keeps mount points; BuildKit takes both away.
     """
@@ -84,6 +85,7 @@ class BoxSpec:
     limits: Limits | None = None
     rlimits: tuple[tuple[int, int, int], ...] = ()
     shm_size: int = 1 << 26
+    restart: tuple[str, int] | None = None
     like_container: bool = False
 
 

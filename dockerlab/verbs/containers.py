@@ -115,6 +115,8 @@ def status_text(state: Json) -> str:
     """`Up 5 minutes`, `Exited (0) 2 hours ago`, `Created`."""
     from dockerlab.oci.timestamps import to_seconds
 
+    if state["Restarting"]:
+        return f"Restarting ({state['ExitCode']}) {ago(to_seconds(state['FinishedAt']))}"
     if state["Running"]:
         up = "Up " + human_duration(time.time() - to_seconds(state["StartedAt"]))
         return up + (" (Paused)" if state["Paused"] else "")

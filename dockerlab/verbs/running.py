@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from contextlib import suppress
+from typing import Any
 
 from dockerlab.engine import ContainerSpec, Engine, ExecSpec, PortBinding, Streams
 from dockerlab.errors import ContainerStartError, DockerlabError, NotFoundError, UsageError
@@ -24,10 +25,7 @@ def spec_of(parsed: Parsed, terminal: Terminal, *, attached: bool) -> ContainerS
     _check_image_flags(parsed)
     host = limits_of(parsed)
     if parsed.text("restart"):
-        policy, _, count = parsed.text("restart").partition(":")
-        if count and not count.isdigit():
-            raise UsageError("docker: invalid restart policy format: maximum retry count must be an integer")
-        host["RestartPolicy"] = {"MaximumRetryCount": int(count or 0), "Name": policy}
+        host["RestartPolicy"] = _restart_policy(parsed.text("restart"))
     for text in parsed.all("add-host"):
         if ":" not in text and "=" not in text:
             raise UsageError(
@@ -86,10 +84,27 @@ def spec_of(parsed: Parsed, terminal: Terminal, *, attached: bool) -> ContainerS
     )
 
 
+def _restart_policy(text: str) -> dict[str, Any]:
+    """`on-failure:3` as docker records it. UsageError in its words."""
+    name, colon, count = text.partition(":")
+    if colon and not name:
+        raise UsageError("docker: invalid restart policy format: no policy provided before colon")
+    if count and not re.fullmatch(r"[+-]?\d+", count):
+        raise UsageError("docker: invalid restart policy format: maximum retry count must be an integer")
+    most = int(count or 0)
+    if name not in ("no", "always", "on-failure", "unless-stopped"):
+        raise UsageError(
+            f"docker: invalid restart policy: unknown policy '{name}'; use one of 'no', 'always', 'on-failure', or 'unless-stopped'"
+        )
+    if most and name != "on-failure":
+        raise UsageError("docker: invalid restart policy: maximum retry count can only be used with 'on-failure'")
+    if most < 0:
+        raise UsageError("docker: invalid restart policy: maximum retry count cannot be negative")
+    return {"Name": name, "MaximumRetryCount": most}
+
+
 def _tell_unenforced(parsed: Parsed, terminal: Terminal) -> None:
     """What is written into the container's configuration as docker writes it, and not acted upon."""
-    if parsed.text("restart", "no") != "no":
-        terminal.complain("WARNING: --restart is recorded, and has no effect here: dockerlab does not keep this policy yet")
     tell_unkept(parsed, terminal)
     tell_ignored(parsed, terminal)
 

@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import fcntl
 import os
-import time
 from _socket import AF_UNIX, SOCK_SEQPACKET
 from _socket import socket as Socket
 
-from dockerlab.runtime.helper import init, kernel, limits, namespaces, network, reaper, records, rootfs, watch, wire
+from dockerlab.runtime.helper import init, kernel, limits, namespaces, network, reaper, records, restart, rootfs, watch, wire
 from dockerlab.runtime.helper.init import StartError
 from dockerlab.runtime.helper.loop import Loop
 from dockerlab.runtime.helper.streams import Streams
@@ -21,13 +20,16 @@ from dockerlab.runtime.helper.supervisor import Supervisor
 from dockerlab.runtime.helper.supervisor import filter as seccomp
 
 UNAVAILABLE = "unavailable"
-READERS_HOLD = 0.2  # seconds: who asks whether a container lives shares its lock for a moment (a `ps`, a `wait`, a `logs -f`)
 
 
 class Keeper:
     """Owns everything of one container; `run` is its whole life."""
 
-    def __init__(self, request: wire.Message, control: Socket, stdio: dict[str, int]) -> None:
+    def __init__(
+        self, request: wire.Message, control: Socket | None, stdio: dict[str, int], told: Socket | None = None, lock: int = -1
+    ) -> None:
+        """`told` and `lock`: this is one run of a container that may be run again; its end is told, and the lock is the one that it keeps."""
+        self.told, self.lock = told, lock
         self.box: wire.Message = request["box"]  # type: ignore[assignment]
         self.process: wire.Message = self.box["process"]  # type: ignore[assignment]
         self.identity = str(self.box["identity"])
@@ -44,7 +46,7 @@ class Keeper:
         self.ports: list[network.Port] = []
         self.failure: wire.Message | None = None
         self.error = ""
-        self.started = self.locked = False
+        self.started, self.locked = False, lock >= 0
         self.supervisor: Supervisor | None = None
         self.connections: list[Socket] = []
         self.limits: limits.Limits | None = self.box.get("limits")  # type: ignore[assignment]
@@ -86,7 +88,11 @@ class Keeper:
         if self.locked:
             oom = bool((self.groups and self.groups.out_of_memory()) or (self.memory and self.memory.killed))
             record = {"code": code, "finished_at": records.timestamp(), "error": error, "signal": signal, "oom": oom}
-            records.write_record(self.folder, "exit.json", record)
+            if self.told:
+                wire.send(self.told, {**record, "ran": self.started, "started_at": self.began})
+                wire.receive(self.told)
+            else:
+                records.write_record(self.folder, "exit.json", record)
 
     def _prepare(self) -> None:
         if self.is_container:
@@ -150,18 +156,10 @@ class Keeper:
         return int(str(self.box["nproc"]))
 
     def _take_folder(self) -> None:
-        """The lock is the truth about the container's life: the kernel drops it when we die, whatever killed us."""
         self.folder = os.open(self.folder_path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-        self.lock = os.open("lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644, dir_fd=self.folder)
-        patience = time.monotonic() + READERS_HOLD
-        while not self.locked:
-            try:
-                fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                self.locked = True
-            except BlockingIOError:
-                if time.monotonic() > patience:
-                    raise StartError(125, "the container is running already") from None
-                time.sleep(0.005)
+        if not self.locked:
+            self.lock = restart.take_lock(self.folder)
+            self.locked = True
         for name in ("exit.json", "state.json", "control", "paused"):
             records.remove(self.folder, name)
         server = Socket(AF_UNIX, SOCK_SEQPACKET)
@@ -217,6 +215,7 @@ class Keeper:
                     "started_at": self.began,
                     "ports": self.ports,
                     "identity": self.identity,
+                    "restarts": bool(self.told),
                     "groups": self.groups.folders if self.groups else [],
                     "rlimits": self.process["rlimits"],
                     "nproc": self._nproc(),
