@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from dockerlab.engine import commit as committing
+from dockerlab.engine.box import box_of
 from dockerlab.engine.create import new_record, process_environment
+from dockerlab.engine.health import health_of
 from dockerlab.engine.images import Images
 from dockerlab.engine.inspect import container_json, state_json
-from dockerlab.engine.limits import RLIMITS, limits_of
 from dockerlab.engine.names import check_name, made_up_name
 from dockerlab.engine.records import Record, Records
 from dockerlab.engine.specs import ContainerSpec, ExecSpec, Streams
@@ -23,7 +24,7 @@ from dockerlab.oci.signals import HIGHEST, signal_number
 from dockerlab.oci.timestamps import to_seconds
 from dockerlab.runtime.container import ContainerDirectory, ProcessRow
 from dockerlab.runtime.runtime import Runtime, StartedContainer
-from dockerlab.runtime.spec import BoxSpec, Mount, Port, ProcessSpec
+from dockerlab.runtime.spec import ProcessSpec
 from dockerlab.store import Image, Store
 from dockerlab.store.snapshots import rootfs_at
 
@@ -116,8 +117,16 @@ class Containers:
         code, error = now.exit_code, now.error
         if now.status == "created" and (failure := self._records.failure(record)):
             code, error = failure
+        health = None if now.status == "created" else health_of(self._records.folder(record), running=now.status == "running")
         return state_json(
-            now.status, pid=now.pid, exit_code=code, error=error, started=now.started_at, finished=now.finished_at, oom=now.oom
+            now.status,
+            pid=now.pid,
+            exit_code=code,
+            error=error,
+            started=now.started_at,
+            finished=now.finished_at,
+            oom=now.oom,
+            health=health,
         )
 
     def process(self, record: Record) -> ContainerDirectory:
@@ -153,55 +162,6 @@ class Containers:
 
     # --- running
 
-    def _box(self, record: Record) -> BoxSpec:
-        config, host = record.config, record.host
-        folder = self._records.folder(record)
-        user = find_user(self.view(record), config["User"])
-        mounts = [Mount(mount["Source"], mount["Destination"], not mount["RW"], "bind") for mount in record.mounts]
-        mounts += [Mount(options, path, "ro" in options.split(","), "tmpfs") for path, options in (host.get("Tmpfs") or {}).items()]
-        network = {"host": "host", "none": "none"}.get(host["NetworkMode"], "private")
-        layers = [self._store.layers.get(diff_id) for diff_id in record.layers]
-        return BoxSpec(
-            rootfs=rootfs_at(folder, layers),
-            process=ProcessSpec(
-                args=(record.path, *record.args),
-                env=process_environment(config, user.home, terminal=config["Tty"]),
-                cwd=config["WorkingDir"] or "/",
-                uid=user.uid,
-                gid=user.gid,
-                groups=user.groups,
-                terminal=config["Tty"],
-            ),
-            open_stdin=config["OpenStdin"],
-            init=bool(host.get("Init")),
-            timeout=host.get("Timeout"),
-            limits=limits_of(host),
-            rlimits=tuple((RLIMITS[one["Name"]], one["Soft"], one["Hard"]) for one in host["Ulimits"]),
-            shm_size=host["ShmSize"],
-            restart=_policy(host["RestartPolicy"]),
-            hostname=config["Hostname"],
-            network=network,
-            ports=tuple(self._ports(record)) if network == "private" else (),
-            mounts=tuple(mounts),
-            readonly=host["ReadonlyRootfs"],
-            hosts=tuple((address, name) for name, _, address in (entry.partition(":") for entry in host["ExtraHosts"] or [])),
-        )
-
-    def _ports(self, record: Record) -> Iterator[Port]:
-        bound = set()
-        for key, wanted in (record.host["PortBindings"] or {}).items():
-            number, _, protocol = key.partition("/")
-            for one in wanted:
-                bound.add(key)
-                if protocol == "tcp":
-                    yield Port(one["HostIp"], int(one["HostPort"] or 0), int(number))
-        if record.host["PublishAllPorts"]:
-            for key in record.config.get("ExposedPorts") or {}:
-                if key not in bound:
-                    number, _, protocol = key.partition("/")
-                    if protocol == "tcp":
-                        yield Port("", 0, int(number))
-
     def start(self, record: Record, streams: Streams | None = None) -> StartedContainer | None:
         """Start its process; None if it runs already. ContainerStartError (125, 126, 127) leaves the container as it was, with the message in its state."""
         if self.running(record):
@@ -211,7 +171,8 @@ class Containers:
         folder = self._records.folder(record)
         attached = streams or Streams()
         try:
-            started = self._runtime().start(folder, self._box(record), stdin=attached.stdin, stdout=attached.stdout, stderr=attached.stderr)
+            box = box_of(record, folder, [self._store.layers.get(diff_id) for diff_id in record.layers], self.view(record))
+            started = self._runtime().start(folder, box, stdin=attached.stdin, stdout=attached.stdout, stderr=attached.stderr)
         except NotFoundError as error:  # USER names somebody whom the image does not know
             self._records.note_failure(record, 125, error.message)
             raise ContainerStartError(error.message, hint=error.hint, exit_code=125) from None
@@ -383,8 +344,3 @@ class Containers:
                 }
             )
         return out
-
-
-def _policy(host: Json) -> tuple[str, int] | None:
-    name = host["Name"]
-    return (name, int(host["MaximumRetryCount"])) if name not in ("", "no") else None

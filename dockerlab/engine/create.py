@@ -6,6 +6,7 @@ import os
 import re
 from typing import Any
 
+from dockerlab.engine.health import merged
 from dockerlab.engine.inspect import HOST_CONFIG
 from dockerlab.engine.records import Record, new_id
 from dockerlab.engine.specs import ContainerSpec, PortBinding
@@ -59,8 +60,8 @@ def container_config(spec: ContainerSpec, image: Json, identifier: str) -> Json:
     }
     if exposed:
         config = _after(config, "AttachStderr", "ExposedPorts", exposed)
-    if image.get("Healthcheck"):
-        config = _after(config, "Cmd", "Healthcheck", image["Healthcheck"])
+    if health := merged(spec.health, image.get("Healthcheck")):
+        config = _after(config, "Cmd", "Healthcheck", health)
     if spec.stop_signal:
         try:
             signal_number(spec.stop_signal)

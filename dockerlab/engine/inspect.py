@@ -40,10 +40,18 @@ _SETTINGS: Json = {
 
 
 def state_json(
-    status: str, *, pid: int = 0, exit_code: int = 0, error: str = "", started: str = "", finished: str = "", oom: bool = False
+    status: str,
+    *,
+    pid: int = 0,
+    exit_code: int = 0,
+    error: str = "",
+    started: str = "",
+    finished: str = "",
+    oom: bool = False,
+    health: Json | None = None,
 ) -> Json:
     """Docker's State object."""
-    return {
+    state = {
         "Status": status,
         "Running": status in ("running", "paused", "restarting"),
         "Paused": status == "paused",
@@ -56,6 +64,7 @@ def state_json(
         "StartedAt": started or NEVER,
         "FinishedAt": finished or NEVER,
     }
+    return {**state, "Health": health} if health else state
 
 
 def container_json(record: Record, state: Json, folder: str, trees: list[str], ports: Json, *, restarts: int = 0) -> Json:

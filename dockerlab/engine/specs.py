@@ -55,6 +55,8 @@ class ContainerSpec:
     stop_signal: str | None = None
     stop_timeout: int | None = None
     init: bool | None = None
+    health: Mapping[str, Any] = field(default_factory=dict)
+    """Docker's Healthcheck as far as it was asked for; what it leaves open is the image's."""
     pull: str = "missing"
     step: str = ""
     """A step of the image's build (`2`, or `STAGE:2`): the container begins in the state after it."""

@@ -230,6 +230,7 @@ class Runtime:
             "limits": {key: int(value) for key, value in asdict(box.limits).items()} if box.limits else None,
             "shm_size": box.shm_size,
             "restart": box.restart,
+            "health": asdict(box.health) if box.health else None,
             "open_stdin": box.open_stdin,
         }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import select
+from typing import Any
 
 from dockerlab.data import dataclass
 from dockerlab.store.rootfs import RootFs
@@ -59,6 +60,20 @@ class Limits:
 
 
 @dataclass(frozen=True)
+class HealthPlan:
+    """A command that tells whether a container is well. Seconds; `shown_timeout` as Go prints it; `log` is what came of former checks."""
+
+    args: tuple[str, ...]
+    interval: float
+    timeout: float
+    start_period: float
+    start_interval: float
+    retries: int
+    shown_timeout: str
+    log: tuple[dict[str, Any], ...] = ()
+
+
+@dataclass(frozen=True)
 class BoxSpec:
     """A root file system and the process in it.
 
@@ -86,6 +101,7 @@ class BoxSpec:
     rlimits: tuple[tuple[int, int, int], ...] = ()
     shm_size: int = 1 << 26
     restart: tuple[str, int] | None = None
+    health: HealthPlan | None = None
     like_container: bool = False
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import re
 from contextlib import suppress
-from typing import Any
 
 from dockerlab.engine import ContainerSpec, Engine, ExecSpec, PortBinding, Streams
 from dockerlab.errors import ContainerStartError, DockerlabError, NotFoundError, UsageError
 from dockerlab.oci import own_architecture
 from dockerlab.verbs.dispatch import Terminal, tell_ignored
 from dockerlab.verbs.flags import Parsed
+from dockerlab.verbs.lifetime import health_of, restart_policy
 from dockerlab.verbs.limits import limits_of, tell_unkept
 
 
@@ -25,7 +25,7 @@ def spec_of(parsed: Parsed, terminal: Terminal, *, attached: bool) -> ContainerS
     _check_image_flags(parsed)
     host = limits_of(parsed)
     if parsed.text("restart"):
-        host["RestartPolicy"] = _restart_policy(parsed.text("restart"))
+        host["RestartPolicy"] = restart_policy(parsed.text("restart"))
     for text in parsed.all("add-host"):
         if ":" not in text and "=" not in text:
             raise UsageError(
@@ -79,28 +79,10 @@ def spec_of(parsed: Parsed, terminal: Terminal, *, attached: bool) -> ContainerS
         step=parsed.text("step"),
         stop_timeout=parsed.number("stop-timeout"),
         init=parsed.flags.get("init"),
+        health=health_of(parsed),
         pull=parsed.text("pull", "missing"),
         extra_host_config=host,
     )
-
-
-def _restart_policy(text: str) -> dict[str, Any]:
-    """`on-failure:3` as docker records it. UsageError in its words."""
-    name, colon, count = text.partition(":")
-    if colon and not name:
-        raise UsageError("docker: invalid restart policy format: no policy provided before colon")
-    if count and not re.fullmatch(r"[+-]?\d+", count):
-        raise UsageError("docker: invalid restart policy format: maximum retry count must be an integer")
-    most = int(count or 0)
-    if name not in ("no", "always", "on-failure", "unless-stopped"):
-        raise UsageError(
-            f"docker: invalid restart policy: unknown policy '{name}'; use one of 'no', 'always', 'on-failure', or 'unless-stopped'"
-        )
-    if most and name != "on-failure":
-        raise UsageError("docker: invalid restart policy: maximum retry count can only be used with 'on-failure'")
-    if most < 0:
-        raise UsageError("docker: invalid restart policy: maximum retry count cannot be negative")
-    return {"Name": name, "MaximumRetryCount": most}
 
 
 def _tell_unenforced(parsed: Parsed, terminal: Terminal) -> None:

@@ -13,6 +13,7 @@ from _socket import AF_UNIX, SOCK_SEQPACKET
 from _socket import socket as Socket
 
 from dockerlab.runtime.helper import init, kernel, limits, namespaces, network, reaper, records, restart, rootfs, watch, wire
+from dockerlab.runtime.helper.health import Checks
 from dockerlab.runtime.helper.init import StartError
 from dockerlab.runtime.helper.loop import Loop
 from dockerlab.runtime.helper.streams import Streams
@@ -51,6 +52,7 @@ class Keeper:
         self.connections: list[Socket] = []
         self.limits: limits.Limits | None = self.box.get("limits")  # type: ignore[assignment]
         self.groups: limits.Groups | None = None
+        self.checks: Checks | None = None
         self.memory: watch.MemoryWatch | None = None
 
     # ------------------------------------------------------------------ start
@@ -147,9 +149,9 @@ class Keeper:
     def _first_process(self, root: str, sync: Socket, stdio: list[int]) -> None:
         if self.groups:
             limits.enter(self.groups.doors)
-        first_process({**self.box, "nproc": self._nproc()}, root, sync, stdio)
+        first_process({**self.box, "nproc": self.nproc()}, root, sync, stdio)
 
-    def _nproc(self) -> int:
+    def nproc(self) -> int:
         """RLIMIT_NPROC, which counts whoever is in the container's user namespace: us too, and who carries bytes."""
         if self.limits and self.limits["pids"] and self.identity == "single":
             return self.limits["pids"] + 1 + max(1, len(self.ports)) * bool(self.relay)
@@ -218,11 +220,13 @@ class Keeper:
                     "restarts": bool(self.told),
                     "groups": self.groups.folders if self.groups else [],
                     "rlimits": self.process["rlimits"],
-                    "nproc": self._nproc(),
+                    "nproc": self.nproc(),
                     "namespaces": namespaces.flags_of(self.identity, str(self.box["network"])),
                     "terminal": bool(self.process["terminal"]),
                 },
             )
+        if plan := self.box.get("health"):
+            self.checks = Checks(self, plan, become_process)  # type: ignore[arg-type]
 
     def _watch_limits(self) -> None:
         """What no control group keeps."""
@@ -286,6 +290,8 @@ class Keeper:
         self.loop.stop()
 
     def _end(self) -> None:
+        if self.checks:
+            self.checks.finish()
         _, status = os.waitpid(self.init_pid, 0)
         code = os.waitstatus_to_exitcode(status)
         code = 128 - code if code < 0 else code

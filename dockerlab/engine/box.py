@@ -1,0 +1,74 @@
+"""From a container as it is written down to what the runtime is asked to run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from dockerlab.engine.create import process_environment
+from dockerlab.engine.health import plan_of
+from dockerlab.engine.limits import RLIMITS, limits_of
+from dockerlab.engine.records import Record
+from dockerlab.layers import TreeView, find_user
+from dockerlab.runtime.spec import BoxSpec, Mount, Port, ProcessSpec
+from dockerlab.store import Layer
+from dockerlab.store.snapshots import rootfs_at
+
+Json = dict[str, Any]
+
+
+def box_of(record: Record, folder: Path, layers: list[Layer], view: TreeView) -> BoxSpec:
+    """`folder` is the container's; `layers` its image's, the lowest first; `view` its file system, where its user is looked up."""
+    config, host = record.config, record.host
+    user = find_user(view, config["User"])
+    mounts = [Mount(mount["Source"], mount["Destination"], not mount["RW"], "bind") for mount in record.mounts]
+    mounts += [Mount(options, path, "ro" in options.split(","), "tmpfs") for path, options in (host.get("Tmpfs") or {}).items()]
+    network = {"host": "host", "none": "none"}.get(host["NetworkMode"], "private")
+    return BoxSpec(
+        rootfs=rootfs_at(folder, layers),
+        process=ProcessSpec(
+            args=(record.path, *record.args),
+            env=process_environment(config, user.home, terminal=config["Tty"]),
+            cwd=config["WorkingDir"] or "/",
+            uid=user.uid,
+            gid=user.gid,
+            groups=user.groups,
+            terminal=config["Tty"],
+        ),
+        open_stdin=config["OpenStdin"],
+        init=bool(host.get("Init")),
+        timeout=host.get("Timeout"),
+        limits=limits_of(host),
+        rlimits=tuple((RLIMITS[one["Name"]], one["Soft"], one["Hard"]) for one in host["Ulimits"]),
+        shm_size=host["ShmSize"],
+        restart=_policy(host["RestartPolicy"]),
+        health=plan_of(config, folder),
+        hostname=config["Hostname"],
+        network=network,
+        ports=tuple(_ports(record)) if network == "private" else (),
+        mounts=tuple(mounts),
+        readonly=host["ReadonlyRootfs"],
+        hosts=tuple((address, name) for name, _, address in (entry.partition(":") for entry in host["ExtraHosts"] or [])),
+    )
+
+
+def _ports(record: Record) -> Iterator[Port]:
+    bound = set()
+    for key, wanted in (record.host["PortBindings"] or {}).items():
+        number, _, protocol = key.partition("/")
+        for one in wanted:
+            bound.add(key)
+            if protocol == "tcp":
+                yield Port(one["HostIp"], int(one["HostPort"] or 0), int(number))
+    if record.host["PublishAllPorts"]:
+        for key in record.config.get("ExposedPorts") or {}:
+            if key not in bound:
+                number, _, protocol = key.partition("/")
+                if protocol == "tcp":
+                    yield Port("", 0, int(number))
+
+
+def _policy(host: Json) -> tuple[str, int] | None:
+    name = host["Name"]
+    return (name, int(host["MaximumRetryCount"])) if name not in ("", "no") else None
