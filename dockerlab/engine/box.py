@@ -11,7 +11,7 @@ from dockerlab.engine.health import plan_of
 from dockerlab.engine.limits import RLIMITS, limits_of
 from dockerlab.engine.records import Record
 from dockerlab.layers import TreeView, find_user
-from dockerlab.runtime.spec import BoxSpec, Mount, Port, ProcessSpec
+from dockerlab.runtime.spec import BoxSpec, Dns, Mount, Port, ProcessSpec
 from dockerlab.store import Layer
 from dockerlab.store.snapshots import rootfs_at
 
@@ -45,6 +45,8 @@ def box_of(record: Record, folder: Path, layers: list[Layer], view: TreeView) ->
         restart=_policy(host["RestartPolicy"]),
         health=plan_of(config, folder),
         hostname=config["Hostname"],
+        domainname=config["Domainname"],
+        dns=Dns(tuple(host["Dns"]), tuple(host["DnsSearch"]), tuple(host["DnsOptions"])),
         network=network,
         ports=tuple(_ports(record)) if network == "private" else (),
         mounts=tuple(mounts),
@@ -54,19 +56,16 @@ def box_of(record: Record, folder: Path, layers: list[Layer], view: TreeView) ->
 
 
 def _ports(record: Record) -> Iterator[Port]:
-    bound = set()
-    for key, wanted in (record.host["PortBindings"] or {}).items():
+    wanted = record.host["PortBindings"] or {}
+    for key, bindings in wanted.items():
         number, _, protocol = key.partition("/")
-        for one in wanted:
-            bound.add(key)
-            if protocol == "tcp":
-                yield Port(one["HostIp"], int(one["HostPort"] or 0), int(number))
+        for one in bindings:
+            yield Port(one["HostIp"], int(one["HostPort"] or 0), int(number), protocol)
     if record.host["PublishAllPorts"]:
         for key in record.config.get("ExposedPorts") or {}:
-            if key not in bound:
-                number, _, protocol = key.partition("/")
-                if protocol == "tcp":
-                    yield Port("", 0, int(number))
+            number, _, protocol = key.partition("/")
+            if key not in wanted and protocol in ("tcp", "udp"):
+                yield Port("", 0, int(number), protocol)
 
 
 def _policy(host: Json) -> tuple[str, int] | None:

@@ -14,7 +14,7 @@ from dockerlab.engine.health import health_of
 from dockerlab.engine.images import Images
 from dockerlab.engine.inspect import container_json, state_json
 from dockerlab.engine.names import check_name, made_up_name
-from dockerlab.engine.records import Record, Records
+from dockerlab.engine.records import Record, Records, new_id
 from dockerlab.engine.specs import ContainerSpec, ExecSpec, Streams
 from dockerlab.engine.volumes import Volumes
 from dockerlab.errors import ConflictError, ContainerStartError, DockerlabError, InvalidReferenceError, NotFoundError, UsageError
@@ -36,6 +36,8 @@ _AS_RUNC = (
     "unable to start container process: "
 )
 """What docker says before the reason why a process could not start."""
+_AS_LIBNETWORK = "failed to set up container networking: driver failed programming external connectivity on endpoint"
+"""What it says before the reason why a port could not be published: then come the container's name and the endpoint's ID, a new one each time."""
 
 
 class Containers:
@@ -141,8 +143,8 @@ class Containers:
         ports: Json = {}
         if state["Running"]:
             ports = {port: None for port in record.config.get("ExposedPorts") or {}}
-            for address, host_port, container_port in self.process(record).state().ports:
-                key = f"{container_port}/tcp"
+            for address, host_port, container_port, protocol in self.process(record).state().ports:
+                key = f"{container_port}/{protocol}"
                 ports[key] = [*(ports.get(key) or []), {"HostIp": address, "HostPort": str(host_port)}]
         return container_json(record, state, str(folder), trees, ports, restarts=self.process(record).state().restarts)
 
@@ -177,7 +179,10 @@ class Containers:
             self._records.note_failure(record, 125, error.message)
             raise ContainerStartError(error.message, hint=error.hint, exit_code=125) from None
         except ContainerStartError as error:
-            error.message = error.message if error.message.startswith("Bind for") else _AS_RUNC + error.message
+            if error.message.startswith(("Bind for", "listen ")):
+                error.message = f"{_AS_LIBNETWORK} {record.name} ({new_id()}): {error.message}"
+            else:
+                error.message = _AS_RUNC + error.message
             self._records.note_failure(record, error.exit_code, error.message)
             raise
         return started

@@ -41,7 +41,7 @@ def container_config(spec: ContainerSpec, image: Json, identifier: str) -> Json:
         exposed[f"{port.container_port}/{port.protocol}"] = {}
     config: Json = {
         "Hostname": spec.hostname or short_id(identifier),
-        "Domainname": "",
+        "Domainname": spec.domainname,
         "User": spec.user if spec.user is not None else image.get("User", ""),
         "AttachStdin": spec.open_stdin and spec.attached,
         "AttachStdout": spec.attached,

@@ -40,6 +40,7 @@ class ContainerSpec:
     workdir: str | None = None
     user: str | None = None
     hostname: str = ""
+    domainname: str = ""
     tty: bool = False
     open_stdin: bool = False
     attached: bool = True

@@ -38,7 +38,7 @@ class ContainerState:
     error: str = ""
     signal: int = 0
     oom: bool = False
-    ports: tuple[tuple[str, int, int], ...] = ()
+    ports: tuple[tuple[str, int, int, str], ...] = ()
     terminal: bool = False
     restarts: int = 0
 
@@ -110,7 +110,7 @@ class ContainerDirectory:
             return _at_end("exited", end or last, str(last["started_at"]), restarts)
         if not record:  # never ran: perhaps it could not be started, and `error` says why
             return ContainerState("created", int(end.get("code", 0)), error=str(end.get("error", "")))  # type: ignore[call-overload]
-        ports: list[tuple[str, int, int]] = [tuple(port) for port in record.get("ports", [])]  # type: ignore[attr-defined]
+        ports: list[tuple[str, int, int, str]] = [tuple(port) for port in record.get("ports", [])]  # type: ignore[attr-defined]
         began, terminal = str(record.get("started_at", "")), bool(record.get("terminal"))
         if alive and not end:
             pid = int(record["init"])  # type: ignore[call-overload]

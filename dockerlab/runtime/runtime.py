@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from dockerlab.data import asdict, dataclass
 from dockerlab.errors import ContainerStartError, RuntimeUnavailableError
 from dockerlab.runtime.helper import wire
+from dockerlab.runtime.helper.network import ADDRESS
 from dockerlab.runtime.helper_process import HelperProcess
 from dockerlab.runtime.spec import BoxSpec, ProcessSpec, Waiting
 
@@ -29,11 +30,11 @@ Output = Callable[[str, bytes], None]
 
 @dataclass(frozen=True)
 class StartedContainer:
-    """A container whose program runs. `ports` are (address, host's port, container's port) as they were bound."""
+    """A container whose program runs. `ports` are (address, host's port, container's port, protocol) as they were bound."""
 
     folder: Path
     pid: int
-    ports: tuple[tuple[str, int, int], ...]
+    ports: tuple[tuple[str, int, int, str], ...]
     control: Control
 
 
@@ -165,7 +166,7 @@ class Runtime:
         request: wire.Message = {"box": self._box(box, build=False), "folder": os.path.abspath(folder)}
         channel = self._helper.request("start", request, _given(stdin=stdin, stdout=stdout, stderr=stderr))
         message = self._started(channel)
-        ports: list[tuple[str, int, int]] = [tuple(port) for port in message["ports"]]  # type: ignore[attr-defined]
+        ports: list[tuple[str, int, int, str]] = [tuple(port) for port in message["ports"]]  # type: ignore[attr-defined]
         return StartedContainer(Path(folder), int(message["pid"]), tuple(ports), Control(channel))  # type: ignore[call-overload]
 
     def exec_start(
@@ -220,11 +221,20 @@ class Runtime:
             "merged": box.rootfs.merged,
             "process": {**_process(box.process), "init": box.init, "rlimits": _rlimits(box, identity)},
             "hostname": hostname,
+            "domainname": box.domainname,
             "network": box.network,
-            "ports": [(_address(port.host_ip, address), port.host_port, port.container_port) for port in box.ports],
+            "ports": [(_address(port.host_ip, address), port.host_port, port.container_port, port.protocol) for port in box.ports],
             "mounts": [(mount.kind, mount.source, mount.target, mount.readonly) for mount in box.mounts],
             "readonly": box.readonly,
-            "files": etc_files(hostname, box.hosts, own_network=box.network != "host", build=build),
+            "files": etc_files(
+                hostname,
+                box.hosts,
+                own_network=box.network != "host",
+                build=build,
+                address=ADDRESS if box.network == "private" else "127.0.0.1",
+                domainname=box.domainname,
+                dns=box.dns,
+            ),
             "timeout": box.timeout or 0.0,
             "nproc": box.nproc,
             "limits": {key: int(value) for key, value in asdict(box.limits).items()} if box.limits else None,

@@ -21,11 +21,12 @@ class Mount:
 
 @dataclass(frozen=True)
 class Port:
-    """A published TCP port. An empty `host_ip` is loopback only (or $DOCKERLAB_PUBLISH_ADDRESS); `host_port` 0 lets the kernel choose."""
+    """A published port, "tcp" or "udp". An empty `host_ip` is loopback only (or $DOCKERLAB_PUBLISH_ADDRESS); `host_port` 0 lets the kernel choose."""
 
     host_ip: str
     host_port: int
     container_port: int
+    protocol: str = "tcp"
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,15 @@ class ProcessSpec:
     gid: int = 0
     groups: tuple[int, ...] = ()
     terminal: bool = False
+
+
+@dataclass(frozen=True)
+class Dns:
+    """What resolv.conf says instead of the machine's own: name servers, domains to search ("." is none), options."""
+
+    servers: tuple[str, ...] = ()
+    search: tuple[str, ...] = ()
+    options: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -88,6 +98,8 @@ class BoxSpec:
     rootfs: RootFs
     process: ProcessSpec
     hostname: str = ""
+    domainname: str = ""
+    dns: Dns = Dns()
     network: str = "host"
     ports: tuple[Port, ...] = ()
     mounts: tuple[Mount, ...] = ()

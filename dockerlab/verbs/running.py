@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import os
-import re
 from contextlib import suppress
 
-from dockerlab.engine import ContainerSpec, Engine, ExecSpec, PortBinding, Streams
+from dockerlab.engine import ContainerSpec, Engine, ExecSpec, Streams
 from dockerlab.errors import ContainerStartError, DockerlabError, NotFoundError, UsageError
 from dockerlab.oci import own_architecture
 from dockerlab.verbs.dispatch import Terminal, tell_ignored
 from dockerlab.verbs.flags import Parsed
 from dockerlab.verbs.lifetime import health_of, restart_policy
 from dockerlab.verbs.limits import limits_of, tell_unkept
+from dockerlab.verbs.networking import exposed, names_of, port_bindings
 
 
 def spec_of(parsed: Parsed, terminal: Terminal, *, attached: bool) -> ContainerSpec:
@@ -23,16 +23,9 @@ def spec_of(parsed: Parsed, terminal: Terminal, *, attached: bool) -> ContainerS
         if parsed.flags.get(name):
             raise UsageError(f"docker: --{name} can't be had without Docker's daemon", hint="leave it away")
     _check_image_flags(parsed)
-    host = limits_of(parsed)
+    host = {**limits_of(parsed), **names_of(parsed)}
     if parsed.text("restart"):
         host["RestartPolicy"] = restart_policy(parsed.text("restart"))
-    for text in parsed.all("add-host"):
-        if ":" not in text and "=" not in text:
-            raise UsageError(
-                f'invalid argument "{text}" for "--add-host" flag: bad format for add-host: "{text}"', hint="write NAME:ADDRESS"
-            )
-    if parsed.all("add-host"):
-        host["ExtraHosts"] = parsed.all("add-host")
     if parsed.all("cap-drop"):
         host["CapDrop"] = [
             "CAP_" + name.upper().removeprefix("CAP_") if name.upper() != "ALL" else "ALL" for name in parsed.all("cap-drop")
@@ -63,6 +56,7 @@ def spec_of(parsed: Parsed, terminal: Terminal, *, attached: bool) -> ContainerS
         workdir=parsed.flags.get("workdir"),
         user=parsed.flags.get("user"),
         hostname=parsed.text("hostname"),
+        domainname=parsed.text("domainname"),
         tty=parsed.on("tty"),
         open_stdin=parsed.on("interactive"),
         attached=attached,
@@ -71,7 +65,7 @@ def spec_of(parsed: Parsed, terminal: Terminal, *, attached: bool) -> ContainerS
         tmpfs=tmpfs,
         volumes_from=tuple(parsed.all("volumes-from")),
         ports=tuple(port for text in parsed.all("publish") for port in port_bindings(text)),
-        expose=tuple(parsed.all("expose")),
+        expose=tuple(port for text in parsed.all("expose") for port in exposed(text)),
         publish_all=parsed.on("publish-all"),
         network=network,
         read_only=parsed.on("read-only"),
@@ -148,34 +142,6 @@ def _one_variable(text: str, out: dict[str, str], terminal: Terminal, where: str
         out[key] = value
     elif key in terminal.environment:
         out[key] = terminal.environment[key]
-
-
-def port_bindings(text: str) -> list[PortBinding]:
-    """`8080:80`, `127.0.0.1:8080:80/tcp`, `80`, `8000-8002:80-82`."""
-    body, _, protocol = text.partition("/")
-    parts = re.match(r"(?:(?P<ip>\[[^\]]*\]|[\d.]*):)?(?:(?P<host>[\d-]*):)?(?P<container>[\d-]+)\Z", body)
-    if not parts or (protocol and protocol not in ("tcp", "udp", "sctp")):
-        raise UsageError(
-            f"docker: invalid publish opts format (should be name=value but got '{text}')"
-            if "=" in text
-            else f"docker: invalid containerPort: {body.split(':')[-1]}",
-            hint="write HOST-PORT:CONTAINER-PORT, for example -p 8080:80",
-        )
-    ip, host = parts.group("ip") or "", parts.group("host") or ""
-    if ip and "." not in ip and "[" not in ip:
-        ip, host = "", ip
-    inside, outside = _range(parts.group("container")), _range(host) if host else []
-    if outside and len(outside) != len(inside):
-        raise UsageError(f"docker: invalid ranges specified for container and host Ports: {parts.group('container')} and {host}")
-    return [PortBinding(port, protocol or "tcp", ip.strip("[]"), outside[n] if outside else 0) for n, port in enumerate(inside)]
-
-
-def _range(text: str) -> list[int]:
-    first, _, last = text.partition("-")
-    numbers = range(int(first), int(last or first) + 1) if re.fullmatch(r"\d+(-\d+)?", text) else range(0)
-    if not numbers or numbers[0] < 1 or numbers[-1] > 65535:
-        raise UsageError(f"docker: invalid containerPort: {text}", hint="ports go from 1 to 65535")
-    return list(numbers)
 
 
 def _mount_flag(text: str) -> tuple[str, str]:

@@ -109,6 +109,8 @@ class Keeper:
         namespaces.enter_new(self.identity, net)
         if net != "host":
             network.loopback_up()
+        if net == "private":
+            network.take_address()
         if listeners:
             self.relay = network.start_relay(listeners)
         root = rootfs.Root(self.box)
@@ -332,6 +334,8 @@ def first_process(box: wire.Message, root: str, sync: Socket, stdio: list[int]) 
         kernel.pivot_root(root)
         if box["hostname"]:
             kernel.sethostname(str(box["hostname"]))
+        if box["domainname"]:
+            kernel.setdomainname(str(box["domainname"]))
         become_process(box["process"], str(box["identity"]), sync, stdio, create_cwd=True, nproc=int(box.get("nproc") or 0))  # type: ignore[arg-type,call-overload]
     except BaseException as error:  # told to the one who asked, not to a stderr that nobody reads
         report_failure(sync, error, init=True)
