@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dockerlab.errors import UsageError
-from dockerlab.runtime.spec import HealthPlan
+
+if TYPE_CHECKING:
+    from dockerlab.runtime.spec import HealthPlan
 
 Json = dict[str, Any]
 SECOND = 1_000_000_000
@@ -32,6 +34,8 @@ def plan_of(config: Json, folder: Path) -> HealthPlan | None:
         words = [*(config.get("Shell") or ["/bin/sh", "-c"]), *words]
     elif kind != "CMD":
         return None
+    from dockerlab.runtime.spec import HealthPlan
+
     timeout = check.get("Timeout") or 30 * SECOND
     return HealthPlan(
         args=tuple(words),

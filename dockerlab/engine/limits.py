@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from dockerlab.runtime.spec import Limits
+if TYPE_CHECKING:
+    from dockerlab.runtime.spec import Limits
 
 # linux: asm-generic/resource.h, under the names of docker/go-units
 RLIMITS = {
@@ -26,6 +27,8 @@ def size_bytes(text: str) -> int:
 
 def limits_of(host: dict[str, Any]) -> Limits | None:
     """None where nothing is limited, which costs nothing."""
+    from dockerlab.runtime.spec import Limits
+
     quota, period = host["CpuQuota"], host["CpuPeriod"]
     if host["NanoCpus"]:
         quota, period = host["NanoCpus"] * PERIOD // 10**9, PERIOD

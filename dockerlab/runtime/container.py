@@ -19,8 +19,7 @@ from pathlib import Path
 from dockerlab.data import dataclass
 from dockerlab.errors import ConflictError
 from dockerlab.runtime.helper import wire
-from dockerlab.runtime.helper.records import start_time
-from dockerlab.runtime.helper.restart import STOPPED
+from dockerlab.runtime.helper.records import STOPPED, start_time
 
 KILLED = 137  # what docker reports for a container whose keeper left no word: 128 + SIGKILL
 _FOLLOW_INTERVAL = 0.05

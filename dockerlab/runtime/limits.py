@@ -30,9 +30,15 @@ def keepers() -> dict[str, LimitKeeper]:
         kept.setdefault("pids", LimitKeeper(False, f"{none}, and RLIMIT_NPROC does not bind root"))
     else:
         kept["pids"] = LimitKeeper(
-            True, "the kernel, by RLIMIT_NPROC in the container's user namespace; whoever is in it by `exec` counts twice"
+            True,
+            "the kernel, by RLIMIT_NPROC in the container's user namespace; whoever is in it by `exec` counts twice, and a connection to a published port as two",
         )
     kept.setdefault("cpu", LimitKeeper(False, none))
     kept["disk"] = LimitKeeper(True, "the keeper looks up to five times a second, as the layer's size allows, and ends the container")
     kept["time"] = LimitKeeper(True, "the keeper ends the container")
     return kept
+
+
+def memory_may_wait() -> bool:
+    """Whether a process that wants more memory than there is can be made to wait, instead of being killed: control groups of version 1 can."""
+    return os.geteuid() == 0 and tops().get("memory", ("", 2))[1] == 1

@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING
 
 from dockerlab.data import asdict, dataclass
 from dockerlab.errors import ContainerStartError, RuntimeUnavailableError
-from dockerlab.runtime.helper import wire
-from dockerlab.runtime.helper.network import ADDRESS
+from dockerlab.runtime.helper import ADDRESS, wire
 from dockerlab.runtime.helper_process import HelperProcess
 from dockerlab.runtime.spec import BoxSpec, ProcessSpec, Waiting
 

@@ -35,11 +35,11 @@ def restart_policy(text: str) -> dict[str, Any]:
 
 def health_of(parsed: Parsed) -> Json:
     """Docker's Healthcheck as far as the flags say it. UsageError in docker's words."""
-    from dockerlab.dockerfile.grammar import duration
-
     own: Json = {}
     for flag, field in _DURATIONS.items():
         if flag in parsed.flags:
+            from dockerlab.dockerfile.grammar import duration
+
             text = parsed.text(flag)
             try:
                 own[field] = duration(text)

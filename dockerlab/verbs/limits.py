@@ -95,8 +95,10 @@ def tell_unkept(parsed: Parsed, terminal: Terminal) -> None:
         )
     if not given:
         return
-    from dockerlab.runtime.limits import keepers
+    from dockerlab.runtime.limits import keepers, memory_may_wait
 
+    if parsed.on("oom-kill-disable") and not memory_may_wait():
+        terminal.complain("WARNING: Your kernel does not support OomKillDisable. OomKillDisable discarded.")
     kept = keepers()
     for name in given:
         keeper = kept["memory" if name == "memory" else "pids" if name == "pids-limit" else "cpu"]

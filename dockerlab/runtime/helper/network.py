@@ -14,11 +14,10 @@ import time
 from _socket import AF_INET, IPPROTO_TCP, SHUT_WR, SO_REUSEADDR, SOCK_DGRAM, SOCK_STREAM, SOL_SOCKET, TCP_NODELAY
 from _socket import socket as Socket
 
-from dockerlab.runtime.helper import kernel, udp
+from dockerlab.runtime.helper import ADDRESS, kernel, udp
 from dockerlab.runtime.helper.init import StartError, import_no_more, plain
 
 SIOCSIFFLAGS, SIOCSIFADDR, SIOCSIFNETMASK, IFF_UP, IFF_RUNNING = 0x8914, 0x8916, 0x891C, 1, 0x40
-ADDRESS = "172.17.0.2"  # what Docker gives to the first container of its bridge; nobody else is in this namespace
 F_SETPIPE_SZ = 1031
 PIPE = 1 << 20
 PAUSE = 0.05  # seconds until the next try where descriptors or threads have run out

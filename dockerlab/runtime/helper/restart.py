@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
     from dockerlab.runtime.helper.keeper import Keeper
 
-STOPPED = "stopped"
 READERS_HOLD = 0.2  # seconds: who asks whether a container lives shares its lock for a moment (a `ps`, a `wait`, a `logs -f`)
 FIRST_DELAY, LONGEST_DELAY = 0.1, 60.0  # seconds, doubled from run to run (moby: restartmanager)
 LONG_RUN = 10.0  # seconds: after a run of that length the delay begins anew
@@ -45,7 +44,7 @@ def take_lock(folder: int) -> int:
 def was_stopped(folder: int) -> bool:
     """Whether somebody has asked for the end."""
     try:
-        os.stat(STOPPED, dir_fd=folder)
+        os.stat(records.STOPPED, dir_fd=folder)
     except FileNotFoundError:
         return False
     return True
@@ -84,7 +83,7 @@ class Runs:
         except StartError as error:
             wire.send(control, {"event": "failed", "code": error.code, "message": error.message, "kind": "start"})
             return
-        for name in (STOPPED, "restart.json", "exit.json"):
+        for name in (records.STOPPED, "restart.json", "exit.json"):
             records.remove(folder, name)
         client: Socket | None = control
         count = 0
