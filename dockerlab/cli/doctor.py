@@ -11,6 +11,7 @@ from typing import Any
 
 from dockerlab.distribution import ADVICE, OTHER, intruder
 from dockerlab.runtime.capabilities import Capabilities
+from dockerlab.runtime.limits import keepers
 from dockerlab.store.store import default_home
 from dockerlab.verbs.units import human_size
 
@@ -59,6 +60,7 @@ def examination() -> dict[str, Any]:
             }
             for item in machine.items
         ],
+        "limits": {name: {"kept": keeper.keeps, "by": keeper.why} for name, keeper in keepers().items()},
         "store": {"path": str(home), "free": usage.free, "writable": os.access(folder, os.W_OK)},
         "catalogue": {name: shutil.which(name) or "" for name in ("apt-get", "dpkg-deb")},
         "system": {"kernel": platform.release(), "machine": platform.machine(), "python": platform.python_version(), "user": os.geteuid()},
@@ -82,6 +84,9 @@ def as_text(found: dict[str, Any]) -> str:
         for key in ("refused", "emulated", "remedy"):
             if item[key] and not item["available"]:
                 lines.append(f"     {key}: {item[key]}")
+    lines += ["", "limits of a container (run --memory, --pids-limit, --cpus, --disk, --timeout):"]
+    for name, keeper in found["limits"].items():
+        lines.append(f"{'yes' if keeper['kept'] else 'no ':3}  {name}: {keeper['by']}")
     store = found["store"]
     lines += [
         "",

@@ -13,12 +13,12 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+from dockerlab.engine.box import etc_of
 from dockerlab.engine.records import Record
 from dockerlab.errors import StoreError
 from dockerlab.layers import Entry, Node, Tree, TreeView, changes
 from dockerlab.oci.timestamps import to_seconds
 from dockerlab.runtime.container import ContainerState
-from dockerlab.runtime.etc import etc_files
 from dockerlab.store import Store
 
 Json = dict[str, Any]
@@ -65,13 +65,13 @@ def looked_at(store: Store, record: Record, folder: Path, mounts: Mapping[str, s
         yield MountedView([*trees, folder / "diff"], mounted)
 
 
-def etc_of(record: Record, now: ContainerState, hosts: tuple[tuple[str, str], ...]) -> dict[str, bytes]:
-    """The files that docker mounts into /etc of a container that runs, or ran; none for one that never did. `hosts` are further lines of /etc/hosts."""
+def mounted_etc(record: Record, now: ContainerState) -> dict[str, bytes]:
+    """The files that docker mounts into /etc of a container that runs, or ran; none for one that never did."""
     if now.running:
         return _mounted_etc(now.pid)
     if now.status == "created":
         return {}
-    return etc_files(record.config["Hostname"], hosts, own_network=record.host["NetworkMode"] != "host", build=False)
+    return etc_of(record)
 
 
 def _mounted_etc(pid: int) -> dict[str, bytes]:

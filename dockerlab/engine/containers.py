@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from dockerlab.engine import commit as committing
+from dockerlab.engine.box import box_of
 from dockerlab.engine.create import new_record, process_environment
 from dockerlab.engine.happenings import tell_container, tell_death, tell_start
+from dockerlab.engine.health import health_of
 from dockerlab.engine.images import Images
 from dockerlab.engine.inspect import container_json, state_json
 from dockerlab.engine.names import check_name, made_up_name
@@ -24,7 +26,7 @@ from dockerlab.oci.signals import HIGHEST, signal_number
 from dockerlab.oci.timestamps import to_seconds
 from dockerlab.runtime.container import ContainerDirectory, ProcessRow
 from dockerlab.runtime.runtime import Runtime, StartedContainer
-from dockerlab.runtime.spec import BoxSpec, Mount, Port, ProcessSpec
+from dockerlab.runtime.spec import ProcessSpec
 from dockerlab.store import Image, Store
 from dockerlab.store.snapshots import rootfs_at
 
@@ -36,6 +38,8 @@ _AS_RUNC = (
     "unable to start container process: "
 )
 """What docker says before the reason why a process could not start."""
+_AS_LIBNETWORK = "failed to set up container networking: driver failed programming external connectivity on endpoint"
+"""What it says before the reason why a port could not be published: then come the container's name and the endpoint's ID, a new one each time."""
 
 
 class Containers:
@@ -118,7 +122,17 @@ class Containers:
         code, error = now.exit_code, now.error
         if now.status == "created" and (failure := self._records.failure(record)):
             code, error = failure
-        return state_json(now.status, pid=now.pid, exit_code=code, error=error, started=now.started_at, finished=now.finished_at)
+        health = None if now.status == "created" else health_of(self._records.folder(record), running=now.status == "running")
+        return state_json(
+            now.status,
+            pid=now.pid,
+            exit_code=code,
+            error=error,
+            started=now.started_at,
+            finished=now.finished_at,
+            oom=now.oom,
+            health=health,
+        )
 
     def process(self, record: Record) -> ContainerDirectory:
         """What the runtime wrote about its process."""
@@ -132,10 +146,10 @@ class Containers:
         ports: Json = {}
         if state["Running"]:
             ports = {port: None for port in record.config.get("ExposedPorts") or {}}
-            for address, host_port, container_port in self.process(record).state().ports:
-                key = f"{container_port}/tcp"
+            for address, host_port, container_port, protocol in self.process(record).state().ports:
+                key = f"{container_port}/{protocol}"
                 ports[key] = [*(ports.get(key) or []), {"HostIp": address, "HostPort": str(host_port)}]
-        return container_json(record, state, str(folder), trees, ports)
+        return container_json(record, state, str(folder), trees, ports, restarts=self.process(record).state().restarts)
 
     def running(self, record: Record) -> bool:
         """Whether its process lives."""
@@ -147,9 +161,9 @@ class Containers:
 
     def files(self, record: Record) -> AbstractContextManager[TreeView]:
         """Its file system as `docker cp` sees it: with what is mounted."""
-        from dockerlab.engine.container_files import etc_of, looked_at
+        from dockerlab.engine.container_files import looked_at, mounted_etc
 
-        etc = etc_of(record, self.process(record).state(), self._hosts(record))
+        etc = mounted_etc(record, self.process(record).state())
         mounts = {mount["Destination"]: mount["Source"] for mount in record.mounts}
         return looked_at(self._store, record, self._records.folder(record), mounts, etc)
 
@@ -173,52 +187,6 @@ class Containers:
 
     # --- running
 
-    def _box(self, record: Record) -> BoxSpec:
-        config, host = record.config, record.host
-        folder = self._records.folder(record)
-        user = find_user(self.view(record), config["User"])
-        mounts = [Mount(mount["Source"], mount["Destination"], not mount["RW"], "bind") for mount in record.mounts]
-        mounts += [Mount(options, path, "ro" in options.split(","), "tmpfs") for path, options in (host.get("Tmpfs") or {}).items()]
-        network = {"host": "host", "none": "none"}.get(host["NetworkMode"], "private")
-        layers = [self._store.layers.get(diff_id) for diff_id in record.layers]
-        return BoxSpec(
-            rootfs=rootfs_at(folder, layers),
-            process=ProcessSpec(
-                args=(record.path, *record.args),
-                env=process_environment(config, user.home, terminal=config["Tty"]),
-                cwd=config["WorkingDir"] or "/",
-                uid=user.uid,
-                gid=user.gid,
-                groups=user.groups,
-                terminal=config["Tty"],
-            ),
-            open_stdin=config["OpenStdin"],
-            hostname=config["Hostname"],
-            network=network,
-            ports=tuple(self._ports(record)) if network == "private" else (),
-            mounts=tuple(mounts),
-            readonly=host["ReadonlyRootfs"],
-            hosts=self._hosts(record),
-        )
-
-    def _hosts(self, record: Record) -> tuple[tuple[str, str], ...]:
-        return tuple((address, name) for name, _, address in (entry.partition(":") for entry in record.host["ExtraHosts"] or []))
-
-    def _ports(self, record: Record) -> Iterator[Port]:
-        bound = set()
-        for key, wanted in (record.host["PortBindings"] or {}).items():
-            number, _, protocol = key.partition("/")
-            for one in wanted:
-                bound.add(key)
-                if protocol == "tcp":
-                    yield Port(one["HostIp"], int(one["HostPort"] or 0), int(number))
-        if record.host["PublishAllPorts"]:
-            for key in record.config.get("ExposedPorts") or {}:
-                if key not in bound:
-                    number, _, protocol = key.partition("/")
-                    if protocol == "tcp":
-                        yield Port("", 0, int(number))
-
     def start(self, record: Record, streams: Streams | None = None) -> StartedContainer | None:
         """Start its process; None if it runs already. ContainerStartError (125, 126, 127) leaves the container as it was, with the message in its state."""
         if self.running(record):
@@ -231,14 +199,18 @@ class Containers:
         if streams is not None:
             tell_container(self._store, record, "attach")
         try:
-            started = self._runtime().start(folder, self._box(record), stdin=attached.stdin, stdout=attached.stdout, stderr=attached.stderr)
+            box = box_of(record, folder, [self._store.layers.get(diff_id) for diff_id in record.layers], self.view(record))
+            started = self._runtime().start(folder, box, stdin=attached.stdin, stdout=attached.stdout, stderr=attached.stderr)
         except NotFoundError as error:  # USER names somebody whom the image does not know
             self._records.note_failure(record, 125, error.message)
             raise ContainerStartError(error.message, hint=error.hint, exit_code=125) from None
         except ContainerStartError as error:
             if not self._records.exists(record):
                 raise NotFoundError(f"No such container: {record.id}", hint="it was removed meanwhile") from None
-            error.message = error.message if error.message.startswith("Bind for") else _AS_RUNC + error.message
+            if error.message.startswith(("Bind for", "listen ")):
+                error.message = f"{_AS_LIBNETWORK} {record.name} ({new_id()}): {error.message}"
+            else:
+                error.message = _AS_RUNC + error.message
             self._records.note_failure(record, error.exit_code, error.message)
             raise
         tell_start(self._store, record, self.process(record).state().started_at)
@@ -249,7 +221,7 @@ class Containers:
         process = self.process(record)
         if process.state().status == "created":
             return 0
-        return process.wait() or 0
+        return process.wait_for_run()
 
     def stop(self, record: Record, timeout: int | None = None) -> None:
         """The stop signal, then KILL."""
@@ -279,7 +251,9 @@ class Containers:
         if not self.running(record):
             raise ConflictError(f"{problem}container {record.id} is not running")
         self._tell_signal(record, number)
-        self.process(record).kill(number)
+        stop_signal = record.config.get("StopSignal")
+        last = not stop_signal or number in (signals.SIGKILL, signal_number(stop_signal))
+        self.process(record).kill(number, last=last)
 
     def pause(self, record: Record) -> None:
         """Hold every process still."""
@@ -302,6 +276,8 @@ class Containers:
             raise ConflictError(
                 f"Container {record.name} is paused, unpause the container before exec", hint=f"dockerlab unpause {record.name}"
             )
+        if status == "restarting":
+            raise ConflictError(f"Container {record.id} is restarting, wait until the container is running")
         if status != "running":
             raise ConflictError(f"container {record.id} is not running", hint=f"dockerlab start {record.name}")
 

@@ -6,6 +6,7 @@ import os
 import re
 from typing import Any
 
+from dockerlab.engine.health import merged
 from dockerlab.engine.inspect import HOST_CONFIG
 from dockerlab.engine.records import Record, new_id
 from dockerlab.engine.specs import ContainerSpec, PortBinding
@@ -40,7 +41,7 @@ def container_config(spec: ContainerSpec, image: Json, identifier: str) -> Json:
         exposed[f"{port.container_port}/{port.protocol}"] = {}
     config: Json = {
         "Hostname": spec.hostname or short_id(identifier),
-        "Domainname": "",
+        "Domainname": spec.domainname,
         "User": spec.user if spec.user is not None else image.get("User", ""),
         "AttachStdin": spec.open_stdin and spec.attached,
         "AttachStdout": spec.attached,
@@ -59,8 +60,8 @@ def container_config(spec: ContainerSpec, image: Json, identifier: str) -> Json:
     }
     if exposed:
         config = _after(config, "AttachStderr", "ExposedPorts", exposed)
-    if image.get("Healthcheck"):
-        config = _after(config, "Cmd", "Healthcheck", image["Healthcheck"])
+    if health := merged(spec.health, image.get("Healthcheck")):
+        config = _after(config, "Cmd", "Healthcheck", health)
     if spec.stop_signal:
         try:
             signal_number(spec.stop_signal)
@@ -113,9 +114,9 @@ def host_config(spec: ContainerSpec) -> Json:
         host["Binds"] = list(spec.binds)
     if spec.tmpfs:
         host["Tmpfs"] = {path.partition(":")[0]: path.partition(":")[2] for path in spec.tmpfs}
-    if spec.init:
-        host["Init"] = True
     host.update(spec.extra_host_config)
+    if spec.init is not None:
+        host["Init"] = spec.init
     return host
 
 

@@ -40,14 +40,22 @@ _SETTINGS: Json = {
 
 
 def state_json(
-    status: str, *, pid: int = 0, exit_code: int = 0, error: str = "", started: str = "", finished: str = "", oom: bool = False
+    status: str,
+    *,
+    pid: int = 0,
+    exit_code: int = 0,
+    error: str = "",
+    started: str = "",
+    finished: str = "",
+    oom: bool = False,
+    health: Json | None = None,
 ) -> Json:
     """Docker's State object."""
-    return {
+    state = {
         "Status": status,
-        "Running": status in ("running", "paused"),
+        "Running": status in ("running", "paused", "restarting"),
         "Paused": status == "paused",
-        "Restarting": False,
+        "Restarting": status == "restarting",
         "OOMKilled": oom,
         "Dead": status == "dead",
         "Pid": pid,
@@ -56,9 +64,10 @@ def state_json(
         "StartedAt": started or NEVER,
         "FinishedAt": finished or NEVER,
     }
+    return {**state, "Health": health} if health else state
 
 
-def container_json(record: Record, state: Json, folder: str, trees: list[str], ports: Json) -> Json:
+def container_json(record: Record, state: Json, folder: str, trees: list[str], ports: Json, *, restarts: int = 0) -> Json:
     """The whole object; `ports` is {"80/tcp": [{"HostIp", "HostPort"}] or None} as it is now."""
     return {
         "Id": record.id,
@@ -72,7 +81,7 @@ def container_json(record: Record, state: Json, folder: str, trees: list[str], p
         "HostsPath": "",
         "LogPath": f"{folder}/log",
         "Name": "/" + record.name,
-        "RestartCount": 0,
+        "RestartCount": restarts,
         "Driver": "overlay2",
         "Platform": "linux",
         "MountLabel": "",

@@ -40,6 +40,7 @@ class ContainerSpec:
     workdir: str | None = None
     user: str | None = None
     hostname: str = ""
+    domainname: str = ""
     tty: bool = False
     open_stdin: bool = False
     attached: bool = True
@@ -54,7 +55,9 @@ class ContainerSpec:
     read_only: bool = False
     stop_signal: str | None = None
     stop_timeout: int | None = None
-    init: bool = False
+    init: bool | None = None
+    health: Mapping[str, Any] = field(default_factory=dict)
+    """Docker's Healthcheck as far as it was asked for; what it leaves open is the image's."""
     pull: str = "missing"
     step: str = ""
     """A step of the image's build (`2`, or `STAGE:2`): the container begins in the state after it."""

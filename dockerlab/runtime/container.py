@@ -19,7 +19,7 @@ from pathlib import Path
 from dockerlab.data import dataclass
 from dockerlab.errors import ConflictError, NotFoundError
 from dockerlab.runtime.helper import wire
-from dockerlab.runtime.helper.records import start_time
+from dockerlab.runtime.helper.records import STOPPED, start_time
 
 KILLED = 137  # what docker reports for a container whose keeper left no word: 128 + SIGKILL
 TYPE_CHECKING = False  # `typing` would cost whoever reads a container 15 ms
@@ -32,7 +32,7 @@ _FOLLOW_INTERVAL = 0.05
 
 @dataclass(frozen=True)
 class ContainerState:
-    """`status` is docker's: created, running, paused, exited. Times are RFC 3339, empty where there is none."""
+    """`status` is docker's: created, running, paused, restarting, exited. Times are RFC 3339, empty where there is none."""
 
     status: str
     exit_code: int = 0
@@ -41,13 +41,15 @@ class ContainerState:
     finished_at: str = ""
     error: str = ""
     signal: int = 0
-    ports: tuple[tuple[str, int, int], ...] = ()
+    oom: bool = False
+    ports: tuple[tuple[str, int, int, str], ...] = ()
     terminal: bool = False
+    restarts: int = 0
 
     @property
     def running(self) -> bool:
-        """Whether there are processes: a paused container runs."""
-        return self.status in ("running", "paused")
+        """Whether there are processes, or soon will be again: a paused container runs, and one that is restarting."""
+        return self.status in ("running", "paused", "restarting")
 
 
 @dataclass(frozen=True)
@@ -136,25 +138,22 @@ class ContainerDirectory:
     def state(self) -> ContainerState:
         """The state now. A container whose keeper was killed has exited with 137."""
         alive = self.alive
-        record, end = self._record("state.json"), self._record("exit.json")
+        record, end, last = self._record("state.json"), self._record("exit.json"), self._record("restart.json")
+        restarts = int(last.get("count", 0))  # type: ignore[call-overload]
+        if alive and not end and last and not record:
+            return _at_end("restarting", last, str(last["started_at"]), restarts)
+        if not record and last:  # it was stopped between two runs, or could not be started once more
+            return _at_end("exited", end or last, str(last["started_at"]), restarts)
         if not record:  # never ran: perhaps it could not be started, and `error` says why
             return ContainerState("created", int(end.get("code", 0)), error=str(end.get("error", "")))  # type: ignore[call-overload]
-        ports: list[tuple[str, int, int]] = [tuple(port) for port in record.get("ports", [])]  # type: ignore[attr-defined]
+        ports: list[tuple[str, int, int, str]] = [tuple(port) for port in record.get("ports", [])]  # type: ignore[attr-defined]
         began, terminal = str(record.get("started_at", "")), bool(record.get("terminal"))
         if alive and not end:
             pid = int(record["init"])  # type: ignore[call-overload]
             status = "paused" if (self.folder / "paused").exists() else "running"
-            return ContainerState(status, 0, pid, began, ports=tuple(ports), terminal=terminal)
-        return ContainerState(
-            "exited",
-            int(end.get("code", KILLED)),  # type: ignore[call-overload]
-            0,
-            began,
-            str(end.get("finished_at", "")),
-            str(end.get("error", "")),
-            int(end.get("signal", signal.SIGKILL)),  # type: ignore[call-overload]
-            terminal=terminal,
-        )
+            before = str(last.get("finished_at", ""))
+            return ContainerState(status, 0, pid, began, before, ports=tuple(ports), terminal=terminal, restarts=restarts)
+        return _at_end("exited", end, began, restarts, terminal=terminal)
 
     def wait(self, timeout: float | None = None) -> int | None:
         """Sleep until the container has ended; its exit code, or None after `timeout` seconds. KeyboardInterrupt passes through."""
@@ -172,6 +171,31 @@ class ContainerDirectory:
                             return None
                         time.sleep(0.005)
             return self.state().exit_code  # while the lock is shared nobody takes the container away
+
+    def wait_for_run(self) -> int:
+        """As `wait`, but the end of one run is enough, where a restart policy begins another."""
+        if not self._restarts():
+            return self.wait() or 0
+        before = self.state().restarts
+        while True:
+            now = self.state()
+            if now.restarts > before:
+                return int(str(self._record("restart.json")["code"]))
+            if not now.running:
+                return now.exit_code
+            time.sleep(_FOLLOW_INTERVAL)
+
+    def _restarts(self) -> bool:
+        return bool(self._record("state.json").get("restarts") or self._record("restart.json"))
+
+    def _no_more_runs(self) -> bool:
+        """Whatever the restart policy says, this run is the last; True if it has ended. Asked between two runs there is none any more, or just one."""
+        if not self._restarts():
+            return False
+        (self.folder / STOPPED).touch()
+        while (now := self.state()).status == "restarting":
+            time.sleep(0.005)
+        return not now.running
 
     @contextmanager
     def _init(self) -> Iterator[int]:
@@ -193,8 +217,10 @@ class ContainerDirectory:
         finally:
             os.close(fd)
 
-    def kill(self, number: int = signal.SIGKILL) -> None:
-        """Send a signal to process 1. ConflictError where the container is not running."""
+    def kill(self, number: int = signal.SIGKILL, *, last: bool = True) -> None:
+        """Send a signal to process 1; `last`: its restart policy is over. ConflictError where the container is not running."""
+        if last and self._no_more_runs():
+            return
         with self._init() as fd:
             _send(fd, number)
         if number == signal.SIGKILL:
@@ -205,6 +231,7 @@ class ContainerDirectory:
 
         `told` hears of each signal before it is sent.
         """
+        self._no_more_runs()
         try:
             with self._init() as fd:
                 if (self.folder / "paused").exists():
@@ -227,7 +254,7 @@ class ContainerDirectory:
         record = self._record("state.json")
         with self._init():
             init = int(record["init"])  # type: ignore[call-overload]
-            namespace = os.readlink(f"/proc/{init}/ns/pid")
+            namespace = os.readlink(f"/proc/{record['entrance'][0]}/ns/pid")  # type: ignore[index]
             members = [init]
             for name in os.listdir("/proc"):
                 try:
@@ -320,6 +347,21 @@ class ContainerDirectory:
                 wire.receive(channel)
         finally:
             os.close(folder)
+
+
+def _at_end(status: str, end: dict[str, object], began: str, restarts: int, *, terminal: bool = False) -> ContainerState:
+    return ContainerState(
+        status,
+        int(end.get("code", KILLED)),  # type: ignore[call-overload]
+        0,
+        began,
+        str(end.get("finished_at", "")),
+        str(end.get("error", "")),
+        int(end.get("signal", signal.SIGKILL)),  # type: ignore[call-overload]
+        oom=bool(end.get("oom")),
+        terminal=terminal,
+        restarts=restarts,
+    )
 
 
 def _send(pidfd: int, number: int) -> None:

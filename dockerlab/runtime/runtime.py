@@ -12,9 +12,9 @@ from contextlib import closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dockerlab.data import dataclass
+from dockerlab.data import asdict, dataclass
 from dockerlab.errors import ContainerStartError, RuntimeUnavailableError
-from dockerlab.runtime.helper import wire
+from dockerlab.runtime.helper import ADDRESS, wire
 from dockerlab.runtime.helper_process import HelperProcess
 from dockerlab.runtime.spec import BoxSpec, ProcessSpec, Waiting
 
@@ -22,17 +22,18 @@ if TYPE_CHECKING:
     from dockerlab.runtime.capabilities import Capabilities
 
 CHUNK = 1 << 16
+RLIMIT_LOCKS = 10
 INTERRUPT_GRACE = 1.0  # seconds to wait for the end of what an interrupt has killed
 Output = Callable[[str, bytes], None]
 
 
 @dataclass(frozen=True)
 class StartedContainer:
-    """A container whose program runs. `ports` are (address, host's port, container's port) as they were bound."""
+    """A container whose program runs. `ports` are (address, host's port, container's port, protocol) as they were bound."""
 
     folder: Path
     pid: int
-    ports: tuple[tuple[str, int, int], ...]
+    ports: tuple[tuple[str, int, int, str], ...]
     control: Control
 
 
@@ -41,12 +42,15 @@ class Control:
 
     def __init__(self, channel: Socket) -> None:
         self._channel = channel
+        self.error = ""
+        """Why the container was ended, where one of our own limits did it."""
 
     def wait(self) -> int:
         """The exit code; KeyboardInterrupt passes through and leaves the container running."""
         message = _next(self._channel)
         if message is None:
             return 137  # the keeper was killed, and everything with it
+        self.error = str(message.get("error", ""))
         return int(str(message["code"]))
 
     def signal(self, number: int) -> None:
@@ -161,7 +165,7 @@ class Runtime:
         request: wire.Message = {"box": self._box(box, build=False), "folder": os.path.abspath(folder)}
         channel = self._helper.request("start", request, _given(stdin=stdin, stdout=stdout, stderr=stderr))
         message = self._started(channel)
-        ports: list[tuple[str, int, int]] = [tuple(port) for port in message["ports"]]  # type: ignore[attr-defined]
+        ports: list[tuple[str, int, int, str]] = [tuple(port) for port in message["ports"]]  # type: ignore[attr-defined]
         return StartedContainer(Path(folder), int(message["pid"]), tuple(ports), Control(channel))  # type: ignore[call-overload]
 
     def exec_start(
@@ -214,15 +218,28 @@ class Runtime:
             "upper": box.rootfs.upper,
             "work": box.rootfs.work,
             "merged": box.rootfs.merged,
-            "process": _process(box.process),
+            "process": {**_process(box.process), "init": box.init, "rlimits": _rlimits(box, identity)},
             "hostname": hostname,
+            "domainname": box.domainname,
             "network": box.network,
-            "ports": [(_address(port.host_ip, address), port.host_port, port.container_port) for port in box.ports],
+            "ports": [(_address(port.host_ip, address), port.host_port, port.container_port, port.protocol) for port in box.ports],
             "mounts": [(mount.kind, mount.source, mount.target, mount.readonly) for mount in box.mounts],
             "readonly": box.readonly,
-            "files": etc_files(hostname, box.hosts, own_network=box.network != "host", build=build),
+            "files": etc_files(
+                hostname,
+                box.hosts,
+                own_network=box.network != "host",
+                build=build,
+                address=ADDRESS if box.network == "private" else "127.0.0.1",
+                domainname=box.domainname,
+                dns=box.dns,
+            ),
             "timeout": box.timeout or 0.0,
             "nproc": box.nproc,
+            "limits": {key: int(value) for key, value in asdict(box.limits).items()} if box.limits else None,
+            "shm_size": box.shm_size,
+            "restart": box.restart,
+            "health": asdict(box.health) if box.health else None,
             "open_stdin": box.open_stdin,
         }
 
@@ -235,6 +252,11 @@ class Runtime:
             channel.close()
             raise
         return message
+
+
+def _rlimits(box: BoxSpec, identity: str) -> list[tuple[int, int, int]]:
+    """Where users are emulated, RLIMIT_LOCKS, which the kernel ignores, says who a process is: it is not to be had."""
+    return [one for one in box.rlimits if identity != "single" or one[0] != RLIMIT_LOCKS]
 
 
 def _given(**fds: int | None) -> dict[str, int]:

@@ -105,7 +105,7 @@ def _kept(item: Json, filters: dict[str, list[str]]) -> bool:
     state = item["State"]
     tests: dict[str, Callable[[str], bool]] = {
         "name": lambda value: name_matches(value, item["Name"][1:]),
-        "health": lambda value: value == "none",  # health checks are not run here
+        "health": lambda value: value == (state.get("Health") or {"Status": "none"})["Status"],
         "is-task": lambda value: not boolean("is-task", value),
         "id": lambda value: item["Id"].startswith(value),
         "status": lambda value: state["Status"] == value,
@@ -124,13 +124,20 @@ def status_text(state: Json) -> str:
     """`Up 5 minutes`, `Exited (0) 2 hours ago`, `Created`."""
     from dockerlab.oci.timestamps import to_seconds
 
+    if state["Restarting"]:
+        return f"Restarting ({state['ExitCode']}) {ago(to_seconds(state['FinishedAt']))}"
     if state["Running"]:
         up = "Up " + human_duration(time.time() - to_seconds(state["StartedAt"]))
-        return up + (" (Paused)" if state["Paused"] else "")
+        return up + (" (Paused)" if state["Paused"] else _health_text(state))
     if state["Status"] == "created":
         return "Created"
     finished = to_seconds(state["FinishedAt"])
     return f"Exited ({state['ExitCode']}) {ago(finished)}"
+
+
+def _health_text(state: Json) -> str:
+    health = (state.get("Health") or {}).get("Status")
+    return f" ({'health: ' if health == 'starting' else ''}{health})" if health else ""
 
 
 def ports_text(ports: Json) -> str:

@@ -44,7 +44,7 @@ OURS: dict[str, dict[str, Any]] = {
 """Flags that docker has not: --json is a short form of --format json."""
 OURS["volume create"] = {"name": {"type": "string"}}  # docker's own, which its help does not tell
 OURS["build"] = {"explain": {"type": "bool"}, "trace": {"type": "bool"}}
-OURS["run"] = OURS["create"] = {"step": {"type": "string"}}
+OURS["run"] = OURS["create"] = {"step": {"type": "string"}, "timeout": {"type": "decimal"}, "disk": {"type": "bytes"}}
 OURS["context look"] = {"json": {"type": "bool"}}
 
 

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import os
-import re
 from contextlib import suppress
-from typing import Any
 
-from dockerlab.engine import ContainerSpec, Engine, ExecSpec, PortBinding, Streams
+from dockerlab.engine import ContainerSpec, Engine, ExecSpec, Streams
 from dockerlab.errors import ContainerStartError, DockerlabError, NotFoundError, UsageError
 from dockerlab.oci import own_architecture
 from dockerlab.verbs.dispatch import Terminal, tell_ignored
-from dockerlab.verbs.flags import Parsed, usage_error
+from dockerlab.verbs.flags import Parsed
+from dockerlab.verbs.lifetime import health_of, restart_policy
+from dockerlab.verbs.limits import limits_of, tell_unkept
 from dockerlab.verbs.log_drivers import log_config
 from dockerlab.verbs.mounts import mount_flag
+from dockerlab.verbs.networking import exposed, names_of, port_bindings
 
 
 def spec_of(parsed: Parsed, terminal: Terminal, *, attached: bool) -> ContainerSpec:
@@ -24,23 +25,9 @@ def spec_of(parsed: Parsed, terminal: Terminal, *, attached: bool) -> ContainerS
         if parsed.flags.get(name):
             raise UsageError(f"docker: --{name} can't be had without Docker's daemon", hint="leave it away")
     _check_image_flags(parsed)
-    host: dict[str, Any] = {}
+    host = {**limits_of(parsed), **names_of(parsed)}
     if parsed.text("restart"):
-        policy, _, count = parsed.text("restart").partition(":")
-        if count and not count.isdigit():
-            raise UsageError("docker: invalid restart policy format: maximum retry count must be an integer")
-        host["RestartPolicy"] = {"MaximumRetryCount": int(count or 0), "Name": policy}
-    for text in parsed.all("add-host"):
-        if ":" not in text and "=" not in text:
-            raise UsageError(
-                f'invalid argument "{text}" for "--add-host" flag: bad format for add-host: "{text}"', hint="write NAME:ADDRESS"
-            )
-    if parsed.all("add-host"):
-        host["ExtraHosts"] = parsed.all("add-host")
-    if parsed.text("memory"):
-        host["Memory"] = size_bytes(parsed.text("memory"))
-    if parsed.text("cpus"):
-        host["NanoCpus"] = _nano_cpus(parsed.text("cpus"))
+        host["RestartPolicy"] = restart_policy(parsed.text("restart"))
     if parsed.all("cap-drop"):
         host["CapDrop"] = [
             "CAP_" + name.upper().removeprefix("CAP_") if name.upper() != "ALL" else "ALL" for name in parsed.all("cap-drop")
@@ -73,6 +60,7 @@ def spec_of(parsed: Parsed, terminal: Terminal, *, attached: bool) -> ContainerS
         workdir=parsed.flags.get("workdir"),
         user=parsed.flags.get("user"),
         hostname=parsed.text("hostname"),
+        domainname=parsed.text("domainname"),
         tty=parsed.on("tty"),
         open_stdin=parsed.on("interactive"),
         attached=attached,
@@ -81,31 +69,25 @@ def spec_of(parsed: Parsed, terminal: Terminal, *, attached: bool) -> ContainerS
         tmpfs=tmpfs,
         volumes_from=tuple(parsed.all("volumes-from")),
         ports=tuple(port for text in parsed.all("publish") for port in port_bindings(text)),
-        expose=tuple(parsed.all("expose")),
+        expose=tuple(port for text in parsed.all("expose") for port in exposed(text)),
         publish_all=parsed.on("publish-all"),
         network=network,
         read_only=parsed.on("read-only"),
         stop_signal=parsed.flags.get("stop-signal"),
         step=parsed.text("step"),
         stop_timeout=parsed.number("stop-timeout"),
-        init=parsed.on("init"),
+        init=parsed.flags.get("init"),
+        health=health_of(parsed),
         pull=parsed.text("pull", "missing"),
         extra_host_config=host,
     )
 
 
-def _nano_cpus(text: str) -> int:
-    try:
-        return int(float(text) * 1_000_000_000)
-    except (ValueError, OverflowError):
-        raise usage_error("run", f'invalid argument "{text}" for "--cpus" flag: failed to parse {text} as a rational number', 125) from None
-
-
 def _tell_unenforced(parsed: Parsed, terminal: Terminal) -> None:
     """What is written into the container's configuration as docker writes it, and not acted upon."""
-    for name, kept in (("memory", "limit"), ("cpus", "limit"), ("restart", "policy"), ("init", "process"), ("log-opt", "option")):
-        if parsed.flags.get(name) and parsed.text(name) != "no":
-            terminal.complain(f"WARNING: --{name} is recorded, and has no effect here: dockerlab does not keep this {kept} yet")
+    tell_unkept(parsed, terminal)
+    if parsed.flags.get("log-opt"):
+        terminal.complain("WARNING: --log-opt is recorded, and has no effect here: dockerlab does not keep this option yet")
     tell_ignored(parsed, terminal)
 
 
@@ -142,14 +124,6 @@ def labels(parsed: Parsed, terminal: Terminal) -> dict[str, str]:
     return {name: value for name, _, value in (text.partition("=") for text in texts)}
 
 
-def size_bytes(text: str) -> int:
-    """`64m` → 67108864."""
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([bkmgt]?)b?", text.lower())
-    if not match:
-        raise UsageError(f'invalid argument "{text}" for "-m, --memory" flag: invalid size: \'{text}\'')
-    return int(float(match.group(1)) * 1024 ** "bkmgt".index(match.group(2) or "b"))
-
-
 def environment(parsed: Parsed, terminal: Terminal) -> tuple[str, ...]:
     """`--env-file` and `-e`, the latter last and winning; `-e NAME` takes the caller's value."""
     out: dict[str, str] = {}
@@ -174,34 +148,6 @@ def _one_variable(text: str, out: dict[str, str], terminal: Terminal, where: str
         out[key] = value
     elif key in terminal.environment:
         out[key] = terminal.environment[key]
-
-
-def port_bindings(text: str) -> list[PortBinding]:
-    """`8080:80`, `127.0.0.1:8080:80/tcp`, `80`, `8000-8002:80-82`."""
-    body, _, protocol = text.partition("/")
-    parts = re.match(r"(?:(?P<ip>\[[^\]]*\]|[\d.]*):)?(?:(?P<host>[\d-]*):)?(?P<container>[\d-]+)\Z", body)
-    if not parts or (protocol and protocol not in ("tcp", "udp", "sctp")):
-        raise UsageError(
-            f"docker: invalid publish opts format (should be name=value but got '{text}')"
-            if "=" in text
-            else f"docker: invalid containerPort: {body.split(':')[-1]}",
-            hint="write HOST-PORT:CONTAINER-PORT, for example -p 8080:80",
-        )
-    ip, host = parts.group("ip") or "", parts.group("host") or ""
-    if ip and "." not in ip and "[" not in ip:
-        ip, host = "", ip
-    inside, outside = _range(parts.group("container")), _range(host) if host else []
-    if outside and len(outside) != len(inside):
-        raise UsageError(f"docker: invalid ranges specified for container and host Ports: {parts.group('container')} and {host}")
-    return [PortBinding(port, protocol or "tcp", ip.strip("[]"), outside[n] if outside else 0) for n, port in enumerate(inside)]
-
-
-def _range(text: str) -> list[int]:
-    first, _, last = text.partition("-")
-    numbers = range(int(first), int(last or first) + 1) if re.fullmatch(r"\d+(-\d+)?", text) else range(0)
-    if not numbers or numbers[0] < 1 or numbers[-1] > 65535:
-        raise UsageError(f"docker: invalid containerPort: {text}", hint="ports go from 1 to 65535")
-    return list(numbers)
 
 
 def create(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
@@ -292,7 +238,10 @@ def attached_start(engine: Engine, terminal: Terminal, identifier: str, streams:
             stack.enter_context(attached_terminal(control, terminal.stdin))
         while True:
             try:
-                return int(control.wait())
+                code = int(control.wait())
+                if control.error:  # a limit that docker has not
+                    terminal.complain(f"docker: {control.error}")
+                return code
             except KeyboardInterrupt:
                 _pass_on_interrupt(engine, identifier)
 

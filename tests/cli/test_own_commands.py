@@ -44,6 +44,12 @@ def test_doctor_tells_each_capability_and_how_it_was_probed(cli: Cli) -> None:
     assert text.startswith("isolation: ") and found["store"]["path"] in text
 
 
+def test_doctor_says_who_keeps_the_limits_of_a_container(cli: Cli) -> None:
+    limits = json.loads(cli("doctor", "--json").stdout)["limits"]
+    assert set(limits) == {"memory", "pids", "cpu", "disk", "time"} and all(one["by"] for one in limits.values())
+    assert limits["disk"]["kept"] and f"disk: {limits['disk']['by']}" in cli("doctor").stdout
+
+
 def test_doctor_says_when_isolation_was_switched_off(tmp_path: Path) -> None:
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "DOCKERLAB_HOME": str(tmp_path / "home"), "DOCKERLAB_ISOLATION": "none"}
     answer = subprocess.run([sys.executable, "-m", "dockerlab", "doctor"], capture_output=True, text=True, env=environment)

@@ -273,9 +273,9 @@ def test_a_published_port_serves(box):
     box.sh("mkdir /www; echo hello > /www/index.html")
     started = box.runtime.start(box.folder, box.spec("httpd", "-f", "-p", "80", "-h", "/www", network="private", ports=(Port("", 0, 80),)))
     started.control.close()
-    (address, number, inner) = started.ports[0]
+    (address, number, inner, protocol) = started.ports[0]
     assert (address, inner) == (os.environ.get("DOCKERLAB_PUBLISH_ADDRESS", "127.0.0.1"), 80) and number > 0
-    assert ContainerDirectory(box.folder).state().ports == ((address, number, 80),)
+    assert ContainerDirectory(box.folder).state().ports == ((address, number, 80, protocol),)
     assert _get(number).endswith(b"hello\n")
     with ThreadPoolExecutor(8) as clients:
         answers = list(clients.map(_get, [number] * 8))

@@ -6,7 +6,7 @@ import os
 from _socket import AF_UNIX, SOCK_SEQPACKET
 from _socket import socket as Socket
 
-from dockerlab.runtime.helper import kernel, records, wire
+from dockerlab.runtime.helper import kernel, limits, records, wire
 from dockerlab.runtime.helper.init import StartError, import_no_more
 from dockerlab.runtime.helper.keeper import become_process, report_failure
 from dockerlab.runtime.helper.loop import Loop
@@ -29,8 +29,8 @@ class Entrance:
 
     def __init__(self, request: wire.Message, control: Socket, stdio: dict[str, int]) -> None:
         self.request, self.control, self.stdio = request, control, stdio
-        self.process: wire.Message = request["process"]  # type: ignore[assignment]
         self.state: wire.Message = request["state"]  # type: ignore[assignment]
+        self.process: wire.Message = {**request["process"], "rlimits": self.state["rlimits"]}  # type: ignore[dict-item]
         self.identity = str(self.state["identity"])
         self.loop = Loop()
         self.streams: Streams | None = None
@@ -62,10 +62,11 @@ class Entrance:
         self._end()
 
     def _enter_namespaces(self) -> None:
-        pid = int(self.state["init"])  # type: ignore[call-overload]
+        entrance: list[int] = list(self.state["entrance"])  # type: ignore[call-overload]
+        pid, began = entrance
         try:
             target = os.pidfd_open(pid)
-            same = records.start_time(pid) == self.state["began"]
+            same = records.start_time(pid) == began
         except OSError:
             same = False
         if not same:
@@ -76,6 +77,7 @@ class Entrance:
             self.keeper = Socket(AF_UNIX, SOCK_SEQPACKET)
             self.keeper.connect("control")
             os.close(folder)
+        self.groups = limits.doors(list(self.state["groups"]))  # type: ignore[call-overload]
         import_no_more()
         kernel.setns(target, int(self.state["namespaces"]))  # type: ignore[call-overload]
         os.close(target)
@@ -85,7 +87,8 @@ class Entrance:
         try:
             kernel.prctl(kernel.PR_SET_PDEATHSIG, kernel.SIGKILL)
             os.setsid()
-            become_process(self.process, self.identity, sync, inner, create_cwd=False)
+            limits.enter(self.groups)
+            become_process(self.process, self.identity, sync, inner, create_cwd=False, nproc=int(self.state["nproc"]))  # type: ignore[call-overload]
         except BaseException as error:  # told to the one who asked
             report_failure(sync, error)
         finally:

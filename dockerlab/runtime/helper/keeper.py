@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import fcntl
 import os
-import time
 from _socket import AF_UNIX, SOCK_SEQPACKET
 from _socket import socket as Socket
 
-from dockerlab.runtime.helper import init, kernel, namespaces, network, records, rootfs, wire
+from dockerlab.runtime.helper import init, kernel, limits, namespaces, network, reaper, records, restart, rootfs, watch, wire
+from dockerlab.runtime.helper.health import Checks
 from dockerlab.runtime.helper.init import StartError
 from dockerlab.runtime.helper.loop import Loop
 from dockerlab.runtime.helper.streams import Streams
@@ -21,13 +21,16 @@ from dockerlab.runtime.helper.supervisor import Supervisor
 from dockerlab.runtime.helper.supervisor import filter as seccomp
 
 UNAVAILABLE = "unavailable"
-READERS_HOLD = 0.2  # seconds: who asks whether a container lives shares its lock for a moment (a `ps`, a `wait`, a `logs -f`)
 
 
 class Keeper:
     """Owns everything of one container; `run` is its whole life."""
 
-    def __init__(self, request: wire.Message, control: Socket, stdio: dict[str, int]) -> None:
+    def __init__(
+        self, request: wire.Message, control: Socket | None, stdio: dict[str, int], told: Socket | None = None, lock: int = -1
+    ) -> None:
+        """`told` and `lock`: this is one run of a container that may be run again; its end is told, and the lock is the one that it keeps."""
+        self.told, self.lock = told, lock
         self.box: wire.Message = request["box"]  # type: ignore[assignment]
         self.process: wire.Message = self.box["process"]  # type: ignore[assignment]
         self.identity = str(self.box["identity"])
@@ -44,9 +47,13 @@ class Keeper:
         self.ports: list[network.Port] = []
         self.failure: wire.Message | None = None
         self.error = ""
-        self.started = self.locked = False
+        self.started, self.locked = False, lock >= 0
         self.supervisor: Supervisor | None = None
         self.connections: list[Socket] = []
+        self.limits: limits.Limits | None = self.box.get("limits")  # type: ignore[assignment]
+        self.groups: limits.Groups | None = None
+        self.checks: Checks | None = None
+        self.memory: watch.MemoryWatch | None = None
 
     # ------------------------------------------------------------------ start
 
@@ -72,6 +79,8 @@ class Keeper:
 
     def _release(self) -> None:
         """Let go of the lock before the client hears of the end: it may start the container again at once."""
+        if self.groups:
+            self.groups.remove()
         if self.locked:
             os.close(self.lock)
             self.locked = False
@@ -79,12 +88,19 @@ class Keeper:
     def _record_end(self, code: int, error: str, signal: int = 0) -> None:
         """exit.json; without a state.json beside it the container never ran."""
         if self.locked:
-            record = {"code": code, "finished_at": records.timestamp(), "error": error, "signal": signal}
-            records.write_record(self.folder, "exit.json", record)
+            oom = bool((self.groups and self.groups.out_of_memory()) or (self.memory and self.memory.killed))
+            record = {"code": code, "finished_at": records.timestamp(), "error": error, "signal": signal, "oom": oom}
+            if self.told:
+                wire.send(self.told, {**record, "ran": self.started, "started_at": self.began})
+                wire.receive(self.told)
+            else:
+                records.write_record(self.folder, "exit.json", record)
 
     def _prepare(self) -> None:
         if self.is_container:
             self._take_folder()
+        if self.limits:
+            self.groups = limits.Groups(os.path.basename(self.folder_path)[:12], self.limits)
         listeners = network.listen(list(self.box["ports"]))  # type: ignore[call-overload]
         self.ports = [port for _, port in listeners]
         net = str(self.box["network"])
@@ -93,11 +109,16 @@ class Keeper:
         namespaces.enter_new(self.identity, net)
         if net != "host":
             network.loopback_up()
+        if net == "private":
+            network.take_address()
         if listeners:
             self.relay = network.start_relay(listeners)
         root = rootfs.Root(self.box)
         root.make(self.box)
         self.root = root
+        self.upper = upper
+        if self.limits and self.groups:
+            limits.show(root.path, self.groups, self.limits)
         if self.process["terminal"] or self.is_container:
             self.streams = Streams(self.loop, self.stdio, self._log() if self.is_container else None)
             if self.process["terminal"]:
@@ -116,7 +137,7 @@ class Keeper:
         kernel.unshare(kernel.CLONE_NEWPID)
         self.init_pid = os.fork()
         if self.init_pid == 0:
-            first_process(self.box, root.path, theirs, stdio)
+            self._first_process(root.path, theirs, stdio)
         theirs.close()
         os.fchdir(outer_proc)  # the supervisor's paths: PID/cwd, PID/fd/N
         self.began = records.timestamp()
@@ -127,19 +148,22 @@ class Keeper:
         if self.control:
             self.loop.watch(self.control.fileno(), self._from_client)
 
+    def _first_process(self, root: str, sync: Socket, stdio: list[int]) -> None:
+        if self.groups:
+            limits.enter(self.groups.doors)
+        first_process({**self.box, "nproc": self.nproc()}, root, sync, stdio)
+
+    def nproc(self) -> int:
+        """RLIMIT_NPROC, which counts whoever is in the container's user namespace: us too, and who carries bytes."""
+        if self.limits and self.limits["pids"] and self.identity == "single":
+            return self.limits["pids"] + 1 + max(1, len(self.ports)) * bool(self.relay)
+        return int(str(self.box["nproc"]))
+
     def _take_folder(self) -> None:
-        """The lock is the truth about the container's life: the kernel drops it when we die, whatever killed us."""
         self.folder = os.open(self.folder_path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-        self.lock = os.open("lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644, dir_fd=self.folder)
-        patience = time.monotonic() + READERS_HOLD
-        while not self.locked:
-            try:
-                fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                self.locked = True
-            except BlockingIOError:
-                if time.monotonic() > patience:
-                    raise StartError(125, "the container is running already, or another process commits or removes it just now") from None
-                time.sleep(0.005)
+        if not self.locked:
+            self.lock = restart.take_lock(self.folder)
+            self.locked = True
         for name in ("exit.json", "state.json", "control", "paused"):
             records.remove(self.folder, name)
         server = Socket(AF_UNIX, SOCK_SEQPACKET)
@@ -179,8 +203,11 @@ class Keeper:
         self.started = True
         limit = float(self.box.get("timeout") or 0)  # type: ignore[arg-type]
         if limit:
-            self.loop.deadline, self.loop.on_deadline = time.monotonic() + limit, self._too_late
+            told = f"it ran longer than --timeout {limit:g}" if self.is_container else f"killed after {limit:g} s"
+            self.loop.after(limit, lambda: self._kill(told))
+        self._watch_limits()
         if self.is_container:
+            entrance = reaper.program_of(self.init_pid, ".") if self.process.get("init") else self.init_pid
             records.write_record(
                 self.folder,
                 "state.json",
@@ -188,16 +215,33 @@ class Keeper:
                     "keeper": os.getpid(),
                     "init": self.init_pid,
                     "began": records.start_time(self.init_pid, "."),
+                    "entrance": [entrance, records.start_time(entrance, ".")],
                     "started_at": self.began,
                     "ports": self.ports,
                     "identity": self.identity,
+                    "restarts": bool(self.told),
+                    "groups": self.groups.folders if self.groups else [],
+                    "rlimits": self.process["rlimits"],
+                    "nproc": self.nproc(),
                     "namespaces": namespaces.flags_of(self.identity, str(self.box["network"])),
                     "terminal": bool(self.process["terminal"]),
                 },
             )
+        if plan := self.box.get("health"):
+            self.checks = Checks(self, plan, become_process)  # type: ignore[arg-type]
 
-    def _too_late(self) -> None:
-        self.error = f"killed after {self.box['timeout']:g} s"
+    def _watch_limits(self) -> None:
+        """What no control group keeps."""
+        if not self.limits:
+            return
+        if self.limits["memory"] and not (self.groups and "memory" in self.groups.kept):
+            self.memory = watch.MemoryWatch(self.loop, self.limits["memory"], os.readlink(f"./{self.init_pid}/ns/pid"))
+        if disk := self.limits["disk"]:
+            told = f"its writable layer takes more than --disk {limits.written(disk)}"
+            watch.DiskWatch(self.loop, disk, self.upper, lambda: self._kill(told))
+
+    def _kill(self, why: str) -> None:
+        self.error = f"container killed: {why}" if self.is_container else why
         kernel.signal_process(self.init_fd, kernel.SIGKILL)
 
     def _from_client(self, _events: int) -> None:
@@ -248,6 +292,8 @@ class Keeper:
         self.loop.stop()
 
     def _end(self) -> None:
+        if self.checks:
+            self.checks.finish()
         _, status = os.waitpid(self.init_pid, 0)
         code = os.waitstatus_to_exitcode(status)
         code = 128 - code if code < 0 else code
@@ -288,6 +334,8 @@ def first_process(box: wire.Message, root: str, sync: Socket, stdio: list[int]) 
         kernel.pivot_root(root)
         if box["hostname"]:
             kernel.sethostname(str(box["hostname"]))
+        if box["domainname"]:
+            kernel.setdomainname(str(box["domainname"]))
         become_process(box["process"], str(box["identity"]), sync, stdio, create_cwd=True, nproc=int(box.get("nproc") or 0))  # type: ignore[arg-type,call-overload]
     except BaseException as error:  # told to the one who asked, not to a stderr that nobody reads
         report_failure(sync, error, init=True)
@@ -305,6 +353,7 @@ def become_process(process: wire.Message, identity: str, sync: Socket, stdio: li
     if process["terminal"]:
         fcntl.ioctl(0, 0x540E, 0)  # TIOCSCTTY: the terminal of this session
     init.plain_limits(nproc)
+    limits.set_rlimits(list(process["rlimits"]))  # type: ignore[call-overload]
     uid = int(process["uid"])  # type: ignore[call-overload]
     cwd = str(process["cwd"]) or "/"
     if create_cwd:
@@ -317,7 +366,7 @@ def become_process(process: wire.Message, identity: str, sync: Socket, stdio: li
         init.become(process, single=False)
         kernel.prctl(kernel.PR_SET_PDEATHSIG, kernel.SIGKILL)  # a change of credentials has cleared it
     else:
-        if uid == 0:  # root may go anywhere: spare the supervisor the questions of the search
+        if uid == 0 and not process.get("init"):  # root may go anywhere: spare the supervisor the questions of the search
             init.go_to(cwd)
             program = init.find_program(process, env)
         kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
@@ -329,6 +378,10 @@ def become_process(process: wire.Message, identity: str, sync: Socket, stdio: li
         init.become(process, single=True)
     if not program:
         init.go_to(cwd)
+    if process.get("init"):
+        reaper.stay_behind(process, protect=identity != "single")
+        program = reaper.find_program(process, env, sync)
+    if not program:
         program = init.find_program(process, env)
     init.run_program(program, process, env, sync)
 

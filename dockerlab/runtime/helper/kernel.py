@@ -179,6 +179,13 @@ def sethostname(name: str) -> None:
         raise _fail("sethostname")
 
 
+def setdomainname(name: str) -> None:
+    """setdomainname(2)."""
+    data = os.fsencode(name)
+    if _libc.setdomainname(data, ctypes.c_size_t(len(data))) < 0:
+        raise _fail("setdomainname")
+
+
 def signal_process(pidfd: int, number: int) -> None:
     """pidfd_send_signal(2); a process that is gone is no error."""
     try:

@@ -17,14 +17,13 @@ QUEUE_LIMIT = 1 << 20
 
 
 class Loop:
-    """Handlers are called with the poll events of their descriptor; `stop` ends `run`."""
+    """Handlers are called with the poll events of their descriptor, callbacks at their time; `stop` ends `run`."""
 
     def __init__(self) -> None:
         self._poll = select.poll()
         self._handlers: dict[int, Callable[[int], None]] = {}
         self._running = True
-        self.deadline: float | None = None
-        self.on_deadline: Callable[[], None] = self.stop
+        self._timers: list[tuple[float, Callable[[], None]]] = []
 
     def watch(self, fd: int, handler: Callable[[int], None], events: int = READ) -> None:
         """Call `handler` whenever `fd` is ready."""
@@ -40,25 +39,40 @@ class Loop:
         """Whether `fd` is looked at."""
         return fd in self._handlers
 
+    def after(self, seconds: float, callback: Callable[[], None]) -> None:
+        """Call `callback` once, `seconds` from now."""
+        self._timers.append((time.monotonic() + seconds, callback))
+
+    def cancel(self, callback: Callable[[], None]) -> None:
+        """Forget a callback whose time has not come."""
+        self._timers = [timer for timer in self._timers if timer[1] != callback]
+
     def stop(self) -> None:
         """Let `run` return."""
         self._running = False
 
     def run(self) -> None:
-        """Serve until `stop`; at `deadline` call `on_deadline` once."""
+        """Serve until `stop`."""
         self._running = True
         while self._running:
             wait = None
-            if self.deadline is not None:
-                wait = max(0.0, self.deadline - time.monotonic()) * 1000
+            if self._timers:
+                wait = max(0.0, min(when for when, _ in self._timers) - time.monotonic()) * 1000
             ready = self._poll.poll(wait)
-            if not ready and self.deadline is not None and time.monotonic() >= self.deadline:
-                self.deadline = None
-                self.on_deadline()
+            if self._timers:  # however busy the descriptors are
+                self._call_due()
             for fd, events in ready:
                 handler = self._handlers.get(fd)
                 if handler and self._running:
                     handler(events)
+
+    def _call_due(self) -> None:
+        now = time.monotonic()
+        due = [timer for timer in self._timers if timer[0] <= now]
+        self._timers = [timer for timer in self._timers if timer[0] > now]
+        for _, callback in due:
+            if self._running:
+                callback()
 
 
 class Outlet:

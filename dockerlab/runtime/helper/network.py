@@ -1,4 +1,4 @@
-"""The network of a container: loopback up, and published ports relayed into it.
+"""The network of a container: loopback up with the container's address on it, and published ports relayed to that address.
 
 A socket belongs for ever to the network namespace that it was made in. So the keeper listens on the host's port *before* it leaves the
 host's namespace; afterwards accept() yields connections from the host, and connect() reaches the container.
@@ -14,31 +14,34 @@ import time
 from _socket import AF_INET, IPPROTO_TCP, SHUT_WR, SO_REUSEADDR, SOCK_DGRAM, SOCK_STREAM, SOL_SOCKET, TCP_NODELAY
 from _socket import socket as Socket
 
-from dockerlab.runtime.helper import kernel
+from dockerlab.runtime.helper import ADDRESS, kernel, udp
 from dockerlab.runtime.helper.init import StartError, import_no_more, plain
 
-SIOCSIFFLAGS, IFF_UP, IFF_RUNNING = 0x8914, 1, 0x40
+SIOCSIFFLAGS, SIOCSIFADDR, SIOCSIFNETMASK, IFF_UP, IFF_RUNNING = 0x8914, 0x8916, 0x891C, 1, 0x40
 F_SETPIPE_SZ = 1031
 PIPE = 1 << 20
 PAUSE = 0.05  # seconds until the next try where descriptors or threads have run out
 
-Port = tuple[str, int, int]  # address on the host, port on the host (0: the kernel chooses), port in the container
+Port = tuple[str, int, int, str]  # address on the host, port on the host (0: the kernel chooses), port in the container, tcp or udp
 
 
 def listen(ports: list[Port]) -> list[tuple[Socket, Port]]:
     """Listen on every port of the host, or say which one is taken, in docker's words."""
     result = []
-    for address, number, inner in ports:
-        listener = Socket(AF_INET, SOCK_STREAM)
-        listener.setsockopt(SOL_SOCKET, SO_REUSEADDR, 1)
+    for address, number, inner, protocol in ports:
+        stream = protocol == "tcp"
+        listener = Socket(AF_INET, SOCK_STREAM if stream else SOCK_DGRAM)
+        if stream:  # for datagrams it would let two have one port
+            listener.setsockopt(SOL_SOCKET, SO_REUSEADDR, 1)
         try:
             listener.bind((address, number))
-            listener.listen(128)
+            if stream:
+                listener.listen(128)
         except OSError as error:
             if error.errno == 98:
                 raise StartError(125, f"Bind for {address}:{number} failed: port is already allocated") from None
-            raise StartError(125, f"listen tcp4 {address}:{number}: bind: {plain(error)}") from None
-        result.append((listener, (address, listener.getsockname()[1], inner)))
+            raise StartError(125, f"listen {protocol}4 {address}:{number}: bind: {plain(error)}") from None
+        result.append((listener, (address, listener.getsockname()[1], inner, protocol)))
     return result
 
 
@@ -47,6 +50,19 @@ def loopback_up() -> None:
     any_socket = Socket(AF_INET, SOCK_DGRAM)
     try:
         fcntl.ioctl(any_socket.fileno(), SIOCSIFFLAGS, b"lo".ljust(16, b"\0") + (IFF_UP | IFF_RUNNING).to_bytes(2, "little") + bytes(14))
+    finally:
+        any_socket.close()
+
+
+def take_address() -> None:
+    """The container's own address, to which its name resolves and its published ports lead. As in Docker, who listens on 127.0.0.1 alone is not reached."""
+    any_socket = Socket(AF_INET, SOCK_DGRAM)
+    try:
+        for request, address in ((SIOCSIFADDR, ADDRESS), (SIOCSIFNETMASK, "255.255.255.255")):
+            octets = bytes(int(octet) for octet in address.split("."))
+            fcntl.ioctl(
+                any_socket.fileno(), request, b"lo:0".ljust(16, b"\0") + AF_INET.to_bytes(2, "little") + bytes(2) + octets + bytes(8)
+            )
     finally:
         any_socket.close()
 
@@ -70,11 +86,18 @@ def start_relay(listeners: list[tuple[Socket, Port]]) -> int:
         os.closerange(first, soft)
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))  # a connection takes six
         if os.getppid() == keeper:
-            for listener, (_, _, inner) in listeners[1:]:
-                _thread.start_new_thread(_serve, (listener, inner))
-            _serve(listeners[0][0], listeners[0][1][2])
+            for listener, port in listeners[1:]:
+                _thread.start_new_thread(_carry, (listener, port))
+            _carry(*listeners[0])
     finally:
         os._exit(0)
+
+
+def _carry(listener: Socket, port: Port) -> None:
+    if port[3] == "udp":
+        udp.Relay(listener, (ADDRESS, port[2])).serve()
+    else:
+        _serve(listener, port[2])
 
 
 def _serve(listener: Socket, port: int) -> None:
@@ -95,7 +118,7 @@ def _serve(listener: Socket, port: int) -> None:
             continue
         outside = Socket(fileno=fd)
         try:
-            inside.connect(("127.0.0.1", port))
+            inside.connect((ADDRESS, port))
             for end in (outside, inside):
                 end.setsockopt(IPPROTO_TCP, TCP_NODELAY, 1)
             _thread.start_new_thread(_relay, (outside, inside, pipes))

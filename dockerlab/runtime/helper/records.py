@@ -6,6 +6,7 @@ import os
 import time
 from _json import encode_basestring_ascii as _quoted
 
+STOPPED = "stopped"  # a file of whoever stops a container: its restart policy is over
 LONGEST_LINE = 16 * 1024  # docker's copier cuts here too
 
 

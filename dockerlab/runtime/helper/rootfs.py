@@ -65,6 +65,7 @@ class Root:
         self.times: dict[str, tuple[int, int, int]] = {}  # folder above a stub: its own times of access and change, its time with the stub
         self.build = not box["init_layer"]
         self._identity = str(box["identity"])
+        self._shm_size = box["shm_size"]
         self._stage = -1
 
     def make(self, box: Box) -> None:
@@ -159,7 +160,7 @@ class Root:
         kernel.mount("dev", dev, None, MS_BIND)
         for name in DEVICES:
             kernel.mount(f"/dev/{name}", f"{dev}/{name}", None, MS_BIND)
-        kernel.mount("shm", f"{dev}/shm", "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=1777,size=65536k")
+        kernel.mount("shm", f"{dev}/shm", "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, f"mode=1777,size={self._shm_size}")
         group = ",gid=5" if self._identity != "single" else ""
         kernel.mount("devpts", f"{dev}/pts", "devpts", MS_NOSUID | MS_NOEXEC, f"newinstance,ptmxmode=0666,mode=620{group}")
         try:

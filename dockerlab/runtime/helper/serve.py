@@ -12,6 +12,7 @@ from dockerlab.runtime.helper import kernel, wire
 from dockerlab.runtime.helper.enter import enter
 from dockerlab.runtime.helper.keeper import Keeper
 from dockerlab.runtime.helper.probe import probe
+from dockerlab.runtime.helper.restart import Runs
 
 SIGCHLD = 17
 _TAKEN, _END = b"t", b"e"
@@ -72,6 +73,8 @@ def serve_one(requests: Socket, message: wire.Message, fds: list[int]) -> None:
                 wire.send(channel, {"event": "probed", "items": probe(str(request["folder"]))})
             elif verb == "exec":
                 enter(request, channel, named)
+            elif request["box"].get("restart"):  # type: ignore[attr-defined]
+                Runs(request, Keeper).serve(channel, named)
             else:
                 Keeper(request, channel, named).run()
         except Exception as error:  # nobody reads our stderr
