@@ -2,6 +2,7 @@
 
     serve.py       takes requests, forks a keeper for each
     keeper.py      one container's life          enter.py   one exec's life
+    chroot.py      both of them, without namespaces      descendants.py   the end of all processes there
     namespaces.py  rootfs.py  network.py         what a container is made of
     init.py        the last steps before the program runs
     loop.py  streams.py  records.py              what goes in and out, and what is written down

@@ -16,7 +16,7 @@ TIOCSPTLCK, TIOCGPTN, TIOCSWINSZ = 0x40045431, 0x80045430, 0x5414
 
 def open_pty(dev: str) -> tuple[int, int, int]:
     """A terminal from the container's own devpts, so that `tty` finds its name there: master, slave, number."""
-    master = os.open(f"{dev}/pts/ptmx", os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
+    master = os.open(f"{dev}/ptmx", os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
     fcntl.ioctl(master, TIOCSPTLCK, bytes(4))
     number = int.from_bytes(fcntl.ioctl(master, TIOCGPTN, bytes(4)), "little")
     slave = os.open(f"{dev}/pts/{number}", os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
