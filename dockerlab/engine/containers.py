@@ -45,7 +45,9 @@ class Containers:
     # --- making and telling
 
     def create(self, spec: ContainerSpec) -> str:
-        """`docker create`; nothing is left behind if it fails."""
+        """`docker create`; nothing is left behind if it fails. What this machine can't give is refused before anything is made."""
+        if spec.binds or spec.volumes_from or spec.hostname or spec.read_only or spec.network == "none":
+            self._refuse(spec)
         if spec.name:
             self.reap()
         with self._store.using():
@@ -67,6 +69,15 @@ class Containers:
                 self._records.remove(Record(**{**record.__dict__, "name": name}))
                 raise
         return record.id
+
+    def _refuse(self, spec: ContainerSpec) -> None:
+        """RuntimeUnavailableError for what only a namespace or a mount could give, where there are none."""
+        if self._runtime().capabilities.isolation == "chroot":
+            from dockerlab.runtime.chroot import refuse_options
+
+            refuse_options(
+                binds=bool(spec.binds or spec.volumes_from), hostname=spec.hostname, readonly=spec.read_only, network=spec.network
+            )
 
     def _image_for(self, spec: ContainerSpec) -> Image:
         if spec.step:
@@ -138,9 +149,23 @@ class Containers:
         """Whether its process lives."""
         return self.process(record).state().running
 
+    def settled(self, record: Record) -> Path:
+        """Its folder, whose `diff` is what it has changed until now (where its root is a copy that is found by comparing)."""
+        folder = self._records.folder(record)
+        if (folder / "laid.json").exists():
+            from dockerlab.runtime.chroot import bring_up
+
+            bring_up(folder)
+        return folder
+
     def view(self, record: Record) -> TreeView:
         """Its file system as it is now."""
-        return committing.view_of(self._store, record, self._records.folder(record))
+        return committing.view_of(self._store, record, self.settled(record))
+
+    def _users(self, record: Record) -> TreeView:
+        """Where the users of a running container are looked up: a root that is a copy need not be compared for that."""
+        folder = self._records.folder(record)
+        return TreeView([folder / "merged"]) if (folder / "laid.json").exists() and self.running(record) else self.view(record)
 
     def reap(self) -> None:
         """Remove what was started with --rm and has ended while nobody looked: there is no daemon to do it at once."""
@@ -267,7 +292,7 @@ class Containers:
         self._needs_running(record)
         if spec.workdir is not None and not spec.workdir.startswith("/"):
             raise ContainerStartError("OCI runtime exec failed: exec failed: Cwd must be an absolute path", exit_code=128)
-        who = find_user(self.view(record), record.config["User"] if spec.user is None else spec.user)
+        who = find_user(self._users(record), record.config["User"] if spec.user is None else spec.user)
         process = ProcessSpec(
             args=spec.command,
             env=process_environment(record.config, who.home, terminal=spec.tty, extra=spec.env),
@@ -333,7 +358,7 @@ class Containers:
         """The new image's ID."""
         image = self._image_of(record)
         return committing.commit(
-            self._store, record, self._records.folder(record), image, message=message, author=author, changes=changes_
+            self._store, record, self.settled(record), image, message=message, author=author, changes=changes_
         ).id
 
     def _image_of(self, record: Record) -> Image:
@@ -347,13 +372,13 @@ class Containers:
 
     def diff(self, record: Record) -> list[Json]:
         """What its writable layer changes."""
-        folder = self._records.folder(record)
+        folder = self.settled(record)
         below = TreeView([self._store.layers.get(diff_id).tree for diff_id in record.layers])
         return [{"Path": change.path, "Kind": change.kind} for change in changes(folder / "diff", below)]
 
     def changes(self, record: Record) -> list[Json]:
         """As `diff`, with what copy-on-write did: Size (bytes), Below (bytes that were copied up), Folder, and Layer, the number (1 is the lowest) of the layer that held the path before."""
-        folder = self._records.folder(record)
+        folder = self.settled(record)
         below = TreeView([self._store.layers.get(diff_id).tree for diff_id in record.layers])
         out: list[Json] = []
         for change in changes(folder / "diff", below):

@@ -283,11 +283,12 @@ class EmbeddedEngine:
 
         if record.host["ReadonlyRootfs"]:
             raise ConflictError("container rootfs is marked read-only")
+        view = self.containers_.view(record)
         folder = self.records.folder(record)
         now = self.containers_.process(record).state()
         live = now.running
         root = Path(f"/proc/{now.pid}/root") if live else folder / "diff"
-        return Target(record.name, self.containers_.view(record), root, live)
+        return Target(record.name, view, root, live)
 
     def copy_in(self, container: str, source: str, path: str, *, follow: bool = False) -> None:
         from dockerlab.engine import copying

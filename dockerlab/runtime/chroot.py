@@ -33,12 +33,21 @@ def refuse(what: str, instead: str) -> RuntimeUnavailableError:
     return RuntimeUnavailableError(f"{what}: {_WHY}", hint=instead)
 
 
+def refuse_options(*, binds: bool, hostname: str, readonly: bool, network: str) -> None:
+    """RuntimeUnavailableError for what a container is asked for and can't have."""
+    if binds:
+        raise refuse("-v can't be had", "copy files in with `docker cp` or COPY, and out with `docker cp`")
+    if hostname:
+        raise refuse("--hostname can't be had", "leave it away: the name would be that of the whole machine; --add-host gives names to addresses")
+    if readonly:
+        raise refuse("--read-only can't be had", "leave it away: only a mount could keep root from writing")
+    if network == "none":
+        raise refuse("--network none can't be had", "leave it away: the container has this machine's network")
+
+
 def check(box: BoxSpec) -> None:
-    """RuntimeUnavailableError for what a box asks for and can't be had."""
-    if box.network == "none":
-        raise refuse("--network none can't be had", "leave it away: the container has this machine's network; `dockerlab doctor` says more")
-    if box.readonly:
-        raise refuse("--read-only can't be had", "leave it away: root could write to any folder that is not mounted read-only")
+    """The same for a box, whoever asks for it."""
+    refuse_options(binds=False, hostname="", readonly=box.readonly, network=box.network)
 
 
 class ChrootRoot:
@@ -53,6 +62,7 @@ class ChrootRoot:
         self._given: list[Given] = []
         self._times: dict[str, os.stat_result] = {}
         self._touched: list[str] = []
+        self._made: set[str] = set()
 
     def make(self, *, kept: bool) -> None:
         """Lay out the layers, put beside them what is no part of the image, and remember what it all is. Nothing is left where that fails."""
@@ -92,8 +102,9 @@ class ChrootRoot:
         self._times.setdefault(top, os.stat(top, follow_symlinks=False))
         for folder in reversed(missing):
             os.mkdir(folder, 0o755)
-        if self._build and not os.path.lexists(real):  # a mount point that is made in a folder copies that up, and is taken away again
-            self._touched.append(os.path.relpath(top, self._root))
+        self._made.update(missing)
+        if self._build and not os.path.lexists(real) and top != self._root and top not in self._made:
+            self._touched.append(os.path.relpath(top, self._root))  # a mount point copies the folder up that it is made in, and is taken away again
         remove_tree(real)
         return real
 

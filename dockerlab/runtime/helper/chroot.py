@@ -108,6 +108,10 @@ class ChrootKeeper(Keeper):
             elif pid == self.relay:
                 self.relay = 0
 
+    def _request(self, message: wire.Message) -> None:
+        if "signal" not in message or descendants.heeds(self.init_pid, int(message["signal"])):  # type: ignore[call-overload]
+            super()._request(message)
+
     def _reaped(self) -> int:
         return self.status
 

@@ -68,6 +68,18 @@ def reap() -> list[tuple[int, int]]:
         ended.append((pid, status))
 
 
+def heeds(pid: int, number: int) -> bool:
+    """Whether a signal would reach this process if it were process 1 of a PID namespace: the kernel keeps from that one what it does not handle."""
+    if number in (kernel.SIGKILL, kernel.SIGSTOP):
+        return True
+    try:
+        with open(f"/proc/{pid}/status", encoding="utf-8", errors="replace") as file:
+            caught = next((line.split()[1] for line in file if line.startswith("SigCgt:")), "0")
+    except OSError:
+        return True  # it has ended
+    return bool(number) and bool(int(caught, 16) >> (number - 1) & 1)
+
+
 def _kill(pid: int, began: str) -> None:
     """The start time guards against a number that another process has by now."""
     try:

@@ -194,6 +194,7 @@ class Keeper:
                 {
                     "keeper": os.getpid(),
                     "init": self.init_pid,
+                    "relay": self.relay,
                     "began": records.start_time(self.init_pid, "."),
                     "started_at": self.began,
                     "ports": self.ports,
