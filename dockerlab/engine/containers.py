@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from dockerlab.engine import commit as committing
+from dockerlab.engine import copies
 from dockerlab.engine.create import new_record, process_environment
 from dockerlab.engine.images import Images
 from dockerlab.engine.inspect import container_json, state_json
@@ -46,8 +47,7 @@ class Containers:
 
     def create(self, spec: ContainerSpec) -> str:
         """`docker create`; nothing is left behind if it fails. What this machine can't give is refused before anything is made."""
-        if spec.binds or spec.volumes_from or spec.hostname or spec.read_only or spec.network == "none":
-            self._refuse(spec)
+        copies.refuse(spec, self._runtime)
         if spec.name:
             self.reap()
         with self._store.using():
@@ -69,15 +69,6 @@ class Containers:
                 self._records.remove(Record(**{**record.__dict__, "name": name}))
                 raise
         return record.id
-
-    def _refuse(self, spec: ContainerSpec) -> None:
-        """RuntimeUnavailableError for what only a namespace or a mount could give, where there are none."""
-        if self._runtime().capabilities.isolation == "chroot":
-            from dockerlab.runtime.chroot import refuse_options
-
-            refuse_options(
-                binds=bool(spec.binds or spec.volumes_from), hostname=spec.hostname, readonly=spec.read_only, network=spec.network
-            )
 
     def _image_for(self, spec: ContainerSpec) -> Image:
         if spec.step:
@@ -150,22 +141,12 @@ class Containers:
         return self.process(record).state().running
 
     def settled(self, record: Record) -> Path:
-        """Its folder, whose `diff` is what it has changed until now (where its root is a copy that is found by comparing)."""
-        folder = self._records.folder(record)
-        if (folder / "laid.json").exists():
-            from dockerlab.runtime.chroot import bring_up
-
-            bring_up(folder)
-        return folder
+        """Its folder, whose `diff` is what it has changed until now."""
+        return copies.settled(self._records.folder(record))
 
     def view(self, record: Record) -> TreeView:
         """Its file system as it is now."""
         return committing.view_of(self._store, record, self.settled(record))
-
-    def _users(self, record: Record) -> TreeView:
-        """Where the users of a running container are looked up: a root that is a copy need not be compared for that."""
-        folder = self._records.folder(record)
-        return TreeView([folder / "merged"]) if (folder / "laid.json").exists() and self.running(record) else self.view(record)
 
     def reap(self) -> None:
         """Remove what was started with --rm and has ended while nobody looked: there is no daemon to do it at once."""
@@ -292,7 +273,9 @@ class Containers:
         self._needs_running(record)
         if spec.workdir is not None and not spec.workdir.startswith("/"):
             raise ContainerStartError("OCI runtime exec failed: exec failed: Cwd must be an absolute path", exit_code=128)
-        who = find_user(self._users(record), record.config["User"] if spec.user is None else spec.user)
+        who = find_user(
+            copies.as_it_runs(self._records.folder(record)) or self.view(record), record.config["User"] if spec.user is None else spec.user
+        )
         process = ProcessSpec(
             args=spec.command,
             env=process_environment(record.config, who.home, terminal=spec.tty, extra=spec.env),
@@ -339,6 +322,7 @@ class Containers:
                 process.unpause()
             process.kill(signals.SIGKILL)
             process.wait()
+        copies.give_up(self._records.folder(record))
         self._records.remove(record)
         if volumes:
             others = {mount.get("Name") for other in self._records.all() for mount in other.mounts}
@@ -357,9 +341,7 @@ class Containers:
     def commit(self, record: Record, *, message: str, author: str, changes_: tuple[str, ...]) -> str:
         """The new image's ID."""
         image = self._image_of(record)
-        return committing.commit(
-            self._store, record, self.settled(record), image, message=message, author=author, changes=changes_
-        ).id
+        return committing.commit(self._store, record, self.settled(record), image, message=message, author=author, changes=changes_).id
 
     def _image_of(self, record: Record) -> Image:
         try:

@@ -77,7 +77,8 @@ class Capabilities:
             if cache_file:
                 _write(cache_file, key, found)
         _known[key] = found
-        return _overridden(found)
+        chosen = _overridden(found)
+        return replace(chosen, items=(*chosen.items, *_LACKING)) if chosen.isolation == "chroot" else chosen
 
 
 _known: dict[str, Capabilities] = {}
@@ -231,6 +232,27 @@ def _judge(results: dict[str, tuple[bool, str, int]], folder: Path) -> Capabilit
     possible = (("namespaces",) if not reason else ()) + (("chroot",) if chroot and chroot[0].available else ())
     chosen = possible[0] if possible else "none"
     return Capabilities(chosen, "root" if chosen == "chroot" else identity, reason, (*items, *chroot), possible)
+
+
+def _lacking(name: str, purpose: str, emulated: str) -> Capability:
+    return Capability(name, False, "follows from the isolation", purpose, emulated)
+
+
+_LACKING = (
+    _lacking("own_processes", "process numbers of a container's own, and the end of all with process 1",
+             "processes have this machine's numbers and could signal each other; the keeper finds all of a container and ends them with its first one"),
+    _lacking("own_proc", "/proc and /sys in a container", "both are empty folders: `ps` shows nothing there, /dev/stdout and /dev/fd lead nowhere; "
+             "`docker top` works"),
+    _lacking("own_network", "a network of a container's own", "the network is this machine's: what a program listens on is reachable without -p, "
+             "a -p to another port is relayed, two programs can't have one port; --network none is refused"),
+    _lacking("own_hostname", "a hostname of a container's own", "`hostname` says this machine's name, /etc/hostname and $HOSTNAME the container's; "
+             "--hostname is refused"),
+    _lacking("mounts", "-v, --read-only, --tmpfs, RUN --mount", "-v and --read-only are refused; a tmpfs is a folder that is emptied at the end, "
+             "without a limit; what a RUN mounts is copied in, or lies in the root until the step has ended; a VOLUME's folder does so too"),
+    _lacking("overlay_roots", "copy-on-write of layers", "an image is copied for each step and container (blocks are shared where the file system "
+             "can), and compared afterwards"),
+    _lacking("sys_chroot_and_mknod", "CAP_SYS_CHROOT and CAP_MKNOD in a container", "root has neither, unlike in Docker: it could leave its root"),
+)  # fmt: skip
 
 
 def chroot_items(results: dict[str, tuple[bool, str, int]]) -> tuple[Capability, ...]:

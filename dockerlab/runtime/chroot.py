@@ -38,7 +38,9 @@ def refuse_options(*, binds: bool, hostname: str, readonly: bool, network: str) 
     if binds:
         raise refuse("-v can't be had", "copy files in with `docker cp` or COPY, and out with `docker cp`")
     if hostname:
-        raise refuse("--hostname can't be had", "leave it away: the name would be that of the whole machine; --add-host gives names to addresses")
+        raise refuse(
+            "--hostname can't be had", "leave it away: the name would be that of the whole machine; --add-host gives names to addresses"
+        )
     if readonly:
         raise refuse("--read-only can't be had", "leave it away: only a mount could keep root from writing")
     if network == "none":
@@ -104,7 +106,9 @@ class ChrootRoot:
             os.mkdir(folder, 0o755)
         self._made.update(missing)
         if self._build and not os.path.lexists(real) and top != self._root and top not in self._made:
-            self._touched.append(os.path.relpath(top, self._root))  # a mount point copies the folder up that it is made in, and is taken away again
+            self._touched.append(
+                os.path.relpath(top, self._root)
+            )  # a mount point copies the folder up that it is made in, and is taken away again
         remove_tree(real)
         return real
 
@@ -119,9 +123,8 @@ class ChrootRoot:
         if not os.path.lexists(f"{self._root}/.dockerenv"):
             write(self._point("/.dockerenv"), b"", 0o755)
         etc = f"{self._root}/etc"
-        if not os.path.lexists(etc) or (os.path.isdir(etc) and not os.path.islink(etc)):
-            if not os.path.lexists(f"{etc}/mtab"):
-                os.symlink("/proc/mounts", self._point("/etc/mtab"))
+        if not os.path.islink(etc) and not os.path.isfile(etc) and not os.path.lexists(f"{etc}/mtab"):
+            os.symlink("/proc/mounts", self._point("/etc/mtab"))
 
     def _mount(self, mount: Mount) -> None:
         """A copy, an empty folder, or the folder itself for as long as the process lives."""
@@ -197,6 +200,15 @@ def bring_up(folder: Path) -> None:
     if CopiedRoot.is_laid(folder):
         with Lock(folder / LOCK):
             _settle(folder)
+
+
+def give_up(folder: Path) -> None:
+    """The root of a container that has ended goes without a comparison."""
+    with Lock(folder / LOCK):
+        copied = CopiedRoot.read(folder)
+        if copied is not None:
+            end_everything(copied.root)
+            copied.discard()
 
 
 def _settle(folder: Path) -> None:

@@ -182,9 +182,7 @@ class Runtime:
         with starting(Path(folder), box, request["box"]["files"]):  # type: ignore[index]
             return self._start(request, folder, stdin, stdout, stderr)
 
-    def _start(
-        self, request: wire.Message, folder: Path, stdin: int | None, stdout: int | None, stderr: int | None
-    ) -> StartedContainer:
+    def _start(self, request: wire.Message, folder: Path, stdin: int | None, stdout: int | None, stderr: int | None) -> StartedContainer:
         channel = self._helper.request("start", request, _given(stdin=stdin, stdout=stdout, stderr=stderr))
         message = self._started(channel)
         ports: list[tuple[str, int, int]] = [tuple(port) for port in message["ports"]]  # type: ignore[attr-defined]

@@ -102,5 +102,10 @@ class CopiedRoot:
         os.mkdir(self.root, 0o755)
 
     def _write(self) -> None:
-        record = {"lowers": self.rootfs.lowers, "apart": self._apart, "given": [(one.path, one.source) for one in self._given], "marks": self._marks}
+        record = {
+            "lowers": self.rootfs.lowers,
+            "apart": self._apart,
+            "given": [(one.path, one.source) for one in self._given],
+            "marks": self._marks,
+        }
         write_atomically(self.folder / _RECORD, json.dumps(record).encode())

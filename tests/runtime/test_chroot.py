@@ -94,7 +94,9 @@ def test_deleted_replaced_and_made_again(make_box, tmp_path):
         (layer / name / "x").write_text(name)
     (layer / "plain").write_text("plain")
     box = make_box(layer)
-    box.sh("rm -r /gone /again /file; mkdir /again; echo y > /again/y; echo f > /file; rm /plain; mkdir /plain; rm /keep/x; echo n > /tmp/n; rm /tmp/n")
+    box.sh(
+        "rm -r /gone /again /file; mkdir /again; echo y > /again/y; echo f > /file; rm /plain; mkdir /plain; rm /keep/x; echo n > /tmp/n; rm /tmp/n"
+    )
     whiteouts = [path for path in box.paths() if stat.S_ISCHR((box.upper / path).lstat().st_mode)]
     assert whiteouts == ["gone", "keep/x"]
     opaque = [path for path in box.paths() if "user.overlay.opaque" in os.listxattr(box.upper / path, follow_symlinks=False)]
@@ -142,7 +144,9 @@ def test_no_process_outlives_its_step(box):
 
 def test_a_fork_bomb_ends_with_its_step(box):
     root = box.folder / "merged"
-    code, out = box.run("sh", "-c", "b() { for n in 1 2 3 4; do (setsid sleep 300 &) ; done; }; for i in 1 2 3 4 5 6; do b & done; sleep 0.3; exit 3")
+    code, _ = box.run(
+        "sh", "-c", "b() { for n in 1 2 3 4; do (setsid sleep 300 &) ; done; }; for i in 1 2 3 4 5 6; do b & done; sleep 0.3; exit 3"
+    )
     assert (code, processes(root)) == (3, [])
 
 
@@ -206,7 +210,7 @@ def test_root_has_no_way_out_and_makes_no_devices(box):
 
 def test_what_needs_a_namespace_is_refused_before_anything_is_made(box):
     for more in ({"network": "none"}, {"readonly": True}):
-        with pytest.raises(RuntimeUnavailableError, match="can't be had.*chroot"):
+        with pytest.raises(RuntimeUnavailableError, match=r"can't be had.*chroot"):
             box.run("true", **more)
     assert box.paths() == [] and os.listdir(box.folder / "merged") == []
 
@@ -221,7 +225,9 @@ def test_a_program_that_is_not_there_leaves_no_root_behind(box):
 
 
 def test_the_change_set_is_right_while_it_runs_and_after_it_ended(box):
-    container = box.start("sh", "-c", "echo 1 > /a; rm /etc/group; echo up; while [ ! -e /go ]; do sleep 0.02; done; echo 2 > /a; mkdir /late")
+    container = box.start(
+        "sh", "-c", "echo 1 > /a; rm /etc/group; echo up; while [ ! -e /go ]; do sleep 0.02; done; echo 2 > /a; mkdir /late"
+    )
     until(lambda: text(container) == "up\n")
     bring_up(box.folder)
     assert box.paths() == ["a", "etc", "etc/group"] and (box.upper / "a").read_text() == "1\n"

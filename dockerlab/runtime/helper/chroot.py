@@ -34,7 +34,9 @@ class ChrootKeeper(Keeper):
         kernel.prctl(kernel.PR_SET_CHILD_SUBREAPER, 1)
         keeper = os.fork()
         if keeper:
-            os.closerange(0, resource.getrlimit(resource.RLIMIT_NOFILE)[0])  # above all the container's lock, once the keeper has it, and the client's channel
+            os.closerange(
+                0, resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+            )  # above all the container's lock, once the keeper has it, and the client's channel
             if os.WIFSIGNALED(os.waitpid(keeper, 0)[1]):
                 descendants.end_all()
             return

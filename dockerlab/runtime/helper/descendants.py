@@ -57,7 +57,7 @@ def end_all(spare: frozenset[int] = frozenset()) -> None:
 
 def reap() -> list[tuple[int, int]]:
     """(number, status) of each child that has ended."""
-    ended = []
+    ended: list[tuple[int, int]] = []
     while True:
         try:
             pid, status = os.waitpid(-1, os.WNOHANG)

@@ -316,7 +316,16 @@ def first_process(box: wire.Message, root: str, sync: Socket, stdio: list[int]) 
         os._exit(125)
 
 
-def become_process(process: wire.Message, identity: str, sync: Socket, stdio: list[int], *, create_cwd: bool, nproc: int = 0, capabilities: int = init.DOCKER_CAPABILITIES) -> None:
+def become_process(
+    process: wire.Message,
+    identity: str,
+    sync: Socket,
+    stdio: list[int],
+    *,
+    create_cwd: bool,
+    nproc: int = 0,
+    capabilities: int = init.DOCKER_CAPABILITIES,
+) -> None:
     """From a child inside the container's namespaces to its program: shared by process 1 and exec."""
     if identity != "single":
         # Until exec we are this machine's interpreter, and a hostile process in here could write to it through /proc/PID/exe. (The
