@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from dockerlab.engine.specs import ContainerSpec
 from dockerlab.layers import TreeView
-from dockerlab.runtime.runtime import Runtime
-from dockerlab.store.copied import CopiedRoot
+from dockerlab.store.rootfs import LAID
+
+if TYPE_CHECKING:
+    from dockerlab.runtime.runtime import Runtime
 
 
 def settled(folder: Path) -> Path:
     """The container's folder, whose `diff` is what it has changed until now."""
-    if CopiedRoot.is_laid(folder):
+    if (folder / LAID).exists():
         from dockerlab.runtime.chroot import bring_up
 
         bring_up(folder)
@@ -22,7 +25,7 @@ def settled(folder: Path) -> Path:
 
 def give_up(folder: Path) -> None:
     """The container goes, with its changes: what lies in its root and belongs elsewhere is put there."""
-    if CopiedRoot.is_laid(folder):
+    if (folder / LAID).exists():
         from dockerlab.runtime.chroot import give_up
 
         give_up(folder)
@@ -30,7 +33,7 @@ def give_up(folder: Path) -> None:
 
 def as_it_runs(folder: Path) -> TreeView | None:
     """The root of a running container that is a copy, as it is, without a comparison; None for all others."""
-    return TreeView([folder / "merged"]) if CopiedRoot.is_laid(folder) else None
+    return TreeView([folder / "merged"]) if (folder / LAID).exists() else None
 
 
 def refuse(spec: ContainerSpec, runtime: Callable[[], Runtime]) -> None:

@@ -16,11 +16,13 @@ from pathlib import Path
 from dockerlab.errors import ContainerStartError, RuntimeUnavailableError
 from dockerlab.layers import TreeView, copy_tree, remove_tree
 from dockerlab.runtime.container import ContainerDirectory
+from dockerlab.runtime.helper.chroot import CARRIED
 from dockerlab.runtime.helper.records import start_time
 from dockerlab.runtime.helper.rootfs import DEVICES, LINKS, inside, write
 from dockerlab.runtime.spec import BoxSpec, Mount
 from dockerlab.store.copied import LOCK, CopiedRoot, Given
 from dockerlab.store.files import Lock
+from dockerlab.store.rootfs import LAID
 
 _NUMBERS = {"null": (1, 3), "zero": (1, 5), "full": (1, 7), "random": (1, 8), "urandom": (1, 9), "tty": (5, 0)}
 _STANDING_IN = {"zero": bytes(1 << 20), "random": b"", "urandom": b""}
@@ -148,12 +150,16 @@ class ChrootRoot:
 
 
 def make_devices(dev: str) -> None:
-    """What /dev holds. Where device files can't be made, or open nothing, plain files stand in for them: doctor says what that means."""
+    """What /dev holds. /dev/stdout and /dev/stderr lead into /proc elsewhere; here they are pipes that the keeper reads. Where device files can't be made, or open nothing, plain files stand in for them: doctor says what that means."""
     for name, mode in (("pts", 0o755), ("shm", 0o1777), ("mqueue", 0o1777)):
         os.mkdir(f"{dev}/{name}")
         os.chmod(f"{dev}/{name}", mode)
     for name, target in LINKS:
-        os.symlink(target, f"{dev}/{name}")
+        if name in CARRIED:
+            os.mkfifo(f"{dev}/{name}")
+            os.chmod(f"{dev}/{name}", 0o666)
+        else:
+            os.symlink(target, f"{dev}/{name}")
     for name in DEVICES:
         path = f"{dev}/{name}"
         if not _device(path, *_NUMBERS[name]):
@@ -197,7 +203,7 @@ def bring_up(folder: Path) -> None:
 
     Costs nothing where the root is an overlay, or where nothing was run since; else the root is walked.
     """
-    if CopiedRoot.is_laid(folder):
+    if (folder / LAID).exists():
         with Lock(folder / LOCK):
             _settle(folder)
 

@@ -17,9 +17,8 @@ from dockerlab.layers import TreeView, remove_tree
 from dockerlab.layers.collecting import Marks, collect, doubtful, survey
 from dockerlab.layers.laying import lay_out
 from dockerlab.store.files import Lock, write_atomically
-from dockerlab.store.rootfs import RootFs
+from dockerlab.store.rootfs import LAID, RootFs
 
-_RECORD = "laid.json"
 LOCK = "laid.lock"
 
 
@@ -46,16 +45,11 @@ class CopiedRoot:
         """Nobody else lays out or compares while it is held."""
         return Lock(self.folder / LOCK)
 
-    @staticmethod
-    def is_laid(folder: Path) -> bool:
-        """Whether the root file system in `folder` is a copy whose changes may not be in `diff` yet."""
-        return (folder / _RECORD).exists()
-
     @classmethod
     def read(cls, folder: Path) -> CopiedRoot | None:
         """The copy in `folder`, if there is one. For who holds the lock."""
         try:
-            record = json.loads((folder / _RECORD).read_bytes())
+            record = json.loads((folder / LAID).read_bytes())
         except FileNotFoundError:
             return None
         one = cls(RootFs(tuple(record["lowers"]), str(folder / "diff"), str(folder / "work"), str(folder / "merged")))
@@ -88,7 +82,7 @@ class CopiedRoot:
         self._marks = collect(self.root, self.rootfs.upper, below, self._marks, self._apart, live=live)
         if not live:
             self.discard()
-        elif self.is_laid(self.folder):
+        elif (self.folder / LAID).exists():
             self._write()
 
     def discard(self) -> None:
@@ -97,7 +91,7 @@ class CopiedRoot:
             there = os.path.join(os.path.realpath(self.root), given.path)
             if os.path.isdir(there) and os.path.realpath(there) == there and not os.path.lexists(given.source):
                 os.rename(there, given.source)
-        (self.folder / _RECORD).unlink(missing_ok=True)
+        (self.folder / LAID).unlink(missing_ok=True)
         remove_tree(self.root)
         os.mkdir(self.root, 0o755)
 
@@ -108,4 +102,4 @@ class CopiedRoot:
             "given": [(one.path, one.source) for one in self._given],
             "marks": self._marks,
         }
-        write_atomically(self.folder / _RECORD, json.dumps(record).encode())
+        write_atomically(self.folder / LAID, json.dumps(record).encode())

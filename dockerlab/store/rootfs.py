@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from dockerlab.data import dataclass
 
+LAID = "laid.json"
+"""Beside `merged` where that is a copy whose changes may not be in `upper` yet."""
+
 
 @dataclass(frozen=True)
 class RootFs:

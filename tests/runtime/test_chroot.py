@@ -199,6 +199,15 @@ def test_the_first_process_is_kept_from_signals_that_it_does_not_handle(box):
     assert container.stop(grace=0.1) == 137
 
 
+def test_dev_stdout_is_the_output_of_a_step_and_of_a_container(box):
+    assert sorted(box.sh("echo a > /dev/stdout; echo b >> /dev/stderr; echo c").split()) == ["a", "b", "c"]
+    container = box.start("sh", "-c", "ln -s /dev/stdout /log; echo to the log > /log; yes | head -c 300000 > /dev/stderr; sleep 0.1")
+    assert container.wait() == 0
+    lines = list(container.logs())
+    assert [line.data for line in lines if line.stream == "stdout"] == [b"to the log\n"]
+    assert sum(len(line.data) for line in lines if line.stream == "stderr") == 300000
+
+
 # ------------------------------------------------------------------ borders
 
 

@@ -19,10 +19,13 @@ from dockerlab.runtime.helper import descendants, init, kernel, network, wire
 from dockerlab.runtime.helper.enter import Entrance
 from dockerlab.runtime.helper.init import StartError
 from dockerlab.runtime.helper.keeper import Keeper, become_process, report_failure
+from dockerlab.runtime.helper.loop import Stream
 from dockerlab.runtime.helper.streams import Streams
 
 SIGCHLD = 17
 SYS_CHROOT, MKNOD = 18, 27
+CARRIED = ("stdout", "stderr")
+"""The names in /dev that are pipes, whose readers we are: what a program writes to /dev/stdout is output of its container."""
 CAPABILITIES = init.DOCKER_CAPABILITIES & ~(1 << SYS_CHROOT | 1 << MKNOD)
 
 
@@ -44,6 +47,7 @@ class ChrootKeeper(Keeper):
         self.merged = str(self.box["merged"])
         self.status = -1
         self.execs: dict[int, Exec] = {}
+        self.carried: list[Stream] = []
         try:
             super().run()
         except BaseException:
@@ -65,12 +69,30 @@ class ChrootKeeper(Keeper):
         stdio = self._open_stdio("/dev", console=False)
         if self.process["terminal"]:
             show_terminal(self.merged, stdio[0], console=True)
+        for name, fd in zip(CARRIED, stdio[1:], strict=True):
+            self._carry(name, fd)
         self._watch_children()
         ours, theirs = wire.pair()
         self.init_pid = self._fork(self.process, theirs, stdio, create_cwd=True)
         theirs.close()
         os.chdir("/proc")
         self._watch_first(ours, stdio)
+
+    def _carry(self, name: str, to: int) -> None:
+        source = os.open(f"{self.merged}/dev/{name}", os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)  # a writer of our own: no end is ever read
+        if self.streams:
+            self.streams.also(source, name)
+            return
+        kept = os.dup(to)
+
+        def sink(data: bytes) -> None:
+            try:
+                while data:
+                    data = data[os.write(kept, data) :]
+            except OSError:
+                pass  # nobody reads the output of this RUN any more
+
+        self.carried.append(Stream(self.loop, source, sink, []))
 
     def _fork(self, process: wire.Message, sync: Socket, stdio: list[int], *, create_cwd: bool) -> int:
         child = os.fork()
@@ -119,6 +141,8 @@ class ChrootKeeper(Keeper):
 
     def _all_gone(self) -> None:
         descendants.end_all()
+        for stream in self.carried:
+            stream.drain()
 
     # ------------------------------------------------------------------ exec
 
