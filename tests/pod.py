@@ -1,4 +1,7 @@
-"""A pod as hosted graders are: `python -m tests.pod COMMAND…` runs it as a root who has Docker's capabilities, and whom the kernel refuses every namespace and mount."""
+"""A pod as hosted graders are: `python -m tests.pod COMMAND…`.
+
+It runs as a root who has Docker's capabilities, and whom the kernel refuses
+every namespace and mount. POD_WITHOUT: numbers of capabilities that it has not."""
 
 from __future__ import annotations
 
@@ -42,7 +45,8 @@ def enter() -> None:
     size = len(program()) // 8
     head = ctypes.create_string_buffer(size.to_bytes(2, "little") + bytes(6) + ctypes.addressof(code).to_bytes(8, "little"), 16)
     kernel.syscall("seccomp", 317 if _X86 else 277, 1, 0, head)
-    kernel.limit_capabilities(init.DOCKER_CAPABILITIES & kernel.permitted_capabilities())
+    missing = sum(1 << int(number) for number in os.environ.get("POD_WITHOUT", "").split())
+    kernel.limit_capabilities(init.DOCKER_CAPABILITIES & kernel.permitted_capabilities() & ~missing)
 
 
 def pass_tests(*tests: str, basetemp: str, **more: str) -> None:

@@ -10,6 +10,7 @@ a moment ago gets a mark that holds for nothing, so that the next look takes it 
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import time
@@ -28,6 +29,7 @@ Marks = dict[str, Mark]
 
 _COARSE = 5  # CLOCK_REALTIME_COARSE: what most file systems date by
 _TICK = 20_000_000  # nanoseconds: two changes within a tick of the kernel's clock may have one ctime
+_CHANGED = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EINVAL, errno.EISDIR, errno.ENXIO)
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -93,6 +95,7 @@ def collect(root: str, tree: str, below: TreeView, marks: Marks, apart: Collecti
 class _Collecting:
     def __init__(self, tree: str, below: TreeView, marks: Marks, apart: frozenset[str], live: bool) -> None:
         self._tree, self._below, self._old, self._apart = tree, below, marks, apart
+        self._live = live
         self._new: Marks = {}
         self._sure_before = time.clock_gettime_ns(_COARSE) - _TICK if live else 1 << 63
         self._way: list[tuple[str, int, os.stat_result]] = []
@@ -123,7 +126,7 @@ class _Collecting:
         """Keep the new mark; whether it is not the old one."""
         mark = _mark(st, born)
         changed = self._old.get(path) != mark
-        if st.st_ctime_ns >= self._sure_before:
+        if changed and st.st_ctime_ns >= self._sure_before:
             mark = doubtful(mark)
         self._new[path] = mark
         return changed
@@ -134,24 +137,24 @@ class _Collecting:
     def _folder(self, path: str, fd: int, st: os.stat_result, under: Node | None, *, fresh: bool) -> None:
         """`under` is what lower layers show of this folder; `fresh`: it is not the one that was laid out, so neither is anything in it."""
         self._way.append((path, fd, st))
-        here = set()
-        for name in sorted(os.listdir(fd)):
-            rel = f"{path}/{name}" if path else name
-            if rel in self._apart:
-                continue
-            try:
-                if self._one(rel, name, fd, under, fresh):
-                    here.add(name)
-            except (FileNotFoundError, NotADirectoryError):
-                pass  # changed under our eyes: it counts as gone until the next look
-            except OSError as error:
-                if error.errno != 40:  # ELOOP: a link by now
-                    raise
-        if not fresh:
-            for name in self._names.get(path, ()):
+        try:
+            here = {name for name in sorted(os.listdir(fd)) if self._is_there(path, name, fd, under, fresh)}
+            for name in () if fresh else self._names.get(path, ()):
                 if name not in here:
-                    self._gone(f"{path}/{name}" if path else name, name, under)
-        self._way.pop()
+                    self._gone(_join(path, name), name, under)
+        finally:
+            self._way.pop()
+
+    def _is_there(self, path: str, name: str, fd: int, under: Node | None, fresh: bool) -> bool:
+        rel = _join(path, name)
+        if rel in self._apart:
+            return False
+        try:
+            return self._one(rel, name, fd, under, fresh)
+        except OSError as error:
+            if not self._live or error.errno not in _CHANGED:
+                raise
+            return False  # it was changed under our eyes, and counts as gone until the next look
 
     def _one(self, rel: str, name: str, fd: int, under: Node | None, fresh: bool) -> bool:
         st = os.stat(name, dir_fd=fd, follow_symlinks=False)
@@ -228,6 +231,10 @@ class _Collecting:
         remove_tree(place)
         if lower:
             os.mknod(place, stat.S_IFCHR, os.makedev(0, 0))
+
+
+def _join(folder: str, name: str) -> str:
+    return f"{folder}/{name}" if folder else name
 
 
 def _path(fd: int) -> str:

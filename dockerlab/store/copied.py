@@ -16,7 +16,7 @@ from dockerlab.data import dataclass
 from dockerlab.layers import TreeView, remove_tree
 from dockerlab.layers.collecting import Marks, collect, doubtful, survey
 from dockerlab.layers.laying import lay_out
-from dockerlab.store.files import Lock, write_atomically
+from dockerlab.store.files import Lock, explained, write_atomically
 from dockerlab.store.rootfs import LAID, RootFs
 
 LOCK = "laid.lock"
@@ -60,9 +60,10 @@ class CopiedRoot:
 
     def lay_out(self, apart: tuple[str, ...]) -> None:
         """Make `merged` from the layers and `diff`, without the paths of `apart`."""
-        remove_tree(self.root)
-        os.mkdir(self.root, 0o755)
-        lay_out(TreeView([*reversed(self.rootfs.lowers), self.rootfs.upper]), self.root, apart)
+        with explained(self.folder):
+            remove_tree(self.root)
+            os.mkdir(self.root, 0o755)
+            lay_out(TreeView([*reversed(self.rootfs.lowers), self.rootfs.upper]), self.root, apart)
 
     def begin(self, apart: tuple[str, ...], given: tuple[Given, ...] = (), touched: Iterable[str] = (), *, kept: bool) -> None:
         """Remember what `merged` is now; what `apart` names is no part of the image, what `touched` names counts as changed.
@@ -79,7 +80,8 @@ class CopiedRoot:
     def refresh(self, *, live: bool) -> None:
         """Bring `diff` up to what `merged` is; without `live` nothing is at work in it any more, and it is taken away."""
         below = TreeView(list(reversed(self.rootfs.lowers)))
-        self._marks = collect(self.root, self.rootfs.upper, below, self._marks, self._apart, live=live)
+        with explained(self.folder):
+            self._marks = collect(self.root, self.rootfs.upper, below, self._marks, self._apart, live=live)
         if not live:
             self.discard()
         elif (self.folder / LAID).exists():

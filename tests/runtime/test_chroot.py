@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import signal
 import stat
 from pathlib import Path
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from dockerlab.errors import ContainerStartError, RuntimeUnavailableError
+from dockerlab.layers import Tree, tree_entries
 from dockerlab.runtime import Capabilities, Mount, Runtime
 from dockerlab.runtime.chroot import bring_up
 from tests.parts import until
@@ -131,6 +133,16 @@ def test_a_link_in_the_place_of_a_mount_takes_nothing_from_outside(box, tmp_path
     cache.mkdir()
     box.sh(f"mv /c/d /c/e; ln -s {outside} /c/d; rm -r /c; mkdir -p {tmp_path}; ln -s {tmp_path} /c", mounts=(Mount(str(cache), "/c/d"),))
     assert outside.is_dir()
+
+
+def test_an_images_device_is_true_in_its_layer_whether_it_can_be_made_or_not(make_box, tmp_path):
+    tree = Tree(tmp_path / "layer/tree")
+    tree.device("disk", "block", 0o640, (254, 9), 3, 4)
+    tree.close()
+    box = make_box(tmp_path / "layer/tree")
+    box.sh("chown 5:6 /disk")
+    found = {entry.path: entry for entry, _ in tree_entries(box.upper)}["disk"]
+    assert (found.kind, found.device, found.uid, found.gid, found.mode) == ("block", (254, 9), 5, 6, 0o640)
 
 
 # ------------------------------------------------------------------ the end of processes
@@ -275,6 +287,64 @@ def test_no_link_is_followed_out_of_the_root_by_who_looks_at_it(box, tmp_path):
     container.wait()
 
 
+# ------------------------------------------------------------------ compared with overlay
+
+
+def random_script(seed: int) -> str:
+    """Commands on a few names in three levels of folders, so that they meet each other often; what can't be done is no failure."""
+    dice = random.Random(seed)
+    names = ["a", "b", "c"]
+
+    def path() -> str:
+        return "/w/" + "/".join(dice.choice(names) for _ in range(dice.randint(1, 3)))
+
+    def command() -> str:
+        one, other = path(), path()
+        return dice.choice(
+            [
+                f"mkdir -p {one}", f"rm -rf {one}", f"rm -rf {one}; mkdir {one}", f"echo {dice.randint(0, 9)} > {one}", f"echo x >> {one}",
+                f"test -d {one} || mv -f {one} {other}", f"ln -f {one} {other}", f"rm -rf {one}; ln -s {other} {one}", f"chmod {dice.choice(['700', '4755', '644'])} {one}",
+                f"chown -h {dice.randint(0, 3)}:5 {one}", f"touch -h -d @1000 {one}", f"cp -a {one} {other}", f"mkfifo {one}",
+            ]
+        )  # fmt: skip
+
+    return "; ".join(f"({command()}) 2>/dev/null" for _ in range(dice.randint(3, 25))) + "; true"
+
+
+def described(upper: Path) -> list[tuple[object, ...]]:
+    """All of a layer but its times."""
+    return [
+        (
+            entry.path,
+            entry.kind,
+            entry.mode,
+            entry.uid,
+            entry.gid,
+            entry.size,
+            entry.link,
+            Path(real).read_bytes() if entry.kind == "file" and real else b"",
+        )
+        for entry, real in tree_entries(upper)
+    ]
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_random_steps_make_the_layers_that_overlay_makes(make_box, base, tmp_path, seed):
+    found = Capabilities.load(tmp_path / "c.json")
+    if "namespaces" not in found.possible:
+        pytest.skip("there are no namespaces here to compare with")
+    layer = make_box()
+    layer.sh(random_script(1000 + seed))
+    with Runtime(found) as mounting:
+        for round_ in range(3):
+            script = random_script(seed * 10 + round_)
+            ours, theirs = make_box(layer.upper), make_box(layer.upper)
+            theirs.runtime = mounting
+            ours.sh(script)
+            theirs.sh(script)
+            assert described(ours.upper) == described(theirs.upper), script
+
+
 # ------------------------------------------------------------------ the choice
 
 
@@ -294,6 +364,12 @@ def test_where_namespaces_are_refused_chroot_is_chosen_and_namespaces_can_not_be
     assert refused.isolation == "none"
     with Runtime(refused) as runtime, pytest.raises(RuntimeUnavailableError, match="asks for what can't be had: unshare"):
         runtime._require()
+
+
+def test_in_a_pod_that_may_make_no_devices_either(tmp_path):
+    if "namespaces" not in Capabilities.load(tmp_path / "c.json").possible:
+        pytest.skip("this is that pod")
+    pass_tests("tests/runtime/test_chroot.py", basetemp=f"{tmp_path}/tests", POD_WITHOUT="27")
 
 
 @pytest.mark.parametrize("module", ["test_chroot.py", "test_run.py", "test_containers.py"])
