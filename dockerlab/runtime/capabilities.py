@@ -240,7 +240,7 @@ def _lacking(name: str, purpose: str, emulated: str) -> Capability:
 
 _LACKING = (
     _lacking("own_processes", "process numbers of a container's own, and the end of all with process 1",
-             "processes have this machine's numbers and could signal each other; the keeper finds all of a container and ends them with its first one"),
+             "processes have this machine's numbers, and one of root may signal any other (`kill -9 -1` would end the notebook too); the keeper finds all of a container and ends them with its first one"),
     _lacking("own_proc", "/proc and /sys in a container", "both are empty folders: `ps` shows nothing there, /dev/fd and /dev/stdin lead nowhere; /dev/stdout is a pipe to the container's output; "
              "`docker top` works"),
     _lacking("own_network", "a network of a container's own", "the network is this machine's: what a program listens on is reachable without -p, "

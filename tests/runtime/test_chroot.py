@@ -198,8 +198,7 @@ def test_a_pause_holds_this_containers_processes_and_no_others(box):
     until(lambda: len(container.top()) == 3)
     assert os.getpid() not in [row.pid for row in container.top()]
     container.pause()
-    states = {Path(f"/proc/{row.pid}/stat").read_text().rsplit(") ", 1)[1][0] for row in container.top()}
-    assert states == {"T"}
+    until(lambda: {Path(f"/proc/{row.pid}/stat").read_text().rsplit(") ", 1)[1][0] for row in container.top()} == {"T"})
     container.unpause()
     assert container.stop(grace=0) == 137
 
