@@ -60,7 +60,7 @@ def examination() -> dict[str, Any]:
             }
             for item in machine.items
         ],
-        "limits": {name: {"kept": keeper.keeps, "by": keeper.why} for name, keeper in keepers().items()},
+        "limits": {name: {"kept": keeper.keeps, "by": keeper.why} for name, keeper in keepers(machine.isolation).items()},
         "store": {"path": str(home), "free": usage.free, "writable": os.access(folder, os.W_OK)},
         "catalogue": {name: shutil.which(name) or "" for name in ("apt-get", "dpkg-deb")},
         "system": {"kernel": platform.release(), "machine": platform.machine(), "python": platform.python_version(), "user": os.geteuid()},

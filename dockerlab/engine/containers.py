@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from dockerlab.engine import commit as committing
+from dockerlab.engine import copies
 from dockerlab.engine.box import box_of
 from dockerlab.engine.create import new_record, process_environment
 from dockerlab.engine.happenings import tell_container, tell_death, tell_start
@@ -51,7 +52,8 @@ class Containers:
     # --- making and telling
 
     def create(self, spec: ContainerSpec) -> str:
-        """`docker create`; nothing is left behind if it fails."""
+        """`docker create`; nothing is left behind if it fails. What this machine can't give is refused before anything is made."""
+        copies.refuse(spec, self._runtime)
         if spec.name:
             self.reap()
         with self._store.using():
@@ -155,9 +157,13 @@ class Containers:
         """Whether its process lives."""
         return self.process(record).state().running
 
+    def settled(self, record: Record) -> Path:
+        """Its folder, whose `diff` is what it has changed until now."""
+        return copies.settled(self._records.folder(record))
+
     def view(self, record: Record) -> TreeView:
         """Its file system as it is now."""
-        return committing.view_of(self._store, record, self._records.folder(record))
+        return committing.view_of(self._store, record, self.settled(record))
 
     def files(self, record: Record) -> AbstractContextManager[TreeView]:
         """Its file system as `docker cp` sees it: with what is mounted."""
@@ -165,7 +171,7 @@ class Containers:
 
         etc = mounted_etc(record, self.process(record).state())
         mounts = {mount["Destination"]: mount["Source"] for mount in record.mounts}
-        return looked_at(self._store, record, self._records.folder(record), mounts, etc)
+        return looked_at(self._store, record, self.settled(record), mounts, etc)
 
     def note_deaths(self) -> None:
         """Note in the journal whose process has ended while nobody looked."""
@@ -286,7 +292,9 @@ class Containers:
         self._needs_running(record)
         if spec.workdir is not None and not spec.workdir.startswith("/"):
             raise ContainerStartError("OCI runtime exec failed: exec failed: Cwd must be an absolute path", exit_code=128)
-        who = find_user(self.view(record), record.config["User"] if spec.user is None else spec.user)
+        who = find_user(
+            copies.as_it_runs(self._records.folder(record)) or self.view(record), record.config["User"] if spec.user is None else spec.user
+        )
         process = ProcessSpec(
             args=spec.command,
             env=process_environment(record.config, who.home, terminal=spec.tty, extra=spec.env),
@@ -336,20 +344,23 @@ class Containers:
             self._end_at_once(record, process)
         self._note_death(record)
         try:
-            with process.claimed():
-                self._records.remove(record)
+            self._take_away(record, process)
         except ConflictError:  # another process has started it meanwhile
             if not force:
                 raise self._runs(record) from None
             self._end_at_once(record, process)
-            with process.claimed():
-                self._records.remove(record)
+            self._take_away(record, process)
         tell_container(self._store, record, "destroy")
         if volumes:
             others = {mount.get("Name") for other in self._records.all() for mount in other.mounts}
             for mount in record.mounts:
                 if mount["Type"] == "volume" and mount["Name"] not in others and self._volumes.is_anonymous(mount["Name"]):
                     self._volumes.remove(mount["Name"])
+
+    def _take_away(self, record: Record, process: ContainerDirectory) -> None:
+        with process.claimed():
+            copies.give_up(self._records.folder(record))
+            self._records.remove(record)
 
     def _runs(self, record: Record) -> ConflictError:
         return ConflictError(
@@ -376,7 +387,6 @@ class Containers:
 
     def commit(self, record: Record, name: Reference | None, *, message: str, author: str, changes_: tuple[str, ...], pause: bool) -> str:
         """The new image's ID; `pause`: its processes are held still meanwhile."""
-        folder = self._records.folder(record)
         still = pause and self.process(record).state().status == "running"
         if still:
             try:
@@ -385,6 +395,7 @@ class Containers:
                 still = False
         try:
             with self.process(record).kept():
+                folder = self.settled(record)
                 return committing.commit(self._store, record, folder, name, message=message, author=author, changes=changes_).id
         except FileNotFoundError:
             if self._records.exists(record):

@@ -298,14 +298,14 @@ class EmbeddedEngine:
         from dockerlab.engine.container_files import changed
 
         record = self.records.find(container)
-        return changed(self.store, record, self.records.folder(record))
+        return changed(self.store, record, self.containers_.settled(record))
 
     def export(self, container: str, out: IO[bytes]) -> None:
         from dockerlab.engine import copying
         from dockerlab.engine.container_files import looked_at
 
         record = self.records.find(container)
-        with looked_at(self.store, record, self.records.folder(record), {}, {}) as view:
+        with looked_at(self.store, record, self.containers_.settled(record), {}, {}) as view:
             copying.export(view, out)
         tell_container(self.store, record, "export")
 

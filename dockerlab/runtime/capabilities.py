@@ -37,14 +37,15 @@ class Capability:
 class Capabilities:
     """The answer of one probe.
 
-    `isolation` is "namespaces" or "none"; `identity` is "root" (real IDs), "mapped" (real IDs in a user namespace) or "single" (one ID;
-    a supervisor answers for owners and users); `reason` says why there is no isolation.
+    `isolation` is "namespaces", "chroot" or "none"; `identity` is "root" (real IDs), "mapped" (real IDs in a user namespace) or "single" (one
+    ID; a supervisor answers for owners and users); `reason` says why it is no better isolation; `possible` are those that can be asked for.
     """
 
     isolation: str
     identity: str
     reason: str
     items: tuple[Capability, ...]
+    possible: tuple[str, ...] = ()
 
     @property
     def real_owners(self) -> bool:
@@ -76,25 +77,49 @@ class Capabilities:
             if cache_file:
                 _write(cache_file, key, found)
         _known[key] = found
-        return _overridden(found)
+        chosen = _overridden(found)
+        return replace(chosen, items=(*chosen.items, *_LACKING)) if chosen.isolation == "chroot" else chosen
 
 
 _known: dict[str, Capabilities] = {}
 _NEEDED = ("namespaces", "pid_namespace", "overlay", "pivot_root", "user_notification")
+ISOLATIONS = ("namespaces", "chroot", "none")
+"""The best first."""
 
 
 def _key(folder: Path) -> str:
     boot = _BOOT_ID.read_text().strip() if _BOOT_ID.exists() else "?"
-    return f"{boot} {os.geteuid() if hasattr(os, 'geteuid') else 0} {dockerlab.__version__} {folder}"
+    return f"{boot} {os.geteuid() if hasattr(os, 'geteuid') else 0} {_rights()} {dockerlab.__version__} {folder}"
+
+
+def _rights() -> str:
+    """What else decides: capabilities and seccomp filters, which may differ from one pod of a machine to the next."""
+    try:
+        with open("/proc/self/status", encoding="utf-8", errors="replace") as file:
+            return " ".join(line.split()[1] for line in file if line.startswith(("CapEff:", "CapBnd:", "Seccomp")))
+    except OSError:
+        return "?"
 
 
 def _overridden(found: Capabilities) -> Capabilities:
+    """As $DOCKERLAB_ISOLATION asks; RuntimeUnavailableError for what is no isolation, "none" with the reason for one that can't be had."""
     asked = os.environ.get("DOCKERLAB_ISOLATION", "")
-    if asked == "none" and found.isolation != "none":
-        return replace(found, isolation="none", reason="DOCKERLAB_ISOLATION=none asks for it")
-    if asked == "namespaces" and found.isolation == "none" and found.identity:
-        return replace(found, isolation="namespaces", reason="")
-    return found
+    if asked in ("", found.isolation):
+        return found
+    if asked not in ISOLATIONS:
+        raise RuntimeUnavailableError(
+            f"DOCKERLAB_ISOLATION={asked} names no isolation", hint=f"unset it, or choose one of {', '.join(ISOLATIONS)}"
+        )
+    if asked == "none" or asked in found.possible:
+        identity = "root" if asked == "chroot" else found.identity
+        return replace(found, isolation=asked, identity=identity, reason=f"DOCKERLAB_ISOLATION={asked} asks for it")
+    why = found.reason if asked == "namespaces" else _without_chroot(found)
+    return replace(found, isolation="none", reason=f"DOCKERLAB_ISOLATION={asked} asks for what can't be had: {why}")
+
+
+def _without_chroot(found: Capabilities) -> str:
+    item = found.get("chroot")
+    return f"{item.probed} was refused: {item.refused}" if item else "it needs root"
 
 
 def _read(cache_file: Path | None, key: str) -> Capabilities | None:
@@ -105,7 +130,7 @@ def _read(cache_file: Path | None, key: str) -> Capabilities | None:
         if record["key"] != key:
             return None
         items = tuple(Capability(**item) for item in record["items"])
-        return Capabilities(record["isolation"], record["identity"], record["reason"], items)
+        return Capabilities(record["isolation"], record["identity"], record["reason"], items, tuple(record["possible"]))
     except (OSError, ValueError, KeyError, TypeError):
         return None  # no cache, or another version's: probe again
 
@@ -202,7 +227,48 @@ def _judge(results: dict[str, tuple[bool, str, int]], folder: Path) -> Capabilit
         ]  # fmt: skip
     needed = [name for name in _NEEDED if single or name != "user_notification"]
     missing = next((entry for entry in items if entry.name in needed and not entry.available), None)
-    if missing is None and identity:
-        return Capabilities("namespaces", identity, "", tuple(items))
-    reason = f"{missing.probed} was refused: {missing.refused}" if missing else "nothing could be probed"
-    return Capabilities("none", identity, reason, tuple(items))
+    reason = f"{missing.probed} was refused: {missing.refused}" if missing else "" if identity else "nothing could be probed"
+    chroot = chroot_items(results)
+    possible = (("namespaces",) if not reason else ()) + (("chroot",) if chroot and chroot[0].available else ())
+    chosen = possible[0] if possible else "none"
+    return Capabilities(chosen, "root" if chosen == "chroot" else identity, reason, (*items, *chroot), possible)
+
+
+def _lacking(name: str, purpose: str, emulated: str) -> Capability:
+    return Capability(name, False, "follows from the isolation", purpose, emulated)
+
+
+_LACKING = (
+    _lacking("own_processes", "process numbers of a container's own, and the end of all with process 1",
+             "processes have this machine's numbers, and one of root may signal any other (`kill -9 -1` would end the notebook too); the keeper finds all of a container and ends them with its first one"),
+    _lacking("own_proc", "/proc and /sys in a container", "both are empty folders: `ps` shows nothing there, /dev/fd and /dev/stdin lead nowhere; /dev/stdout is a pipe to the container's output; "
+             "`docker top` works"),
+    _lacking("own_network", "a network of a container's own", "the network is this machine's: what a program listens on is reachable without -p, "
+             "a -p to another port is relayed, two programs can't have one port; --network none is refused"),
+    _lacking("own_hostname", "a hostname of a container's own", "`hostname` says this machine's name, /etc/hostname and $HOSTNAME the container's; "
+             "--hostname is refused"),
+    _lacking("mounts", "-v, --read-only, --tmpfs, RUN --mount", "-v and --read-only are refused; a tmpfs is a folder that is emptied at the end, "
+             "without a limit; what a RUN mounts is copied in, or lies in the root until the step has ended; a VOLUME's folder does so too"),
+    _lacking("overlay_roots", "copy-on-write of layers", "an image is copied for each step and container (blocks are shared where the file system "
+             "can), and compared afterwards"),
+    _lacking("sys_chroot_and_mknod", "CAP_SYS_CHROOT and CAP_MKNOD in a container", "root has neither, unlike in Docker: it could leave its root"),
+)  # fmt: skip
+
+
+def chroot_items(results: dict[str, tuple[bool, str, int]]) -> tuple[Capability, ...]:
+    """What the isolation `chroot` needs and has, for root; nothing for others."""
+    if "chroot" not in results:
+        return ()
+    refused = next((said for said in (_refusal(results, name) for name in ("chroot", "owners", "whiteouts")) if said), "")
+    confined, devices = _refusal(results, "confined"), _refusal(results, "devices")
+    return (
+        Capability(
+            "chroot", not refused, "chroot, chown, a change of user, a whiteout (mknod c 0 0)", "containers where namespaces are refused",
+            remedy="be root with CAP_SYS_CHROOT, CAP_CHOWN, CAP_SETUID and CAP_SETGID" if refused else "", refused=refused,
+        ),
+        Capability("chroot_confined", not confined, "CAP_SYS_CHROOT dropped for good", "no process leaves its chroot by a second one",
+                   emulated="a process of root could leave it: run no image that you don't trust", refused=confined),
+        Capability("chroot_devices", not devices, "mknod of a device, and opening it", "/dev/null and its like in a chroot",
+                   emulated="plain files stand in for devices: /dev/zero ends after 1 MB, /dev/urandom after 64 KB, /dev/null keeps what is "
+                   "written to it until the container ends", refused=devices),
+    )  # fmt: skip

@@ -222,9 +222,19 @@ class ContainerDirectory:
         if last and self._no_more_runs():
             return
         with self._init() as fd:
-            _send(fd, number)
+            self._signal_init(fd, number)
         if number == signal.SIGKILL:
             (self.folder / "paused").unlink(missing_ok=True)
+
+    def _signal_init(self, pidfd: int, number: int) -> None:
+        """A signal to process 1, or what is called so where there is no PID namespace: it too is kept from what it doesn't handle."""
+        record = self._record("state.json")
+        if record.get("isolation") == "chroot":
+            from dockerlab.runtime.helper.descendants import heeds
+
+            if not heeds(int(record["init"]), number):  # type: ignore[call-overload]
+                return
+        _send(pidfd, number)
 
     def stop(self, number: int = signal.SIGTERM, grace: float | None = 10.0, *, told: Callable[[int], None] = lambda number: None) -> int:
         """Signal, wait `grace` seconds (None: for ever), then SIGKILL; the exit code. As in Docker, process 1 ignores what it doesn't handle.
@@ -237,7 +247,7 @@ class ContainerDirectory:
                 if (self.folder / "paused").exists():
                     self.unpause()
                 told(number)
-                _send(fd, number)
+                self._signal_init(fd, number)
                 if not select.select([fd], [], [], grace)[0]:
                     told(signal.SIGKILL)
                     _send(fd, signal.SIGKILL)
@@ -250,10 +260,16 @@ class ContainerDirectory:
     # ------------------------------------------------------------------ processes
 
     def _members(self) -> list[int]:
-        """The machine's numbers of all processes in the container's PID namespace, process 1 first."""
+        """The machine's numbers of all processes of the container, process 1 first: its PID namespace, or where it has none what is below its keeper."""
         record = self._record("state.json")
         with self._init():
             init = int(record["init"])  # type: ignore[call-overload]
+            if record.get("isolation") == "chroot":
+                from dockerlab.runtime.helper.descendants import below
+
+                relay = frozenset((int(record["relay"]),))  # type: ignore[call-overload]
+                others = [pid for pid, _ in below(int(record["keeper"]), relay) if pid != init]  # type: ignore[call-overload]
+                return [init, *others]
             namespace = os.readlink(f"/proc/{record['entrance'][0]}/ns/pid")  # type: ignore[index]
             members = [init]
             for name in os.listdir("/proc"):

@@ -16,8 +16,11 @@ class LimitKeeper:
     why: str
 
 
-def keepers() -> dict[str, LimitKeeper]:
+def keepers(isolation: str = "namespaces") -> dict[str, LimitKeeper]:
     """memory, pids, cpu, disk and time → who keeps it here, found out by making a folder for control groups where we may."""
+    if isolation == "chroot":
+        nobody = LimitKeeper(False, "refused: without namespaces the container's processes are this machine's")
+        return {**dict.fromkeys(("memory", "pids", "cpu", "disk"), nobody), "time": LimitKeeper(True, "the keeper ends the container")}
     root = os.geteuid() == 0
     groups = tops() if root else {}
     none = "no control groups may be made" + (" in /sys/fs/cgroup" if root else " by an ordinary user")

@@ -131,6 +131,22 @@ class Runtime:
         Closing the generator kills every process of the step.
         """
         request: wire.Message = {"box": self._box(box, build=True)}
+        if not self._in_chroot:
+            return (yield from self._stream(request, stdin))
+        from dockerlab.runtime.chroot import ChrootRoot, end_everything
+
+        root = ChrootRoot(box, request["box"]["files"], build=not box.like_container)  # type: ignore[index]
+        root.make(kept=False)
+        try:
+            code = yield from self._stream(request, stdin)
+            root.copied.refresh(live=False)
+        except BaseException:
+            end_everything(root.copied.root)
+            root.copied.discard()
+            raise
+        return code
+
+    def _stream(self, request: wire.Message, stdin: int | None) -> Generator[tuple[str, bytes] | Waiting, None, int]:
         out_reader, out_writer = os.pipe()
         err_reader, err_writer = os.pipe()
         null = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC) if stdin is None else -1
@@ -163,6 +179,14 @@ class Runtime:
         Raises as `run` does; a port in use is a ContainerStartError with docker's words.
         """
         request: wire.Message = {"box": self._box(box, build=False), "folder": os.path.abspath(folder)}
+        if not self._in_chroot:
+            return self._start(request, folder, stdin, stdout, stderr)
+        from dockerlab.runtime.chroot import starting
+
+        with starting(Path(folder), box, request["box"]["files"]):  # type: ignore[index]
+            return self._start(request, folder, stdin, stdout, stderr)
+
+    def _start(self, request: wire.Message, folder: Path, stdin: int | None, stdout: int | None, stderr: int | None) -> StartedContainer:
         channel = self._helper.request("start", request, _given(stdin=stdin, stdout=stdout, stderr=stderr))
         message = self._started(channel)
         ports: list[tuple[str, int, int, str]] = [tuple(port) for port in message["ports"]]  # type: ignore[attr-defined]
@@ -202,16 +226,25 @@ class Runtime:
             raise capabilities.unavailable()
         return capabilities.identity
 
+    @property
+    def _in_chroot(self) -> bool:
+        return self.capabilities.isolation == "chroot"
+
     def _box(self, box: BoxSpec, *, build: bool) -> wire.Message:
         from dockerlab.runtime.etc import etc_files
 
         identity = self._require()
+        if self._in_chroot:
+            from dockerlab.runtime.chroot import check
+
+            check(box)
         if not box.process.args:
             raise ContainerStartError("no command specified")
         address = os.environ.get("DOCKERLAB_PUBLISH_ADDRESS") or "127.0.0.1"
         build = build and not box.like_container
         hostname = box.hostname or ("buildkitsandbox" if build else "")
         return {
+            "isolation": self.capabilities.isolation,
             "identity": identity,
             "init_layer": not build,
             "lowers": list(box.rootfs.lowers),
@@ -228,9 +261,9 @@ class Runtime:
             "files": etc_files(
                 hostname,
                 box.hosts,
-                own_network=box.network != "host",
+                own_network=box.network != "host" and not self._in_chroot,
                 build=build,
-                address=ADDRESS if box.network == "private" else "127.0.0.1",
+                address=ADDRESS if box.network == "private" and not self._in_chroot else "127.0.0.1",
                 domainname=box.domainname,
                 dns=box.dns,
             ),
@@ -238,8 +271,8 @@ class Runtime:
             "nproc": box.nproc,
             "limits": {key: int(value) for key, value in asdict(box.limits).items()} if box.limits else None,
             "shm_size": box.shm_size,
-            "restart": box.restart,
-            "health": asdict(box.health) if box.health else None,
+            "restart": None if self._in_chroot else box.restart,
+            "health": asdict(box.health) if box.health and not self._in_chroot else None,
             "open_stdin": box.open_stdin,
         }
 

@@ -2,6 +2,7 @@
 
     serve.py       takes requests, forks a keeper for each
     keeper.py      one container's life          enter.py   one exec's life
+    chroot.py      both of them, without namespaces      descendants.py   the end of all processes there
     namespaces.py  rootfs.py  network.py         what a container is made of
     init.py        the last steps before the program runs  reaper.py   --init: a process 1 that is not the program
     limits.py      control groups and resource limits    watch.py            the limits that the keeper itself keeps

@@ -13,10 +13,11 @@ from dockerlab.runtime.helper.loop import Loop
 from dockerlab.runtime.helper.streams import Streams
 
 
-def enter(request: wire.Message, control: Socket, stdio: dict[str, int]) -> None:
-    """The life of one exec, until its process has ended; told to `control`."""
+def enter(entrance: Entrance) -> None:
+    """The life of one exec, until its process has ended; told to the one who asked."""
+    control = entrance.control
     try:
-        Entrance(request, control, stdio).run()
+        entrance.run()
     except StartError as error:
         wire.send(control, {"event": "failed", "code": error.code, "message": error.message, "kind": "start"})
     except OSError as error:
@@ -61,7 +62,8 @@ class Entrance:
         self.loop.run()
         self._end()
 
-    def _enter_namespaces(self) -> None:
+    def _find(self) -> int:
+        """A pidfd of a process inside by which others enter. StartError if the container has ended."""
         entrance: list[int] = list(self.state["entrance"])  # type: ignore[call-overload]
         pid, began = entrance
         try:
@@ -71,6 +73,10 @@ class Entrance:
             same = False
         if not same:
             raise StartError(1, "the container is not running")
+        return target
+
+    def _enter_namespaces(self) -> None:
+        target = self._find()
         if self.identity == "single":  # the supervisor of this container judges our process too
             folder = os.open(str(self.request["folder"]), os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
             os.fchdir(folder)  # a socket's path may have no more than 107 bytes
@@ -119,9 +125,12 @@ class Entrance:
             if self.streams:
                 self.streams.detach()
         elif "signal" in message:
-            kernel.signal_process(self.child_fd, int(message["signal"]))  # type: ignore[call-overload]
+            self._signal(int(message["signal"]))  # type: ignore[call-overload]
         elif "size" in message and self.streams:
             self.streams.resize(*message["size"])  # type: ignore[misc]
+
+    def _signal(self, number: int) -> None:
+        kernel.signal_process(self.child_fd, number)
 
     def _end(self) -> None:
         _, status = os.waitpid(self.child, 0)

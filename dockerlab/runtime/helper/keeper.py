@@ -34,6 +34,7 @@ class Keeper:
         self.box: wire.Message = request["box"]  # type: ignore[assignment]
         self.process: wire.Message = self.box["process"]  # type: ignore[assignment]
         self.identity = str(self.box["identity"])
+        self.isolation = str(self.box["isolation"])
         self.is_container = bool(request.get("folder"))
         self.folder_path = str(request.get("folder", ""))
         self.folder = -1
@@ -119,15 +120,7 @@ class Keeper:
         self.upper = upper
         if self.limits and self.groups:
             limits.show(root.path, self.groups, self.limits)
-        if self.process["terminal"] or self.is_container:
-            self.streams = Streams(self.loop, self.stdio, self._log() if self.is_container else None)
-            if self.process["terminal"]:
-                self.streams.open_terminal(f"{root.path}/dev")
-            else:
-                self.streams.open_pipes(keep_stdin=bool(self.box.get("open_stdin")))
-            stdio = self.streams.inner
-        else:
-            stdio = [self.stdio[name] for name in ("stdin", "stdout", "stderr")]
+        stdio = self._open_stdio(f"{root.path}/dev")
         if self.identity == "single":
             lowers: list[str] = list(self.box["lowers"])  # type: ignore[call-overload]
             self.supervisor = Supervisor(self.loop, lowers, str(self.box["upper"]), upper, records_beside, root.path)
@@ -140,11 +133,25 @@ class Keeper:
             self._first_process(root.path, theirs, stdio)
         theirs.close()
         os.fchdir(outer_proc)  # the supervisor's paths: PID/cwd, PID/fd/N
+        self._watch_first(ours, stdio)
+        self.loop.watch(self.init_fd, self._init_ended)
+
+    def _open_stdio(self, dev: str, *, console: bool = True) -> list[int]:
+        """What process 1 gets as 0, 1 and 2; a terminal comes from the devpts below `dev`."""
+        if not (self.process["terminal"] or self.is_container):
+            return [self.stdio[name] for name in ("stdin", "stdout", "stderr")]
+        self.streams = Streams(self.loop, self.stdio, self._log() if self.is_container else None)
+        if self.process["terminal"]:
+            self.streams.open_terminal(dev, console=console)
+        else:
+            self.streams.open_pipes(keep_stdin=bool(self.box.get("open_stdin")))
+        return self.streams.inner
+
+    def _watch_first(self, sync: Socket, stdio: list[int]) -> None:
         self.began = records.timestamp()
         self.init_fd = os.pidfd_open(self.init_pid)
         self._let_go_of_stdio(stdio)
-        self.loop.watch(ours.fileno(), lambda _events: self._from_init(ours))
-        self.loop.watch(self.init_fd, self._init_ended)
+        self.loop.watch(sync.fileno(), lambda _events: self._from_init(sync))
         if self.control:
             self.loop.watch(self.control.fileno(), self._from_client)
 
@@ -214,6 +221,7 @@ class Keeper:
                 {
                     "keeper": os.getpid(),
                     "init": self.init_pid,
+                    "relay": self.relay,
                     "began": records.start_time(self.init_pid, "."),
                     "entrance": [entrance, records.start_time(entrance, ".")],
                     "started_at": self.began,
@@ -223,7 +231,8 @@ class Keeper:
                     "groups": self.groups.folders if self.groups else [],
                     "rlimits": self.process["rlimits"],
                     "nproc": self.nproc(),
-                    "namespaces": namespaces.flags_of(self.identity, str(self.box["network"])),
+                    "isolation": self.isolation,
+                    "namespaces": 0 if self.isolation == "chroot" else namespaces.flags_of(self.identity, str(self.box["network"])),
                     "terminal": bool(self.process["terminal"]),
                 },
             )
@@ -277,7 +286,11 @@ class Keeper:
             self.loop.forget(connection.fileno())
             self.connections.remove(connection)
             connection.close()
-        elif message.get("event") == "listener" and self.supervisor:  # of an exec: its processes' owners are ours to judge
+        else:
+            self._told(connection, message, fds)
+
+    def _told(self, connection: Socket, message: wire.Message, fds: list[int]) -> None:
+        if message.get("event") == "listener" and self.supervisor:  # of an exec: its processes' owners are ours to judge
             self.supervisor.add(fds[0])
             wire.send(connection, {"event": "go"})
         elif message.get("event") == "attach" and self.streams:
@@ -291,20 +304,28 @@ class Keeper:
     def _init_ended(self, _events: int) -> None:
         self.loop.stop()
 
-    def _end(self) -> None:
-        if self.checks:
-            self.checks.finish()
-        _, status = os.waitpid(self.init_pid, 0)
-        code = os.waitstatus_to_exitcode(status)
-        code = 128 - code if code < 0 else code
-        if self.relay:  # whoever sees the container ended may publish its ports again
-            os.kill(self.relay, kernel.SIGKILL)
-            os.waitpid(self.relay, 0)
+    def _reaped(self) -> int:
+        """How process 1 ended, as wait(2) tells it."""
+        return os.waitpid(self.init_pid, 0)[1]
+
+    def _all_gone(self) -> None:
+        """No process is left."""
         if self.supervisor:
             self.supervisor.finish()
         if self.root.build:
             os.chdir("/")
             rootfs.remove_stubs(self.root.stubs, self.root.times)
+
+    def _end(self) -> None:
+        if self.checks:
+            self.checks.finish()
+        status = self._reaped()
+        code = os.waitstatus_to_exitcode(status)
+        code = 128 - code if code < 0 else code
+        if self.relay:  # whoever sees the container ended may publish its ports again
+            os.kill(self.relay, kernel.SIGKILL)
+            os.waitpid(self.relay, 0)
+        self._all_gone()
         if self.streams:
             self.streams.drain()
         if self.failure:
@@ -343,7 +364,16 @@ def first_process(box: wire.Message, root: str, sync: Socket, stdio: list[int]) 
         os._exit(125)
 
 
-def become_process(process: wire.Message, identity: str, sync: Socket, stdio: list[int], *, create_cwd: bool, nproc: int = 0) -> None:
+def become_process(
+    process: wire.Message,
+    identity: str,
+    sync: Socket,
+    stdio: list[int],
+    *,
+    create_cwd: bool,
+    nproc: int = 0,
+    capabilities: int = init.DOCKER_CAPABILITIES,
+) -> None:
     """From a child inside the container's namespaces to its program: shared by process 1 and exec."""
     if identity != "single":
         # Until exec we are this machine's interpreter, and a hostile process in here could write to it through /proc/PID/exe. (The
@@ -359,7 +389,7 @@ def become_process(process: wire.Message, identity: str, sync: Socket, stdio: li
     if create_cwd:
         init.make_folder(cwd)
     env = init.environment(list(process["env"]), uid)  # type: ignore[call-overload]
-    kernel.limit_capabilities(init.DOCKER_CAPABILITIES)
+    kernel.limit_capabilities(capabilities)
     program = ""
     if identity != "single":
         init.own_stdio(uid)

@@ -18,12 +18,12 @@ CLONE_NEWUSER, CLONE_NEWPID, CLONE_NEWNET = 0x10000000, 0x20000000, 0x40000000
 MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REMOUNT = 1, 2, 4, 8, 32
 MS_BIND, MS_REC, MS_PRIVATE = 0x1000, 0x4000, 0x40000
 MNT_DETACH = 2
-PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_CAPBSET_DROP, PR_SET_NO_NEW_PRIVS = 1, 4, 24, 38
+PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_CAPBSET_READ, PR_CAPBSET_DROP, PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS = 1, 4, 23, 24, 36, 38
 SIGKILL, SIGTERM, SIGSTOP, SIGCONT = 9, 15, 19, 18
 AT_FDCWD, AT_EMPTY_PATH, AT_RECURSIVE = -100, 0x1000, 0x8000
 
 _PIVOT_ROOT = 155 if X86 else 41
-_CAPSET = 126 if X86 else 91
+_CAPGET, _CAPSET = (125, 126) if X86 else (90, 91)
 _SECCOMP = 317 if X86 else 277
 _PIDFD_SEND_SIGNAL, _CLOSE_RANGE, _MOUNT_SETATTR = 424, 436, 442
 _MOVE_MOUNT, _FSOPEN, _FSCONFIG, _FSMOUNT = 429, 430, 431, 432
@@ -71,10 +71,12 @@ def setns(fd: int, flags: int) -> None:
         raise _fail("setns")
 
 
-def prctl(option: int, value: int) -> None:
+def prctl(option: int, value: int) -> int:
     """prctl(2) with one argument."""
-    if _libc.prctl(option, value, 0, 0, 0) < 0:
+    result: int = _libc.prctl(option, value, 0, 0, 0)
+    if result < 0:
         raise _fail("prctl")
+    return result
 
 
 def mount(source: str | None, target: str, kind: str | None = None, flags: int = 0, data: str | None = None) -> None:
@@ -205,6 +207,14 @@ def close_on_exec_from(first: int) -> None:
                     os.set_inheritable(int(name), False)
                 except OSError:
                     pass  # the descriptor of this very listing
+
+
+def permitted_capabilities() -> int:
+    """What this process may do, as a mask (bit N is capability N)."""
+    header = ctypes.create_string_buffer((0x20080522).to_bytes(4, "little") + bytes(4), 8)
+    data = ctypes.create_string_buffer(24)
+    syscall("capget", _CAPGET, header, data)
+    return int.from_bytes(data.raw[4:8], "little") | int.from_bytes(data.raw[16:20], "little") << 32
 
 
 def limit_capabilities(mask: int) -> None:

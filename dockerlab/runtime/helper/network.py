@@ -67,8 +67,8 @@ def take_address() -> None:
         any_socket.close()
 
 
-def start_relay(listeners: list[tuple[Socket, Port]]) -> int:
-    """Fork the process that carries bytes for as long as the keeper lives; its number."""
+def start_relay(listeners: list[tuple[Socket, Port]], address: str = ADDRESS) -> int:
+    """Fork the process that carries bytes to the container's `address` for as long as the keeper lives; its number."""
     keeper = os.getpid()
     child = os.fork()
     if child:
@@ -87,20 +87,20 @@ def start_relay(listeners: list[tuple[Socket, Port]]) -> int:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))  # a connection takes six
         if os.getppid() == keeper:
             for listener, port in listeners[1:]:
-                _thread.start_new_thread(_carry, (listener, port))
-            _carry(*listeners[0])
+                _thread.start_new_thread(_carry, (listener, port, address))
+            _carry(*listeners[0], address)
     finally:
         os._exit(0)
 
 
-def _carry(listener: Socket, port: Port) -> None:
+def _carry(listener: Socket, port: Port, address: str) -> None:
     if port[3] == "udp":
-        udp.Relay(listener, (ADDRESS, port[2])).serve()
+        udp.Relay(listener, (address, port[2])).serve()
     else:
-        _serve(listener, port[2])
+        _serve(listener, (address, port[2]))
 
 
-def _serve(listener: Socket, port: int) -> None:
+def _serve(listener: Socket, inner: tuple[str, int]) -> None:
     """Accept for ever. What a connection needs is made before it is accepted: where descriptors run out, clients wait in the kernel's queue."""
     while True:
         pipes: list[int] = []
@@ -118,7 +118,7 @@ def _serve(listener: Socket, port: int) -> None:
             continue
         outside = Socket(fileno=fd)
         try:
-            inside.connect((ADDRESS, port))
+            inside.connect(inner)
             for end in (outside, inside):
                 end.setsockopt(IPPROTO_TCP, TCP_NODELAY, 1)
             _thread.start_new_thread(_relay, (outside, inside, pipes))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 
-from dockerlab.runtime.helper import kernel, namespaces, network, rootfs
+from dockerlab.runtime.helper import chroot, kernel, namespaces, network, rootfs
 from dockerlab.runtime.helper.supervisor import filter as seccomp
 
 TYPE_CHECKING = False  # `typing` would cost the helper 5 ms; type checkers know this name
@@ -28,6 +28,8 @@ def probe(folder: str) -> dict[str, Result]:
         results[identity] = trial(lambda identity=identity: namespaces.enter_new(identity, "host"))  # type: ignore[misc]
         if results[identity][0]:
             break
+    if os.geteuid() == 0:
+        _probe_chroot(results, folder)
     chosen = next((name for name in ("root", "mapped", "single") if results.get(name, (False,))[0]), None)
     if chosen is None:
         return results
@@ -38,6 +40,40 @@ def probe(folder: str) -> dict[str, Result]:
     results["network_namespace"] = trial(lambda: _network(chosen))
     results["user_notification"] = trial(_notification)
     return results
+
+
+def _probe_chroot(results: dict[str, Result], folder: str) -> None:
+    """What the isolation `chroot` needs, and what it would rather have."""
+    results["chroot"] = trial(lambda: _chroot(folder))
+    results["whiteouts"] = trial(lambda: os.mknod(f"{folder}/whiteout", 0o020000, 0))
+    results["owners"] = trial(lambda: _owners(folder))
+    results["confined"] = trial(_confined)
+    results["devices"] = trial(lambda: _devices(folder))
+
+
+def _chroot(folder: str) -> None:
+    os.chroot(folder)
+    os.chdir("/")
+
+
+def _owners(folder: str) -> None:
+    rootfs.write(f"{folder}/owned", b"")
+    os.chown(f"{folder}/owned", 1, 1)
+    os.setgroups([1])
+    os.setresgid(1, 1, 1)
+    os.setresuid(1, 1, 1)
+
+
+def _confined() -> None:
+    """Whether a capability can be taken away for good: with CAP_SYS_CHROOT root leaves a chroot by a second one."""
+    kernel.limit_capabilities(kernel.permitted_capabilities() & ~(1 << chroot.SYS_CHROOT))
+    if kernel.prctl(kernel.PR_CAPBSET_READ, chroot.SYS_CHROOT):
+        raise OSError(1, "CAP_SYS_CHROOT stays")
+
+
+def _devices(folder: str) -> None:
+    os.mknod(f"{folder}/null", 0o020666, os.makedev(1, 3))
+    os.close(os.open(f"{folder}/null", os.O_RDWR))
 
 
 def trial(action: Callable[[], None]) -> Result:

@@ -9,7 +9,8 @@ from _signal import SIG_IGN, signal  # type: ignore[import-not-found]
 from _socket import socket as Socket
 
 from dockerlab.runtime.helper import kernel, wire
-from dockerlab.runtime.helper.enter import enter
+from dockerlab.runtime.helper.chroot import ChrootEntrance, ChrootKeeper
+from dockerlab.runtime.helper.enter import Entrance, enter
 from dockerlab.runtime.helper.keeper import Keeper
 from dockerlab.runtime.helper.probe import probe
 from dockerlab.runtime.helper.restart import Runs
@@ -72,11 +73,13 @@ def serve_one(requests: Socket, message: wire.Message, fds: list[int]) -> None:
             if verb == "probe":
                 wire.send(channel, {"event": "probed", "items": probe(str(request["folder"]))})
             elif verb == "exec":
-                enter(request, channel, named)
+                state: wire.Message = request["state"]  # type: ignore[assignment]
+                enter((ChrootEntrance if state.get("isolation") == "chroot" else Entrance)(request, channel, named))
             elif request["box"].get("restart"):  # type: ignore[attr-defined]
                 Runs(request, Keeper).serve(channel, named)
             else:
-                Keeper(request, channel, named).run()
+                box: wire.Message = request["box"]  # type: ignore[assignment]
+                (ChrootKeeper if box["isolation"] == "chroot" else Keeper)(request, channel, named).run()
         except Exception as error:  # nobody reads our stderr
             wire.send(channel, {"event": "failed", "code": 125, "message": f"{type(error).__name__}: {error}", "kind": "bug"})
     finally:

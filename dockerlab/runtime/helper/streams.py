@@ -16,7 +16,7 @@ TIOCSPTLCK, TIOCGPTN, TIOCSWINSZ = 0x40045431, 0x80045430, 0x5414
 
 def open_pty(dev: str) -> tuple[int, int, int]:
     """A terminal from the container's own devpts, so that `tty` finds its name there: master, slave, number."""
-    master = os.open(f"{dev}/pts/ptmx", os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
+    master = os.open(f"{dev}/ptmx", os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
     fcntl.ioctl(master, TIOCSPTLCK, bytes(4))
     number = int.from_bytes(fcntl.ioctl(master, TIOCGPTN, bytes(4)), "little")
     slave = os.open(f"{dev}/pts/{number}", os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
@@ -29,6 +29,7 @@ class Streams:
     def __init__(self, loop: Loop, outer: dict[str, int], log: Log | None) -> None:
         self._loop, self._outer, self._log = loop, outer, log
         self._streams: list[Stream] = []
+        self._beside: list[Stream] = []
         self._stdin: Stream | None = None
         self._stdin_pipe: Outlet | None = None
         self.inner: list[int] = []
@@ -78,6 +79,19 @@ class Streams:
 
         self._streams.append(Stream(self._loop, source, sink, outlets))
 
+    def also(self, source: int, name: str) -> None:
+        """What comes out of `source` is output of the process too."""
+        main = self._streams[0 if name == "stdout" else -1]
+        log = self._log
+
+        def sink(data: bytes) -> None:
+            if log and data:
+                log.write(name, data)
+            for outlet in main.outlets:
+                outlet.push(data)
+
+        self._beside.append(Stream(self._loop, source, sink, []))
+
     def _take_input(self, fd: int) -> None:
         """The client's keys to the terminal's master; its end of input is the ^D that a terminal knows."""
         outlet = self._stdin_pipe
@@ -122,7 +136,7 @@ class Streams:
 
     def drain(self) -> None:
         """Everything the dead processes wrote goes to the log and to the outlets' queues."""
-        for stream in self._streams:
+        for stream in (*self._beside, *self._streams):
             stream.drain()
 
     def flush(self, not_ours: list[int]) -> None:

@@ -1,0 +1,59 @@
+"""Containers whose root is a copy (the isolation `chroot`): what the engine does before it reads their changes, makes one, or takes one away."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dockerlab.engine.specs import ContainerSpec
+from dockerlab.layers import TreeView
+from dockerlab.store.rootfs import LAID
+
+if TYPE_CHECKING:
+    from dockerlab.runtime.runtime import Runtime
+
+
+def settled(folder: Path) -> Path:
+    """The container's folder, whose `diff` is what it has changed until now."""
+    if (folder / LAID).exists():
+        from dockerlab.runtime.chroot import bring_up
+
+        bring_up(folder)
+    return folder
+
+
+def give_up(folder: Path) -> None:
+    """The container goes, with its changes: what lies in its root and belongs elsewhere is put there."""
+    if (folder / LAID).exists():
+        from dockerlab.runtime.chroot import give_up
+
+        give_up(folder)
+
+
+def as_it_runs(folder: Path) -> TreeView | None:
+    """The root of a running container that is a copy, as it is, without a comparison; None for all others."""
+    return TreeView([folder / "merged"]) if (folder / LAID).exists() else None
+
+
+def refuse(spec: ContainerSpec, runtime: Callable[[], Runtime]) -> None:
+    """RuntimeUnavailableError for what only a namespace or a mount could give, where there are none."""
+    if not (
+        spec.binds or spec.volumes_from or spec.hostname or spec.read_only or spec.network == "none" or spec.init or spec.extra_host_config
+    ):
+        return
+    if runtime().capabilities.isolation == "chroot":
+        from dockerlab.engine.create import host_config
+        from dockerlab.engine.limits import limits_of
+        from dockerlab.runtime.chroot import refuse_options
+
+        host = host_config(spec)
+        refuse_options(
+            binds=bool(spec.binds or spec.volumes_from),
+            hostname=spec.hostname,
+            readonly=spec.read_only,
+            network=spec.network,
+            limits=limits_of(host) is not None,
+            restart=host["RestartPolicy"]["Name"] not in ("", "no"),
+            init=bool(spec.init),
+        )

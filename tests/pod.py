@@ -1,0 +1,67 @@
+"""A pod as hosted graders are: `python -m tests.pod COMMAND…`.
+
+It runs as a root who has Docker's capabilities, and whom the kernel refuses
+every namespace and mount. POD_WITHOUT: numbers of capabilities that it has not."""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+import subprocess
+import sys
+
+import pytest
+
+from dockerlab.runtime.helper import init, kernel
+from dockerlab.runtime.helper.supervisor.filter import _instruction
+from tests.parts import ROOT
+
+_X86 = os.uname().machine == "x86_64"
+REFUSED = {  # (x86-64, aarch64), asm/unistd.h
+    "unshare": (272, 97), "setns": (308, 268), "mount": (165, 40), "umount2": (166, 39), "pivot_root": (155, 41), "open_tree": (428, 428),
+    "move_mount": (429, 429), "fsopen": (430, 430), "fsconfig": (431, 431), "fsmount": (432, 432), "fspick": (433, 433), "mount_setattr": (442, 442),
+}  # fmt: skip
+_CLONE, _CLONE3 = (56, 220)[0 if _X86 else 1], 435
+_NEW = 0x7E020080  # every CLONE_NEW flag
+_LOAD, _EQUAL, _ANY_BIT, _RETURN = 0x20, 0x15, 0x45, 0x06
+_ALLOW, _ERRNO = 0x7FFF0000, 0x00050000
+
+
+def program() -> bytes:
+    """The filter: EPERM for these, and for clone with a flag of theirs; ENOSYS for clone3, whose flags no filter sees."""
+    lines = [_instruction(_LOAD, 0, 0, 0)]
+    for number in (pair[0 if _X86 else 1] for pair in REFUSED.values()):
+        lines += [_instruction(_EQUAL, 0, 1, number), _instruction(_RETURN, 0, 0, _ERRNO | errno.EPERM)]
+    lines += [_instruction(_EQUAL, 0, 1, _CLONE3), _instruction(_RETURN, 0, 0, _ERRNO | errno.ENOSYS)]
+    lines += [_instruction(_EQUAL, 0, 3, _CLONE), _instruction(_LOAD, 0, 0, 16), _instruction(_ANY_BIT, 0, 1, _NEW)]
+    lines += [_instruction(_RETURN, 0, 0, _ERRNO | errno.EPERM), _instruction(_RETURN, 0, 0, _ALLOW)]
+    return b"".join(lines)
+
+
+def enter() -> None:
+    """From here on this process and its children live in such a pod."""
+    code = ctypes.create_string_buffer(program())
+    size = len(program()) // 8
+    head = ctypes.create_string_buffer(size.to_bytes(2, "little") + bytes(6) + ctypes.addressof(code).to_bytes(8, "little"), 16)
+    kernel.syscall("seccomp", 317 if _X86 else 277, 1, 0, head)
+    missing = sum(1 << int(number) for number in os.environ.get("POD_WITHOUT", "").split())
+    kernel.limit_capabilities(init.DOCKER_CAPABILITIES & kernel.permitted_capabilities() & ~missing)
+
+
+def pass_tests(*tests: str, basetemp: str, **more: str) -> None:
+    """Run tests there; they must pass."""
+    if os.geteuid() or not kernel.permitted_capabilities() >> 21 & 1:
+        pytest.skip("needs root who may set a seccomp filter (CAP_SYS_ADMIN)")
+    environment = {**os.environ, "PYTHONPATH": ":".join(filter(None, sys.path)), **more}
+    environment.pop("DOCKERLAB_ISOLATION", None)
+    command = [sys.executable, "-B", "-m", "tests.pod", sys.executable, "-B", "-m", "pytest", *tests]
+    done = subprocess.run(
+        [*command, "-q", "-p", "no:cacheprovider", "--basetemp", basetemp], cwd=ROOT, env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout[-12000:] + done.stderr[-2000:]
+
+
+if __name__ == "__main__":
+    enter()
+    os.execvp(sys.argv[1], sys.argv[1:])
