@@ -180,8 +180,7 @@ class Containers:
             self._note_death(record)
 
     def _note_death(self, record: Record) -> None:
-        now = self.process(record).state()
-        if now.status == "exited":
+        if (now := self.process(record).state()).status == "exited":
             folder = self._records.folder(record)
             tell_death(self._store, record, folder, began=now.started_at, ended=now.finished_at, code=now.exit_code)
 
@@ -336,31 +335,25 @@ class Containers:
     def remove(self, record: Record, *, force: bool = False, volumes: bool = False) -> None:
         """`docker rm`; `volumes` takes those without a name along, as --rm does."""
         process = self.process(record)
-        if self.running(record):
-            if not force and process.state().status == "paused":
+        if not force and self.running(record):
+            if process.state().status == "paused":
                 raise ConflictError(f'cannot remove container "{record.name}": container is paused and must be unpaused first')
-            if not force:
-                raise self._runs(record)
-            self._end_at_once(record, process)
-        self._note_death(record)
-        try:
-            self._take_away(record, process)
-        except ConflictError:  # another process has started it meanwhile
-            if not force:
-                raise self._runs(record) from None
-            self._end_at_once(record, process)
-            self._take_away(record, process)
+            raise self._runs(record)
+        while True:
+            if self.running(record):
+                self._end_at_once(record, process)
+            self._note_death(record)
+            try:
+                with process.claimed():
+                    copies.give_up(self._records.folder(record))
+                    self._records.remove(record)
+                    break
+            except ConflictError:  # another process has started it meanwhile
+                if not force:
+                    raise self._runs(record) from None
         tell_container(self._store, record, "destroy")
         if volumes:
-            others = {mount.get("Name") for other in self._records.all() for mount in other.mounts}
-            for mount in record.mounts:
-                if mount["Type"] == "volume" and mount["Name"] not in others and self._volumes.is_anonymous(mount["Name"]):
-                    self._volumes.remove(mount["Name"])
-
-    def _take_away(self, record: Record, process: ContainerDirectory) -> None:
-        with process.claimed():
-            copies.give_up(self._records.folder(record))
-            self._records.remove(record)
+            self._volumes.remove_unnamed(record, self._records.all())
 
     def _runs(self, record: Record) -> ConflictError:
         return ConflictError(

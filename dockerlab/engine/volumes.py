@@ -169,6 +169,13 @@ class Volumes:
             gone.append(name)
         return gone, size
 
+    def remove_unnamed(self, record: Record, others: Iterable[Record]) -> None:
+        """Remove the volumes that were made for a container and that none of the others mounts."""
+        mounted = {mount.get("Name") for other in others for mount in other.mounts}
+        for mount in record.mounts:
+            if mount["Type"] == "volume" and mount["Name"] not in mounted and self.is_anonymous(mount["Name"]):
+                self.remove(mount["Name"])
+
     def remove(self, name: str, used_by: Iterable[Record] = ()) -> None:
         """Remove a volume with all that it holds. NotFoundError if there is none, ConflictError where one of these containers mounts it."""
         if not _NAME.match(name) or not self.path(name).exists():

@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     from dockerlab.layers.entry import Change, Entry, LayerSummary
     from dockerlab.layers.owners import Owners
     from dockerlab.layers.reader import read_tar
+    from dockerlab.layers.removal import remove_tree
     from dockerlab.layers.times import settle_times
-    from dockerlab.layers.tree import Tree, remove_tree
+    from dockerlab.layers.tree import Tree
     from dockerlab.layers.users import User, find_group, find_user
     from dockerlab.layers.view import Node, TreeView
     from dockerlab.layers.writer import tree_entries, write_entries, write_layer
@@ -41,7 +42,7 @@ _HOMES = {
     "find_group": "users",
     "find_user": "users",
     "read_tar": "reader",
-    "remove_tree": "tree",
+    "remove_tree": "removal",
     "settle_times": "times",
     "tree_entries": "writer",
     "write_entries": "writer",

@@ -19,7 +19,7 @@ from collections.abc import Collection
 from dockerlab.layers.birth import birth
 from dockerlab.layers.laying import put_attributes, put_copy
 from dockerlab.layers.owners import OPAQUE, is_opaque, is_whiteout
-from dockerlab.layers.tree import remove_tree
+from dockerlab.layers.removal import remove_tree
 from dockerlab.layers.view import Node, TreeView
 
 Mark = tuple[int, ...]

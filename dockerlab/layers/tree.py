@@ -17,6 +17,7 @@ from typing import IO
 from dockerlab.errors import StoreError
 from dockerlab.layers.entry import Entry
 from dockerlab.layers.owners import DEVICE, KEPT, OPAQUE, OWNER, Links, Owners, read_links, write_links
+from dockerlab.layers.removal import remove_tree
 
 _BLOCK = 1 << 20
 
@@ -368,41 +369,3 @@ def _pump(source: IO[bytes], target: int, size: int | None) -> int:
             view = view[os.write(target, view) :]
         total += len(block)
     return total
-
-
-def remove_tree(path: Path | str) -> None:
-    """Remove a folder of ours whatever the modes in it; what is not there is no error."""
-    try:
-        os.rmdir(path)  # most have nothing in them
-    except FileNotFoundError:
-        return
-    except OSError:
-        _remove_with_contents(path)
-
-
-def _remove_with_contents(path: Path | str) -> None:
-    import shutil
-
-    def unlock(function: object, name: str, _: object) -> None:
-        parent = os.path.dirname(name)
-        for folder in (parent, name):
-            try:
-                if not os.path.islink(folder) and os.path.isdir(folder):
-                    os.chmod(folder, 0o700)
-            except OSError:
-                pass
-        try:
-            if os.path.isdir(name) and not os.path.islink(name):
-                shutil.rmtree(name, onerror=unlock) if os.access(name, os.R_OK | os.W_OK | os.X_OK) else None
-            else:
-                os.unlink(name)
-        except FileNotFoundError:
-            pass
-
-    try:
-        if stat.S_ISDIR(os.lstat(path).st_mode):
-            shutil.rmtree(path, onerror=unlock)
-        else:
-            os.unlink(path)
-    except FileNotFoundError:
-        pass

@@ -18,7 +18,8 @@ from __future__ import annotations
 TYPE_CHECKING = False  # `typing` would cost the helper 15 ms; type checkers know this name
 if TYPE_CHECKING:
     from dockerlab.runtime.capabilities import Capabilities, Capability
-    from dockerlab.runtime.container import ContainerDirectory, ContainerState, LogLine, ProcessRow
+    from dockerlab.runtime.container import ContainerDirectory, ContainerState, ProcessRow
+    from dockerlab.runtime.log import LogLine
     from dockerlab.runtime.runtime import Control, Runtime, StartedContainer
     from dockerlab.runtime.spec import BoxSpec, Mount, Port, ProcessSpec, Waiting
 
@@ -27,7 +28,7 @@ _HOMES = {
     "Capability": "capabilities",
     "ContainerDirectory": "container",
     "ContainerState": "container",
-    "LogLine": "container",
+    "LogLine": "log",
     "ProcessRow": "container",
     "Control": "runtime",
     "Runtime": "runtime",

@@ -20,6 +20,7 @@ from dockerlab.data import dataclass
 from dockerlab.errors import ConflictError, NotFoundError
 from dockerlab.runtime.helper import wire
 from dockerlab.runtime.helper.records import STOPPED, start_time
+from dockerlab.runtime.log import LogLine, read_log
 
 KILLED = 137  # what docker reports for a container whose keeper left no word: 128 + SIGKILL
 TYPE_CHECKING = False  # `typing` would cost whoever reads a container 15 ms
@@ -50,15 +51,6 @@ class ContainerState:
     def running(self) -> bool:
         """Whether there are processes, or soon will be again: a paused container runs, and one that is restarting."""
         return self.status in ("running", "paused", "restarting")
-
-
-@dataclass(frozen=True)
-class LogLine:
-    """One record of the log: a line with its line feed, or the end of output that had none."""
-
-    time: str
-    stream: str
-    data: bytes
 
 
 @dataclass(frozen=True)
@@ -323,28 +315,7 @@ class ContainerDirectory:
 
     def logs(self, *, follow: bool = False, tail: int | None = None, since: str = "") -> Iterator[LogLine]:
         """The log, oldest first; `tail` counts lines from its end, `since` is an RFC 3339 time in UTC. `follow` ends with the container."""
-        try:
-            file = open(self.folder / "log", "rb")
-        except FileNotFoundError:
-            return
-        with file:
-            lines = list(file) if tail is not None else []
-            for raw in lines[len(lines) - tail if tail and tail < len(lines) else 0 :] if tail else ():
-                line = _parse(raw)
-                if line.time >= since:
-                    yield line
-            rest = b""
-            while True:
-                alive = follow and self.alive
-                for raw in file:
-                    rest += raw
-                    if rest.endswith(b"\n"):
-                        line, rest = _parse(rest), b""
-                        if line.time >= since:
-                            yield line
-                if not alive:
-                    return
-                time.sleep(_FOLLOW_INTERVAL)
+        return read_log(self.folder / "log", lambda: follow and self.alive, tail=tail, since=since)
 
     def attach(self, *, stdin: int | None = None, stdout: int | None = None, stderr: int | None = None) -> None:
         """From now on, copy the output of a running container to these descriptors too."""
@@ -399,8 +370,3 @@ def _signal_all(pids: list[int], number: int) -> None:
             os.kill(pid, number)
         except ProcessLookupError:
             pass
-
-
-def _parse(raw: bytes) -> LogLine:
-    record = json.loads(raw)
-    return LogLine(record["time"], record["stream"], record["log"].encode("utf-8", "surrogateescape"))

@@ -16,9 +16,10 @@ from _socket import AF_UNIX, SOCK_SEQPACKET
 from _socket import socket as Socket
 
 from dockerlab.runtime.helper import descendants, init, kernel, network, wire
+from dockerlab.runtime.helper.becoming import become_process, report_failure
 from dockerlab.runtime.helper.enter import Entrance
 from dockerlab.runtime.helper.init import StartError
-from dockerlab.runtime.helper.keeper import Keeper, become_process, report_failure
+from dockerlab.runtime.helper.keeper import Keeper
 from dockerlab.runtime.helper.loop import Stream
 from dockerlab.runtime.helper.streams import Streams
 

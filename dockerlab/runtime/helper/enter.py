@@ -7,8 +7,8 @@ from _socket import AF_UNIX, SOCK_SEQPACKET
 from _socket import socket as Socket
 
 from dockerlab.runtime.helper import kernel, limits, records, wire
+from dockerlab.runtime.helper.becoming import become_process, report_failure
 from dockerlab.runtime.helper.init import StartError, import_no_more
-from dockerlab.runtime.helper.keeper import become_process, report_failure
 from dockerlab.runtime.helper.loop import Loop
 from dockerlab.runtime.helper.streams import Streams
 

@@ -7,20 +7,17 @@ starter is gone, while a RUN dies with the one who asked.
 
 from __future__ import annotations
 
-import fcntl
 import os
 from _socket import AF_UNIX, SOCK_SEQPACKET
 from _socket import socket as Socket
 
 from dockerlab.runtime.helper import init, kernel, limits, namespaces, network, reaper, records, restart, rootfs, watch, wire
+from dockerlab.runtime.helper.becoming import UNAVAILABLE, become_process, first_process
 from dockerlab.runtime.helper.health import Checks
 from dockerlab.runtime.helper.init import StartError
 from dockerlab.runtime.helper.loop import Loop
 from dockerlab.runtime.helper.streams import Streams
 from dockerlab.runtime.helper.supervisor import Supervisor
-from dockerlab.runtime.helper.supervisor import filter as seccomp
-
-UNAVAILABLE = "unavailable"
 
 
 class Keeper:
@@ -343,87 +340,3 @@ class Keeper:
         self._release()
         if self.control:
             wire.send(self.control, message)
-
-
-def first_process(box: wire.Message, root: str, sync: Socket, stdio: list[int]) -> None:
-    """The child that becomes process 1. Never returns."""
-    try:
-        kernel.prctl(kernel.PR_SET_PDEATHSIG, kernel.SIGKILL)  # the keeper's death is ours, and ours is everybody's in here
-        os.setsid()
-        real = box["identity"] != "single"
-        rootfs.mount_proc(root, protect=real)
-        kernel.pivot_root(root)
-        if box["hostname"]:
-            kernel.sethostname(str(box["hostname"]))
-        if box["domainname"]:
-            kernel.setdomainname(str(box["domainname"]))
-        become_process(box["process"], str(box["identity"]), sync, stdio, create_cwd=True, nproc=int(box.get("nproc") or 0))  # type: ignore[arg-type,call-overload]
-    except BaseException as error:  # told to the one who asked, not to a stderr that nobody reads
-        report_failure(sync, error, init=True)
-    finally:
-        os._exit(125)
-
-
-def become_process(
-    process: wire.Message,
-    identity: str,
-    sync: Socket,
-    stdio: list[int],
-    *,
-    create_cwd: bool,
-    nproc: int = 0,
-    capabilities: int = init.DOCKER_CAPABILITIES,
-) -> None:
-    """From a child inside the container's namespaces to its program: shared by process 1 and exec."""
-    if identity != "single":
-        # Until exec we are this machine's interpreter, and a hostile process in here could write to it through /proc/PID/exe. (The
-        # supervisor could not read a process like that: where there is one, so is no other user whose interpreter it might be.)
-        kernel.prctl(kernel.PR_SET_DUMPABLE, 0)
-    init.take_stdio(stdio)
-    if process["terminal"]:
-        fcntl.ioctl(0, 0x540E, 0)  # TIOCSCTTY: the terminal of this session
-    init.plain_limits(nproc)
-    limits.set_rlimits(list(process["rlimits"]))  # type: ignore[call-overload]
-    uid = int(process["uid"])  # type: ignore[call-overload]
-    cwd = str(process["cwd"]) or "/"
-    if create_cwd:
-        init.make_folder(cwd)
-    env = init.environment(list(process["env"]), uid)  # type: ignore[call-overload]
-    kernel.limit_capabilities(capabilities)
-    program = ""
-    if identity != "single":
-        init.own_stdio(uid)
-        init.become(process, single=False)
-        kernel.prctl(kernel.PR_SET_PDEATHSIG, kernel.SIGKILL)  # a change of credentials has cleared it
-    else:
-        if uid == 0 and not process.get("init"):  # root may go anywhere: spare the supervisor the questions of the search
-            init.go_to(cwd)
-            program = init.find_program(process, env)
-        kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
-        listener = seccomp.install()
-        wire.send(sync, {"event": "listener"}, [listener])
-        os.close(listener)
-        if wire.receive(sync)[0] is None:
-            os._exit(137)
-        init.become(process, single=True)
-    if not program:
-        init.go_to(cwd)
-    if process.get("init"):
-        reaper.stay_behind(process, protect=identity != "single")
-        program = reaper.find_program(process, env, sync)
-    if not program:
-        program = init.find_program(process, env)
-    init.run_program(program, process, env, sync)
-
-
-def report_failure(sync: Socket, error: BaseException, *, init: bool = False) -> None:
-    """What kept a process from becoming its program, as a message for the keeper; runc says more words for a container's first one."""
-    message: wire.Message = {"event": "failed", "code": 125, "message": f"{type(error).__name__}: {error}", "kind": "start"}
-    if isinstance(error, StartError):
-        prefix = "error during container init: " if init and error.message.startswith("exec: ") else ""
-        message.update(code=error.code, message=prefix + error.message)
-    elif isinstance(error, rootfs.RootError):
-        message.update(message=f"error during container init: {error}")
-    elif isinstance(error, OSError):
-        message.update(message=str(error.strerror or error), kind=UNAVAILABLE, errno=error.errno or 0)
-    wire.send(sync, message)
