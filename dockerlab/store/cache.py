@@ -58,6 +58,7 @@ class BuildCache:
         return out
 
     def clear(self) -> None:
-        """Forget everything (`builder prune -af`)."""
+        """Forget everything (`builder prune -af`); what another process is just writing it may finish."""
         for path in list(self._root.iterdir()):
-            remove_tree(path)
+            if not path.name.endswith("~"):
+                remove_tree(path)
