@@ -35,13 +35,20 @@ NEEDS_NAMESPACES = {
 """What no container has without them; `dockerlab doctor` says so."""
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def capabilities(tmp_path_factory: pytest.TempPathFactory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DOCKERLAB_ISOLATION", "chroot")
         found = Capabilities.load(tmp_path_factory.mktemp("capabilities") / "capabilities.json")
     assert found.isolation == "chroot", found.reason
     return found
+
+
+@pytest.fixture(scope="module")
+def runtime(capabilities: Capabilities):
+    """This module's own: the other modules' knows nothing of a chroot."""
+    with Runtime(capabilities) as one:
+        yield one
 
 
 def text(container) -> str:
