@@ -1,8 +1,8 @@
 """`dataclass`, `field`, `replace` and `asdict` as of the standard library, for a command that has to begin at once.
 
 Importing `dataclasses` takes 20 ms (it imports `inspect`), and each class that it makes half a millisecond, used or not: of `docker images` that was a third.
-Here a class costs nothing until there are instances, and its `__init__` is written when there are many. What we don't use is not there: `slots`, `kw_only`, `__post_init__`. Type
-checkers see the standard library's.
+Here a class costs nothing until there are instances, and its `__init__` is written when there are many. What we don't use is not there: `slots`,
+`kw_only`, `__post_init__`. Type checkers see the standard library's.
 """
 
 from __future__ import annotations

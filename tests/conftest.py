@@ -128,6 +128,12 @@ def command(home: Path, tmp_path: Path) -> Command:
     return run
 
 
+def refused(docker: Docker, *flags: str, words: str) -> None:
+    """`docker run` with these flags is refused in these words, and nothing is made."""
+    answer = docker("run", "--rm", *flags, "busybox", "true")
+    assert answer.code == 125 and words in answer.err and docker("ps", "-aq").out == ""
+
+
 def sh(docker: Docker, script: str, name: str = "t:1") -> str:
     """What a script in a container of an image prints."""
     answer = docker("run", "--rm", name, "sh", "-c", script)

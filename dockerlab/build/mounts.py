@@ -18,6 +18,7 @@ from dockerlab.layers import Owners, Tree, TreeView
 from dockerlab.runtime.spec import Mount, Waiting
 from dockerlab.store import Store
 from dockerlab.store.files import Lock
+from dockerlab.truth import TRUE
 
 _LOOK_AGAIN = 0.05  # seconds between two looks at a cache that somebody else has
 
@@ -32,10 +33,15 @@ class _Cache:
 
 
 class RunMounts:
-    """The --mount flags of one RUN: folders made ready below `scratch`, and what of them the cache key holds."""
+    """The --mount flags of one RUN: folders made ready in `scratch` where it needs any, and what of them the cache key holds."""
 
     def __init__(
-        self, scratch: Path, store: Store, context: BuildContext, find_tree: Callable[[str], SourceTree], secrets: Mapping[str, bytes]
+        self,
+        scratch: Callable[[], Path],
+        store: Store,
+        context: BuildContext,
+        find_tree: Callable[[str], SourceTree],
+        secrets: Mapping[str, bytes],
     ) -> None:
         self._scratch, self._store, self._context, self._find_tree, self._secrets = scratch, store, context, find_tree, secrets
         self.mounts: list[Mount] = []
@@ -98,7 +104,7 @@ class RunMounts:
 
     def _folder(self) -> Path:
         self._count += 1
-        folder = self._scratch / f"mount{self._count}"
+        folder = self._scratch() / f"mount{self._count}"
         folder.mkdir(parents=True)
         return folder
 
@@ -168,4 +174,4 @@ def _filled(path: Path, source: Source | None, mode: int, uid: int, gid: int) ->
 
 
 def _on(fields: Mapping[str, str], name: str) -> bool:
-    return name in fields and fields[name] in ("true", "1", "t", "T", "TRUE", "True")
+    return name in fields and fields[name] in TRUE

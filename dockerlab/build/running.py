@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from pathlib import Path
 from typing import Protocol
 
@@ -15,7 +15,7 @@ from dockerlab.build.wording import quoted
 from dockerlab.data import dataclass, field
 from dockerlab.dockerfile import Instruction
 from dockerlab.errors import BuildError, ContainerStartError, NotFoundError
-from dockerlab.layers import find_user, settle_times
+from dockerlab.layers import settle_times
 from dockerlab.oci import DEFAULT_PATH, environment_of
 from dockerlab.runtime.spec import BoxSpec, Mount, ProcessSpec, Waiting
 from dockerlab.store import Layer, Store
@@ -109,16 +109,15 @@ class RunStep:
 
 
 def execute(
-    step: RunStep, state: StageState, store: Store, runner: Runner, scratch: Path
+    step: RunStep, state: StageState, store: Store, runner: Runner, scratch: Callable[[], Path]
 ) -> Generator[str | tuple[str, bytes] | Waiting, None, Layer]:
     """Do it: the name of its temporary container and then its output are yielded, its layer is returned.
 
     BuildError in BuildKit's words if it fails; nothing is left then.
     """
     said = f"process {quoted(step.command.shown)} did not complete successfully: "
-    view = state.view
     try:
-        user = find_user(view, state.config.get("User") or "")
+        user = state.user(state.config.get("User") or "")
     except NotFoundError as error:
         raise BuildError(said + error.message, hint=error.hint) from None
     env = list(step.environment)
@@ -146,10 +145,10 @@ def execute(
             return store.snapshots.seal(snapshot)
 
 
-def _pipes(command: Command, scratch: Path) -> Iterator[Mount]:
+def _pipes(command: Command, scratch: Callable[[], Path]) -> Iterator[Mount]:
     """The here-documents that a command reads."""
-    folder = scratch / "pipes"
     for name, text in command.pipes.items():
+        folder = scratch() / "pipes"
         folder.mkdir(exist_ok=True)
         (folder / name).write_text(text)
         (folder / name).chmod(0o755)

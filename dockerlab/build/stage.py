@@ -179,7 +179,7 @@ class StageBuild:
         shown = state.expand().raw(instruction.shown) + script_summary(instruction)
         started = self._begin(f"{label} {shown}", instruction.first, *(source.number for source in sources))
         clock = time.monotonic()
-        with run.store.tmp() as scratch:
+        with run.store.scratch() as scratch:
             step = steps.prepare(self, instruction, scratch)
             done = yield from self._step(step, started, clock)
         found: list[Change] = []
@@ -201,7 +201,7 @@ class StageBuild:
         context = self.run.request.contexts[folder]
         assert isinstance(context, BuildContext)
         started, clock = self._begin(f"[context {folder}] load from client", self._line), time.monotonic()
-        with self.run.store.tmp() as scratch:
+        with self.run.store.scratch() as scratch:
             done = yield from self._step(steps.load(self, context, scratch), started, clock)
         self.state.layers.append(done.layer)
         self.state.created, self.state.made_by = done.created, f"local source for {folder}"

@@ -6,7 +6,7 @@ from typing import Any
 
 from dockerlab.data import dataclass, field
 from dockerlab.dockerfile import Scope
-from dockerlab.layers import TreeView
+from dockerlab.layers import TreeView, User, find_user, may_name_others
 from dockerlab.oci import DEFAULT_PATH, HistoryEntry, ImageConfig, chain_ids, environment_of, own_architecture
 from dockerlab.store import Image, Layer, Store
 
@@ -54,6 +54,8 @@ class StageState:
     created: str = ""
     made_by: str = ""
     """The name of the step that the topmost layer is from."""
+    users: dict[str, User] = field(default_factory=dict)
+    """Whom names of users mean, as far as that was looked up and no layer may have changed it since."""
 
     @classmethod
     def scratch(cls, name: str) -> StageState:
@@ -77,13 +79,23 @@ class StageState:
         """FROM this stage: everything is inherited, the ARGs too."""
         return StageState(
             name, {key: _copy(value) for key, value in self.config.items()}, list(self.layers), list(self.history), self.key, self.author, self.base,
-            dict(self.arguments), dict(self.scope), self.escape, False, self.created, self.made_by,
+            dict(self.arguments), dict(self.scope), self.escape, False, self.created, self.made_by, dict(self.users),
         )  # fmt: skip
 
     @property
     def view(self) -> TreeView:
         """Its file system."""
         return TreeView([layer.tree for layer in self.layers])
+
+    def user(self, name: str) -> User:
+        """Whom a USER means. NotFoundError in docker's words for a name that the image does not know."""
+        if name not in self.users:
+            view = self.view
+            found = find_user(view, name)
+            if any(view.resolve(path) != path for path in ("/etc/passwd", "/etc/group")):
+                return found  # these lie elsewhere, where we don't look for changes
+            self.users[name] = found
+        return self.users[name]
 
     def expand(self) -> Scope:
         """The variables as they are now."""
@@ -106,6 +118,8 @@ class StageState:
         if layer is not None:
             self.layers.append(layer)
             self.created = created
+            if self.users and may_name_others(layer.tree):
+                self.users.clear()
         self.history.append(
             HistoryEntry(created=created or self.created, created_by=created_by, comment=COMMENT, empty_layer=layer is None)
         )
@@ -117,9 +131,8 @@ class StageState:
             config["Labels"] = {**(config.get("Labels") or {}), **labels}
         created = self.created or now
         base, history = self.base, list(self.history)
-        if len(self.layers) > sum(
-            not entry.empty_layer for entry in history
-        ):  # a folder as a base: as BuildKit's exporter fills the history up
+        told = sum(not entry.empty_layer for entry in history)
+        if len(self.layers) > told:  # a folder as a base: BuildKit's exporter fills the history up
             history.append(HistoryEntry(created=created, created_by=self.made_by, comment=EXPORTER))
         return ImageConfig(
             architecture=base.architecture if base else MACHINE,

@@ -34,13 +34,17 @@ from dockerlab.data import dataclass
 from dockerlab.dockerfile import Instruction
 from dockerlab.dockerfile.library import PatternMatcher
 from dockerlab.errors import BuildError, NotFoundError
-from dockerlab.layers import Tree, TreeView, find_user
+from dockerlab.layers import Tree, TreeView
 from dockerlab.runtime.spec import Waiting
 from dockerlab.store import Layer
 
 if TYPE_CHECKING:
     from dockerlab.build.builder import BuildRun
     from dockerlab.build.stage import StageBuild
+
+
+Scratch = Callable[[], Path]
+"""Where a step may put what it needs for a while: a folder of its own, made when it asks."""
 
 
 @dataclass
@@ -52,8 +56,8 @@ class Step:
     work: Callable[[], Iterator[BuildEvent | Waiting | Layer]]
 
 
-def prepare(one: StageBuild, instruction: Instruction, scratch: Path) -> Step:
-    """What the next instruction of a stage depends on and how to do it; nothing is written yet but below `scratch`."""
+def prepare(one: StageBuild, instruction: Instruction, scratch: Scratch) -> Step:
+    """What the next instruction of a stage depends on and how to do it; nothing is written yet but into `scratch`."""
     if instruction.keyword == "RUN":
         return _run(one, instruction, scratch)
     if instruction.keyword == "WORKDIR":
@@ -70,8 +74,8 @@ def _epoch(run: BuildRun) -> dict[str, str]:
     return {} if run.epoch is None else {"SOURCE_DATE_EPOCH": str(run.epoch)}
 
 
-def _sealed(one: StageBuild, scratch: Path, fill: Callable[[Tree], None]) -> Iterator[Layer]:
-    folder, below = scratch / "layer", one.state.layers
+def _sealed(one: StageBuild, scratch: Scratch, fill: Callable[[Tree], None]) -> Iterator[Layer]:
+    folder, below = scratch() / "layer", one.state.layers
     folder.mkdir()
     tree = Tree(folder / "tree")
     fill(tree)
@@ -84,7 +88,7 @@ def _sealed(one: StageBuild, scratch: Path, fill: Callable[[Tree], None]) -> Ite
 # --- FROM a folder
 
 
-def load(one: StageBuild, context: BuildContext, scratch: Path) -> Step:
+def load(one: StageBuild, context: BuildContext, scratch: Scratch) -> Step:
     """Everything that a folder holds, as the one layer of a base."""
     run = one.run
     node = context.lookup("/")
@@ -102,12 +106,12 @@ def load(one: StageBuild, context: BuildContext, scratch: Path) -> Step:
 # --- WORKDIR
 
 
-def _workdir(one: StageBuild, instruction: Instruction, scratch: Path) -> Step:
+def _workdir(one: StageBuild, instruction: Instruction, scratch: Scratch) -> Step:
     state = one.state
     path = workdir(instruction, state)
     name = state.config.get("User") or "0"
     try:
-        user = find_user(state.view, name)
+        user = state.user(name)
     except NotFoundError:
         if state.layers:
             raise
@@ -137,7 +141,7 @@ def _tree_of(one: StageBuild, name: str) -> tuple[BuildContext | TreeView, str]:
     return TreeView([layer.tree for layer in run.store.layers_of(image.config)]), f"image {name}"
 
 
-def _run(one: StageBuild, instruction: Instruction, scratch: Path) -> Step:
+def _run(one: StageBuild, instruction: Instruction, scratch: Scratch) -> Step:
     run, state, number = one.run, one.state, one.number
     mounts = RunMounts(scratch, run.store, run.request.context, lambda name: _tree_of(one, name)[0], run.request.secrets)
     for text in instruction.flag_values("mount"):
@@ -205,7 +209,7 @@ def _heredoc_sources(instruction: Instruction, words: list[str], state: StageSta
     return out
 
 
-def _copy(one: StageBuild, instruction: Instruction, scratch: Path) -> Step:
+def _copy(one: StageBuild, instruction: Instruction, scratch: Scratch) -> Step:
     run, state = one.run, one.state
     scope, keyword = state.expand(), instruction.keyword
     chown_text, chmod_text = (scope.word(instruction.flag(name)) for name in ("chown", "chmod"))
@@ -274,7 +278,7 @@ def _destination(text: str, state: StageState) -> str:
     return clean + "/" if folder and clean != "/" else clean if clean != "/" else "/"
 
 
-def _files(one: StageBuild, instruction: Instruction, words: list[str], destination: str, scratch: Path) -> tuple[SourceTree, Sources]:
+def _files(one: StageBuild, instruction: Instruction, words: list[str], destination: str, scratch: Scratch) -> tuple[SourceTree, Sources]:
     keyword, state = instruction.keyword, one.state
     context = one.run.request.context
     checksum = state.expand().word(instruction.flag("checksum"))
@@ -297,9 +301,9 @@ def _files(one: StageBuild, instruction: Instruction, words: list[str], destinat
         elif is_git(word):
             from dockerlab.build.repositories import clone
 
-            found.items.append(clone(word, instruction.on("keep-git-dir"), scratch))
+            found.items.append(clone(word, instruction.on("keep-git-dir"), scratch()))
         else:
             from dockerlab.build.downloads import download
 
-            found.items.append(download(word, checksum, destination, scratch))
+            found.items.append(download(word, checksum, destination, scratch()))
     return tree, found

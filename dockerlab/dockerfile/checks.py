@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from dockerlab.data import dataclass
 from dockerlab.dockerfile.model import Dockerfile, Instruction
+from dockerlab.truth import FALSE, TRUE
 
 _SECRET = re.compile(r"(?i)(?:_|^)(?:apikey|auth|credential|credentials|key|password|pword|passwd|secret|token)(?:_|$)")
 _PUBLIC = re.compile(r"(?i)(?:_|^)public(?:_|$)")
@@ -46,11 +47,6 @@ DESCRIPTIONS = {
 """Each rule with BuildKit's description."""
 EXPERIMENTAL = ("CopyIgnoredFile", "InvalidDefinitionDescription")
 """Rules that speak only where they are asked to."""
-TRUTHS = {
-    **dict.fromkeys(("1", "t", "T", "TRUE", "true", "True"), True),
-    **dict.fromkeys(("0", "f", "F", "FALSE", "false", "False"), False),
-}
-"""What Go reads as true or false."""
 
 
 @dataclass(frozen=True)
@@ -97,8 +93,8 @@ class CheckOptions:
                 raise ValueError(f'failed to parse check options: invalid check option "{part}"')
             if key in ("skip", "experimental"):
                 rules[key] = frozenset(name.strip() for name in value.split(","))
-            elif key == "error" and value in TRUTHS:
-                strict = TRUTHS[value]
+            elif key == "error" and value in TRUE | FALSE:
+                strict = value in TRUE
             elif key == "error":
                 raise ValueError(f'failed to parse check options: failed to parse check option "{part}": invalid syntax')
             else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from dockerlab.dockerfile.model import Instruction
+from dockerlab.truth import FALSE, TRUE
 
 KEYWORDS: dict[str, frozenset[str]] = {
     "ADD": frozenset({"chown", "chmod", "link", "keep-git-dir", "checksum", "exclude", "unpack"}),
@@ -31,7 +32,6 @@ _OF_NEWER_SYNTAX = {"COPY": frozenset({"parents"}), "RUN": frozenset({"security"
 """Flags that Docker 28.5 knows only where `# syntax=` asks for another frontend."""
 _SWITCHES = frozenset({"link", "parents", "keep-git-dir", "unpack"})
 _SEVERAL = frozenset({"mount", "device", "exclude"})
-_TRUTH = frozenset({"1", "t", "T", "TRUE", "true", "True", "0", "f", "F", "FALSE", "false", "False"})
 _STAGE_NAME = re.compile(r"[a-z][a-z0-9-_.]*\Z")
 _DURATION = re.compile(r"(?:\d+(?:\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h)")
 _UNIT = {"ns": 1, "us": 1_000, "µs": 1_000, "ms": 1_000_000, "s": 1_000_000_000, "m": 60_000_000_000, "h": 3_600_000_000_000}
@@ -84,7 +84,7 @@ def read_flags(keyword: str, raw: list[str], own_syntax: bool = False) -> list[t
             raise ValueError(f"duplicate flag specified: --{name}")
         if (not equals and name not in _SWITCHES) or (equals and not value and name in _SWITCHES):
             raise ValueError(f"missing a value on flag: --{name}")
-        if name in _SWITCHES and value and value not in _TRUTH:
+        if name in _SWITCHES and value and value not in TRUE | FALSE:
             raise ValueError(f"expecting boolean value for flag --{name}, not: {value}")
         out.append((name, value))
     return out

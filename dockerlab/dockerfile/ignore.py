@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dockerlab.data import dataclass
 from dockerlab.dockerfile.library import PatternMatcher
-from dockerlab.dockerfile.linear import MANY, matcher, stars
+from dockerlab.dockerfile.linear import bounded
 
 
 @dataclass(frozen=True)
@@ -61,9 +61,7 @@ def _matcher(patterns: list[str]) -> PatternMatcher:
     """The library's, but for how a pattern of many stars is matched."""
     made = PatternMatcher(patterns)
     for one, text in zip(made._patterns, made.patterns, strict=True):
-        text = text.removeprefix("!")
-        if stars(text) >= MANY:
-            one.match = matcher(text)
+        one.match = bounded(text.removeprefix("!"), one.match)
     return made
 
 

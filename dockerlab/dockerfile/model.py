@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dockerlab.data import dataclass, field
+from dockerlab.truth import TRUE
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class Instruction:
 
     def on(self, name: str) -> bool:
         """Whether a switch was set (`--link`, `--link=true`)."""
-        return any(key == name for key, _ in self.flags) and self.flag(name) in ("", "true", "1", "t", "T", "TRUE", "True")
+        return any(key == name for key, _ in self.flags) and self.flag(name) in ("", *TRUE)
 
     @property
     def pairs(self) -> list[tuple[str, str]]:

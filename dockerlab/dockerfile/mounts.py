@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from dockerlab.truth import FALSE, TRUE
+
 _TYPES = ("bind", "cache", "tmpfs", "secret", "ssh")
-_TRUTH = frozenset({"1", "t", "T", "TRUE", "true", "True", "0", "f", "F", "FALSE", "false", "False"})
 _SWITCHES = frozenset({"readonly", "ro", "readwrite", "rw", "required"})
 _KEYS = (
     "type",
@@ -67,7 +68,7 @@ def _check(key: str, part: str, value: str, kind: str) -> None:
         raise ValueError(f'unsupported mount type "{value}"{_close(value, _TYPES)}')
     if (key == "required" and kind not in ("secret", "ssh")) or (key == "size" and kind != "tmpfs"):
         raise ValueError(f"unexpected key '{key}' for mount type '{kind}'")
-    if (key in _SWITCHES and value not in _TRUTH) or (key == "size" and not _is_size(value)):
+    if (key in _SWITCHES and value not in TRUE | FALSE) or (key == "size" and not _is_size(value)):
         raise ValueError(f"invalid value for {key}: {value}")
     if key == "sharing" and value not in _SHARING:
         raise ValueError(f'unsupported sharing value "{value}"')

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import os
+import stat
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -26,6 +27,7 @@ ETC_FILES = ("hostname", "hosts", "resolv.conf")
 _FOLDERS = ("dev/pts", "dev/shm", "proc", "sys")
 _FILES = (".dockerenv", "dev/console", *(f"etc/{name}" for name in ETC_FILES))
 _MTAB = "etc/mtab"
+_LONGEST = 1 << 20  # bytes: a process may have written much into its /etc/hosts
 
 
 class MountedView(TreeView):
@@ -89,7 +91,8 @@ def _mounted_etc(pid: int) -> dict[str, bytes]:
             except OSError:
                 continue
             with open(fd, "rb") as file:
-                found[name] = file.read()
+                if stat.S_ISREG(os.fstat(fd).st_mode):
+                    found[name] = file.read(_LONGEST)
     return found
 
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 from dockerlab.engine.containers import Containers
@@ -14,6 +12,7 @@ from dockerlab.engine.records import Records
 from dockerlab.errors import ConflictError, NotFoundError
 from dockerlab.layers import tree_entries
 from dockerlab.store import Store
+from dockerlab.store.files import folder_size
 
 Json = dict[str, Any]
 
@@ -66,18 +65,6 @@ def prune_containers(containers: Containers, records: Records, keep: Callable[[J
                 gone.append(record.id)
                 freed += size
     return gone, freed
-
-
-def folder_size(folder: Path | str) -> int:
-    """The bytes of the files below a folder; what may not be read counts nothing."""
-    total = 0
-    for where, _, names in os.walk(folder):
-        for name in names:
-            try:
-                total += os.lstat(os.path.join(where, name)).st_size
-            except OSError:
-                continue  # gone meanwhile
-    return total
 
 
 def _steps(store: Store, held: set[str]) -> list[Json]:

@@ -16,7 +16,7 @@ from dockerlab.layers import Tree, TreeView, remove_tree
 from dockerlab.oci import short_id
 from dockerlab.oci.timestamps import rfc3339
 from dockerlab.store import Store
-from dockerlab.store.files import explained, unique
+from dockerlab.store.files import explained, folder_size, unique
 
 Json = dict[str, Any]
 _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+\Z")
@@ -162,9 +162,7 @@ class Volumes:
             name = volume["Name"]
             if name in used or not (all or self.is_anonymous(name)) or keep(volume):
                 continue
-            size += sum(
-                os.lstat(os.path.join(folder, file)).st_size for folder, _, files in os.walk(volume["Mountpoint"]) for file in files
-            )
+            size += folder_size(volume["Mountpoint"])
             self.remove(name)
             gone.append(name)
         return gone, size

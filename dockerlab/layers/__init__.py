@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from dockerlab.layers.removal import remove_tree
     from dockerlab.layers.times import settle_times
     from dockerlab.layers.tree import Tree
-    from dockerlab.layers.users import User, find_group, find_user
+    from dockerlab.layers.users import User, find_group, find_user, may_name_others
     from dockerlab.layers.view import Node, TreeView
     from dockerlab.layers.writer import tree_entries, write_entries, write_layer
 
@@ -41,6 +41,7 @@ _HOMES = {
     "copy_tree": "duplicate",
     "find_group": "users",
     "find_user": "users",
+    "may_name_others": "users",
     "read_tar": "reader",
     "remove_tree": "removal",
     "settle_times": "times",
@@ -61,6 +62,7 @@ __all__ = [
     "copy_tree",
     "find_group",
     "find_user",
+    "may_name_others",
     "read_tar",
     "remove_tree",
     "settle_times",

@@ -203,7 +203,7 @@ class Tree:
 
     def copy_file(self, rel: str, source: str, st: os.stat_result, mode: int, uid: int, gid: int) -> None:
         """A regular file copied from a path, with the time and the likely size that `st` says: `write_from` for ten thousand files."""
-        read = os.open(source, os.O_RDONLY | os.O_CLOEXEC)
+        read = os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
         try:
             target, write = self._create(rel)
             try:

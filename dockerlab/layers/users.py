@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import stat
+from pathlib import Path
+
 from dockerlab.data import dataclass
 from dockerlab.errors import NotFoundError
+from dockerlab.layers.owners import is_opaque
 from dockerlab.layers.view import TreeView
 
 
@@ -28,6 +33,17 @@ def _lines(view: TreeView, path: str) -> list[list[str]]:
 
 def _number(text: str) -> int | None:
     return int(text) if text.isdigit() and text.isascii() else None
+
+
+def may_name_others(tree: Path | str) -> bool:
+    """Whether a layer has something to say of /etc/passwd or /etc/group."""
+    etc = f"{tree}/etc"
+    try:
+        if not stat.S_ISDIR(os.lstat(etc).st_mode):
+            return True
+    except FileNotFoundError:
+        return False
+    return is_opaque(etc) or any(os.path.lexists(f"{etc}/{name}") for name in ("passwd", "group"))
 
 
 def find_user(view: TreeView, text: str) -> User:

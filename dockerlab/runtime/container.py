@@ -19,16 +19,13 @@ from pathlib import Path
 from dockerlab.data import dataclass
 from dockerlab.errors import ConflictError, NotFoundError
 from dockerlab.runtime.helper import wire
-from dockerlab.runtime.helper.records import STOPPED, start_time
-from dockerlab.runtime.log import LogLine, read_log
+from dockerlab.runtime.helper.records import READERS_HOLD, STOPPED, lock_within, start_time
+from dockerlab.runtime.log import FOLLOW_INTERVAL, LogLine, read_log
 
 KILLED = 137  # what docker reports for a container whose keeper left no word: 128 + SIGKILL
 TYPE_CHECKING = False  # `typing` would cost whoever reads a container 15 ms
 if TYPE_CHECKING:
     from dockerlab.runtime.usage import Usage
-
-_READERS_HOLD = 0.2  # seconds: who asks whether a container lives shares its lock for a moment
-_FOLLOW_INTERVAL = 0.05
 
 
 @dataclass(frozen=True)
@@ -109,15 +106,8 @@ class ContainerDirectory:
     def claimed(self) -> Iterator[None]:
         """While it lasts nobody starts the container, so that it can be taken away. ConflictError if it runs or is just being started."""
         with self._lock() as fd:
-            patience = time.monotonic() + _READERS_HOLD
-            while True:
-                try:
-                    fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    break
-                except BlockingIOError:
-                    if time.monotonic() > patience:
-                        raise ConflictError("the container is running") from None
-                    time.sleep(0.005)
+            if not lock_within(fd, fcntl.LOCK_EX, READERS_HOLD):
+                raise ConflictError("the container is running")
             yield
 
     def _record(self, name: str) -> dict[str, object]:
@@ -152,16 +142,8 @@ class ContainerDirectory:
         with self._lock() as fd:
             if timeout is None:
                 fcntl.flock(fd, fcntl.LOCK_SH)
-            else:
-                end = time.monotonic() + timeout
-                while True:
-                    try:
-                        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
-                        break
-                    except BlockingIOError:
-                        if time.monotonic() >= end:
-                            return None
-                        time.sleep(0.005)
+            elif not lock_within(fd, fcntl.LOCK_SH, timeout):
+                return None
             return self.state().exit_code  # while the lock is shared nobody takes the container away
 
     def wait_for_run(self) -> int:
@@ -175,7 +157,7 @@ class ContainerDirectory:
                 return int(str(self._record("restart.json")["code"]))
             if not now.running:
                 return now.exit_code
-            time.sleep(_FOLLOW_INTERVAL)
+            time.sleep(FOLLOW_INTERVAL)
 
     def _restarts(self) -> bool:
         return bool(self._record("state.json").get("restarts") or self._record("restart.json"))

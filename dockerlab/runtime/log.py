@@ -9,7 +9,7 @@ from pathlib import Path
 
 from dockerlab.data import dataclass
 
-_FOLLOW_INTERVAL = 0.05
+FOLLOW_INTERVAL = 0.05  # seconds: nobody tells us of a new line
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ def read_log(path: Path, goes_on: Callable[[], bool], *, tail: int | None = None
                         yield line
             if not alive:
                 return
-            time.sleep(_FOLLOW_INTERVAL)
+            time.sleep(FOLLOW_INTERVAL)
 
 
 def _parse(raw: bytes) -> LogLine:

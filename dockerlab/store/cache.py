@@ -33,18 +33,6 @@ class BuildCache:
         with explained(self._home):
             write_atomically(self._path(key), json.dumps(value).encode())
 
-    def values(self) -> list[dict[str, Any]]:
-        """Every record."""
-        out = []
-        for path in self._root.iterdir():
-            try:
-                value = json.loads(path.read_bytes())
-            except (OSError, ValueError):
-                continue
-            if isinstance(value, dict):
-                out.append(value)
-        return out
-
     def records(self) -> list[tuple[str, dict[str, Any], float]]:
         """(name, record, seconds since 1970 when it was put) of each, by name."""
         out = []
@@ -56,6 +44,14 @@ class BuildCache:
             if isinstance(value, dict):
                 out.append((path.name, value, changed))
         return out
+
+    def values(self) -> list[dict[str, Any]]:
+        """Every record."""
+        return [value for _, value, _ in self.records()]
+
+    def forget(self, name: str) -> None:
+        """Remove one record."""
+        (self._root / name).unlink(missing_ok=True)
 
     def clear(self) -> None:
         """Forget everything (`builder prune -af`); what another process is just writing it may finish."""

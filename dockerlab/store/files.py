@@ -76,6 +76,18 @@ def write_atomically(path: Path | str, data: bytes, *, durable: bool = False) ->
         raise
 
 
+def folder_size(folder: Path | str) -> int:
+    """The bytes of the files below a folder; what may not be read counts nothing."""
+    total = 0
+    for where, _, names in os.walk(folder):
+        for name in names:
+            try:
+                total += os.lstat(os.path.join(where, name)).st_size
+            except OSError:
+                continue  # gone meanwhile
+    return total
+
+
 def unique(size: int = 8) -> str:
     """A name that nobody else has: so many random bytes, in hexadecimal. (`secrets` costs 8 ms to import.)"""
     return os.urandom(size).hex()

@@ -16,7 +16,7 @@ from typing import Any
 
 from dockerlab.data import dataclass
 from dockerlab.errors import DockerlabError
-from dockerlab.layers import remove_tree, write_layer
+from dockerlab.layers import write_layer
 from dockerlab.oci import ImageConfig
 from dockerlab.oci.digest import hex_of, is_digest, short_id
 from dockerlab.store.files import Lock
@@ -25,6 +25,7 @@ from dockerlab.store.store import Store
 Found = Iterator["Problem | None"]
 """A problem, or None for each thing that is as it should be."""
 LOST, DAMAGED, LEFT = "lost", "damaged", "left over"
+_LATER = "dockerlab fsck --repair removes it, as the next rmi or prune does"
 _BLOCK = 1 << 20
 
 
@@ -81,14 +82,12 @@ def examine(store: Store, *, contents: bool = True) -> Examination:
 def repair(store: Store) -> list[Problem]:
     """Put right what can be without losing anything that a user made; what was done. Nothing while another process uses the store."""
     before = [problem for problem in examine(store, contents=False).problems if problem.kind == LEFT or problem.what.startswith("name ")]
-    for path, _ in _loose_names(store):
+    for path in _loose_names(store):
         path.unlink(missing_ok=True)
-    for path, record in _records(store):
+    for name, record, _ in store.cache.records():
         if record.get("layer") and not store.layers.has(str(record["layer"])):
-            path.unlink(missing_ok=True)
+            store.cache.forget(name)
     store.sweep()
-    for path in _unfinished(store):
-        remove_tree(path)
     after = {str(problem) for problem in examine(store, contents=False).problems}
     return [problem for problem in before if str(problem) not in after]
 
@@ -144,15 +143,14 @@ def _images(store: Store) -> Found:
 
 
 def _names(store: Store) -> Found:
-    known = {path for path, _ in _loose_names(store)}
+    loose = set(_loose_names(store))
     for path in store.images.name_files():
-        yield (
-            None if path not in known else Problem(LOST, f"name {path.name}", "its image is not here", "dockerlab fsck --repair forgets it")
-        )
+        lost = Problem(LOST, f"name {path.name}", "its image is not here", "dockerlab fsck --repair forgets it")
+        yield lost if path in loose else None
 
 
-def _loose_names(store: Store) -> Iterator[tuple[Path, str]]:
-    """The files of names that lead to no image, with what they hold."""
+def _loose_names(store: Store) -> Iterator[Path]:
+    """The files of names that lead to no image."""
     images = set(store.images.ids())
     for path in store.images.name_files():
         try:
@@ -160,7 +158,7 @@ def _loose_names(store: Store) -> Iterator[tuple[Path, str]]:
         except FileNotFoundError:
             continue
         if not is_digest(identifier) or identifier not in images:
-            yield path, identifier
+            yield path
 
 
 def _containers(store: Store) -> Found:
@@ -203,18 +201,8 @@ def _volumes(store: Store) -> Found:
         )
 
 
-def _records(store: Store) -> Iterator[tuple[Path, dict[str, Any]]]:
-    for path in (store.home / "cache").iterdir():
-        try:
-            record = json.loads(path.read_bytes())
-        except (OSError, ValueError):
-            continue
-        if isinstance(record, dict):
-            yield path, record
-
-
 def _cache(store: Store) -> Found:
-    for _, record in _records(store):
+    for record in store.cache.values():
         if not record.get("layer") or store.layers.has(str(record["layer"])):
             yield None
         else:
@@ -222,33 +210,13 @@ def _cache(store: Store) -> Found:
 
 
 def _remains(store: Store) -> list[Problem]:
-    """What killed processes left, looked for only while nobody uses the store: what somebody is just making looks the same."""
+    """What killed processes left, looked for only while nobody uses the store."""
     try:
         lock = Lock(store.home / "lock", wait=False)
     except BlockingIOError:
         return []
     with lock:
         return [
-            Problem(LEFT, str(path.relative_to(store.home)), "a process was killed while it wrote this", "the next start removes it")
-            for path in _unfinished(store)
+            Problem(LEFT, str(path.relative_to(store.home)), "a process was killed while it wrote this", _LATER)
+            for path in store.abandoned()
         ]
-
-
-def _unfinished(store: Store) -> list[Path]:
-    found = [path for path in store.containers_dir.iterdir() if not (path / "config.json").exists()]
-    found += [store.layers.tree(diff_id).parent for diff_id in set(store.layers.all(whole=False)) - set(store.layers.all())]
-    found += [path for path in store.volumes_dir.iterdir() if path.name.endswith("~")]
-    for path in [*(store.home / "tmp").iterdir(), *(store.home / "snapshots").iterdir()]:
-        if path.suffix != ".lock" and not _held(Path(f"{path}.lock")):
-            found.append(path)
-    return found
-
-
-def _held(lock: Path) -> bool:
-    if not lock.exists():
-        return False
-    try:
-        Lock(lock, wait=False).release()
-    except BlockingIOError:
-        return True
-    return False

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +83,19 @@ class Store:
             Path(f"{path}.lock").unlink(missing_ok=True)
             lock.release()
 
+    @contextmanager
+    def scratch(self) -> Iterator[Callable[[], Path]]:
+        """As `tmp`, but the folder is made when somebody first asks for it."""
+        with explained(self.home), ExitStack() as opened:
+            made: list[Path] = []
+
+            def folder() -> Path:
+                if not made:
+                    made.append(opened.enter_context(self.tmp()))
+                return made[0]
+
+            yield folder
+
     def layers_of(self, config: ImageConfig) -> list[Layer]:
         """The layers of an image, the lowest first."""
         return [self.layers.get(diff_id) for diff_id in config.diff_ids]
@@ -120,30 +133,37 @@ class Store:
                 self.layers.remove(diff_id)
             return freed
 
-    def _sweep_abandoned(self) -> None:
+    def abandoned(self) -> Iterator[Path]:
+        """What killed processes left, half made. For who holds the store's lock alone: what somebody is just making looks the same."""
         for folder in (self.home / "tmp", self.home / "snapshots"):
-            for path in list(folder.iterdir()):
-                if path.suffix != ".lock":
-                    self._sweep_one(path, Path(f"{path}.lock"))
-                elif not path.with_suffix("").exists() and _forgotten(path):
-                    self._sweep_one(path, path)
-        for path in list(self.containers_dir.iterdir()):  # whoever makes one uses the store, which nobody does now
-            if not (path / "config.json").exists():
-                remove_tree(path)
+            yield from (path for path in folder.iterdir() if path.suffix != ".lock" and not _held(Path(f"{path}.lock")))
+        yield from (path for path in self.containers_dir.iterdir() if not (path / "config.json").exists())
+        yield from (path for path in self.volumes_dir.iterdir() if path.name.endswith("~"))
+        yield from (self.layers.tree(diff_id).parent for diff_id in self.layers.all(whole=False) if not self.layers.has(diff_id))
+
+    def _sweep_abandoned(self) -> None:
+        for path in list(self.abandoned()):
+            remove_tree(path)
+            Path(f"{path}.lock").unlink(missing_ok=True)
+        for name in ("tmp", "snapshots"):
+            for path in (self.home / name).glob("*.lock"):
+                if not path.with_suffix("").exists() and _forgotten(path) and not _held(path):
+                    path.unlink(missing_ok=True)
         for folder in (self.home / name for name in ("blobs/sha256", "names", "images", "cache", "cache-mounts")):
             for path in list(folder.iterdir()) if folder.is_dir() else ():
                 if path.name.endswith("~") and _forgotten(path):
                     remove_tree(path)
 
-    def _sweep_one(self, path: Path, lock_path: Path) -> None:
-        try:
-            lock = Lock(lock_path, wait=False)
-        except BlockingIOError:
-            return
-        if path != lock_path:
-            remove_tree(path)
-        lock_path.unlink(missing_ok=True)
-        lock.release()
+
+def _held(path: Path) -> bool:
+    """Whether a living process has the lock; one that nobody ever made is held by nobody."""
+    if not path.exists():
+        return False
+    try:
+        Lock(path, wait=False).release()
+    except BlockingIOError:
+        return True
+    return False
 
 
 def _forgotten(path: Path) -> bool:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from dockerlab.errors import DockerlabError, UsageError
-from dockerlab.oci import Reference, short_id
 from dockerlab.verbs.containers import row as container_row
 from dockerlab.verbs.dispatch import Terminal
 from dockerlab.verbs.flags import Parsed
+from dockerlab.verbs.images import image_row
 from dockerlab.verbs.listing import align, show_list
 from dockerlab.verbs.template import Template
 from dockerlab.verbs.template_functions import Row, TemplateRunError, TemplateSyntaxError
@@ -128,19 +128,12 @@ def _columns(row: Json) -> Json:
 
 
 def _image_row(image: Json, long: bool) -> Json:
-    name = Reference.parse(image["RepoTags"][0]) if image["RepoTags"] else None
     return {
-        "Repository": name.repository if name else "<none>",
-        "Tag": name.tag if name else "<none>",
+        **image_row(image, image["RepoTags"][0] if image["RepoTags"] else "", long),
         "Digest": "",
-        "ID": image["Id"] if long else short_id(image["Id"]),
-        "CreatedSince": ago(image["Created"]),
-        "CreatedAt": shown_time(image["Created"]),
-        "Size": human_size(image["Size"]),
         "SharedSize": size4(image["SharedSize"]),
         "UniqueSize": size4(image["Size"] - image["SharedSize"]),
         "VirtualSize": size4(image["Size"]),
-        "Containers": str(image["Containers"]),
     }
 
 

@@ -37,10 +37,10 @@ def label_matches(labels: Mapping[str, str], wanted: str) -> bool:
 
 
 def boolean(key: str, text: str) -> bool:
-    """true, 1, false, 0. DockerlabError in docker's words for anything else."""
-    if text in ("true", "1", "True", "TRUE", "t"):
+    """true, 1, false, 0: of all that Go reads so, a filter takes only these. DockerlabError in docker's words for anything else."""
+    if text in ("true", "1"):
         return True
-    if text in ("false", "0", "False", "FALSE", "f"):
+    if text in ("false", "0"):
         return False
     raise DockerlabError(f"invalid filter '{key}=[{text}]'")
 

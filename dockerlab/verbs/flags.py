@@ -10,11 +10,11 @@ from typing import Any
 
 from dockerlab.data import dataclass, field
 from dockerlab.errors import UsageError
+from dockerlab.truth import FALSE, TRUE
 
 _LISTS = {"list", "filter", "stringArray", "strings", "map", "mount", "ulimit", "network", "stringToString", "gpu-request", "ipNetSlice"}
 _WHOLE = {"int", "uint", "uint16", "uint32", "uint64"}
 _STOP_AT_FIRST_WORD = {"run", "create", "exec", "container run", "container create", "container exec", "", "top", "container top"}
-_TRUE, _FALSE = {"1", "t", "T", "true", "TRUE", "True"}, {"0", "f", "F", "false", "FALSE", "False"}
 
 
 _OWN_VERBS = {
@@ -127,11 +127,11 @@ class _Reader:
         kind = self.flags[name]["type"]
         label = f"-{self.flags[name]['short']}, --{name}" if self.flags[name].get("short") else f"--{name}"
         if kind == "bool":
-            if value not in _TRUE | _FALSE:
+            if value not in TRUE | FALSE:
                 raise usage_error(
                     self.verb, f'invalid argument "{value}" for "{label}" flag: strconv.ParseBool: parsing "{value}": invalid syntax', 125
                 )
-            self.out.flags[name] = value in _TRUE
+            self.out.flags[name] = value in TRUE
         elif kind in _WHOLE:
             if not re.fullmatch(r"-?\d+", value) or (kind != "int" and value.startswith("-")):
                 what = "ParseInt" if kind == "int" else "ParseUint"

@@ -27,7 +27,7 @@ def images(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
     """`docker images [REPOSITORY[:TAG]]`."""
     long = parsed.on("no-trunc")
     chosen = _filtered(engine, parsed)
-    rows = [_row(item, name, long) for item in chosen for name in (item["_names"] or [""])]
+    rows = [image_row(item, name, long) for item in chosen for name in (item["_names"] or [""])]
     terminal.results.append(chosen)
     if parsed.on("quiet"):
         terminal.say("".join(row["ID"] + "\n" for row in rows))
@@ -80,7 +80,8 @@ def _matches(name: str, pattern: str) -> bool:
     return reference_matches(pattern, reference.repository, reference.tag)
 
 
-def _row(item: Json, name: str, long: bool) -> Json:
+def image_row(item: Json, name: str, long: bool) -> Json:
+    """The fields of one name of an image, "" for none, as `docker images` shows them."""
     reference = Reference.parse(name) if name else None
     return {
         "Repository": reference.repository if reference else "<none>",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from dockerlab.errors import DockerlabError, UsageError
+from dockerlab.truth import FALSE, TRUE
 from dockerlab.verbs.flags import usage_error
 
 _ALONE = ("readonly", "ro", "volume-nocopy", "bind-nonrecursive", "bind-create-src")
@@ -16,7 +17,6 @@ _OF_TYPE = {
     "tmpfs": ("tmpfs-size", "tmpfs-mode"),
 }
 _KNOWN = {"type", "source", "target", "readonly", "consistency", *(key for keys in _OF_TYPE.values() for key in keys)}
-_TRUE, _FALSE = ("1", "t", "T", "true", "TRUE", "True"), ("0", "f", "F", "false", "FALSE", "False")
 
 
 def mount_flag(verb: str, text: str) -> tuple[str, str]:
@@ -68,7 +68,7 @@ def _fields(verb: str, text: str) -> dict[str, str]:
             raise _wrong(verb, text, f"invalid field '{part}' must be a key=value pair")
         if key not in _KNOWN:
             raise _wrong(verb, text, f"unexpected key '{key}' in '{part}'")
-        if key in _ALONE and equals and value not in (*_TRUE, *_FALSE):
+        if key in _ALONE and equals and value not in (*TRUE, *FALSE):
             raise _wrong(verb, text, f"invalid value for {part.partition('=')[0]}: {value}")
         fields[key] = value if equals else "true"
     if "type" in fields and not fields["type"]:
@@ -79,7 +79,7 @@ def _fields(verb: str, text: str) -> dict[str, str]:
 
 
 def _on(fields: dict[str, str], key: str) -> bool:
-    return fields.get(key, "false") in _TRUE
+    return fields.get(key, "false") in TRUE
 
 
 def _refuse(fields: dict[str, str]) -> None:
@@ -88,7 +88,7 @@ def _refuse(fields: dict[str, str]) -> None:
         "bind-propagation": ("private", "rprivate"),
         "volume-driver": ("local",),
         "bind-recursive": ("enabled", "writable"),
-        "bind-nonrecursive": _FALSE,
+        "bind-nonrecursive": tuple(FALSE),
     }
     for key in ("volume-subpath", "volume-label", "volume-opt", *plain):
         if key in fields and fields[key] not in plain.get(key, ()):

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Command, Docker, build
+from tests.conftest import Command, Docker, build, sh
 from tests.parts import ROOT
 
 pytestmark = pytest.mark.usefixtures("containers_run_here")
@@ -184,3 +184,16 @@ def test_what_a_power_cut_emptied_is_told_kindly_and_built_again(kind: str, dock
     answer = command("build", "-t", "t:1", ".")
     assert answer.returncode == 0, answer.stderr
     assert command("run", "--rm", "t:1", "cat", "/a").stdout == "1\n"
+
+
+def test_a_user_is_looked_up_again_once_a_step_may_have_changed_who_it_is(docker: Docker) -> None:
+    """What a name means is remembered from RUN to RUN, but for as long only as /etc/passwd is what it was."""
+    text = (
+        "FROM busybox\nRUN echo 'app:x:7:8::/one:/bin/sh' >> /etc/passwd\nUSER app\nRUN id -u > /tmp/a; echo $HOME > /tmp/home\n"
+        "USER root\nRUN sed -i s,:7:8::/one,:9:8::/two, /etc/passwd\nUSER app\nRUN id -u > /tmp/b; echo $HOME >> /tmp/home2\n"
+        "USER root\nCOPY people /etc/passwd\nUSER app\nRUN id -u > /tmp/c\n"
+        "USER root\nRUN mv /etc/passwd /who && ln -s /who /etc/passwd\nUSER app\nRUN id -u > /tmp/d\n"
+        "USER root\nRUN sed -i s/:11:/:12:/ /who\nUSER app\nRUN id -u > /tmp/e\n"
+    )
+    assert build(docker, text, people="root:x:0:0:root:/root:/bin/sh\napp:x:11:8::/three:/bin/sh\n").code == 0
+    assert sh(docker, "cd /tmp; cat a b c d e home home2") == "7\n9\n11\n11\n12\n/one\n/two\n"

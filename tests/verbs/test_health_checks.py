@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import Docker, build
+from tests.conftest import Docker, build, refused
 from tests.ordinary import OrdinaryUser
 from tests.parts import until
 
@@ -138,8 +138,7 @@ def test_an_end_in_the_midst_of_a_check_is_an_end(docker: Docker) -> None:
     ],
 )
 def test_what_docker_refuses_is_refused_in_its_words(docker: Docker, flags: tuple[str, ...], words: str) -> None:
-    answer = docker("run", "--rm", *flags, "busybox", "true")
-    assert answer.code == 125 and words in answer.err and docker("ps", "-aq").out == ""
+    refused(docker, *flags, words=words)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="this is an ordinary user")

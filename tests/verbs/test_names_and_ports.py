@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import Docker
+from tests.conftest import Docker, refused
 from tests.ordinary import OrdinaryUser
 from tests.parts import missing
 
@@ -166,8 +166,7 @@ def test_exposed_ports_may_be_ranges_of_either_kind_and_are_published_on_demand(
     ],
 )
 def test_what_docker_refuses_is_refused_in_its_words(docker: Docker, flags: tuple[str, ...], words: str) -> None:
-    answer = docker("run", "--rm", *flags, "busybox", "true")
-    assert answer.code == 125 and words in answer.err and docker("ps", "-aq").out == ""
+    refused(docker, *flags, words=words)
 
 
 def test_a_host_may_be_given_with_an_equals_sign(docker: Docker) -> None:

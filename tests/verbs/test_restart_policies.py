@@ -26,6 +26,10 @@ def status(docker: Docker, name: str) -> str:
     return str(inspect(docker, name)["State"]["Status"])
 
 
+def always(docker: Docker, script: str, *flags: str) -> None:
+    docker("run", "-d", "--name", "box", "--restart", "always", *flags, "busybox", "sh", "-c", script)
+
+
 def test_on_failure_tries_again_as_often_as_it_may(docker: Docker) -> None:
     docker("run", "-d", "--name", "ff", "--restart", "on-failure:2", "busybox", "sh", "-c", "echo try; exit 4")
     until(lambda: status(docker, "ff") == "exited")
@@ -66,18 +70,7 @@ def test_between_two_runs_it_is_restarting_and_not_to_be_entered(docker: Docker)
 
 @pytest.mark.parametrize("verb", [("stop", "-t", "0"), ("kill",), ("kill", "-s", "TERM")])
 def test_what_is_stopped_stays_stopped(docker: Docker, verb: tuple[str, ...]) -> None:
-    docker(
-        "run",
-        "-d",
-        "--name",
-        "box",
-        "--restart",
-        "always",
-        "busybox",
-        "sh",
-        "-c",
-        "trap 'exit 5' TERM; echo ready; while :; do sleep 0.05; done",
-    )
+    always(docker, "trap 'exit 5' TERM; echo ready; while :; do sleep 0.05; done")
     until(lambda: docker("logs", "box").out == "ready\n")
     assert docker(*verb, "box").code == 0
     until(lambda: status(docker, "box") == "exited")
@@ -95,7 +88,7 @@ def test_another_signal_than_the_stop_signal_is_no_stop(docker: Docker) -> None:
 
 
 def test_restart_begins_to_count_anew(docker: Docker) -> None:
-    docker("run", "-d", "--name", "box", "--restart", "always", "busybox", "sh", "-c", "test -e /second && sleep 1000; touch /second")
+    always(docker, "test -e /second && sleep 1000; touch /second")
     until(lambda: inspect(docker, "box")["RestartCount"] == 1 and status(docker, "box") == "running")
     assert docker("restart", "-t", "0", "box").code == 0
     assert (status(docker, "box"), inspect(docker, "box")["RestartCount"]) == ("running", 0)
@@ -114,20 +107,7 @@ def test_what_can_not_be_started_is_not_tried_again(docker: Docker) -> None:
 
 
 def test_published_ports_come_back_with_each_run(docker: Docker) -> None:
-    docker(
-        "run",
-        "-d",
-        "--name",
-        "box",
-        "--restart",
-        "always",
-        "-p",
-        "80",
-        "busybox",
-        "sh",
-        "-c",
-        "test -e /second && sleep 1000; touch /second",
-    )
+    always(docker, "test -e /second && sleep 1000; touch /second", "-p", "80")
     until(lambda: inspect(docker, "box")["RestartCount"] == 1 and status(docker, "box") == "running")
     assert docker("port", "box").out.startswith("80/tcp -> ")
 

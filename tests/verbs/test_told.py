@@ -41,6 +41,7 @@ def test_a_prune_that_can_not_filter_removes_nothing(docker: Docker) -> None:
         (("run", "-p", "1-2-3:80", "busybox"), "Invalid hostPort: 1-2-3"),
         (("ps", "-a", "-f", "name=["), "invalid filter 'name=['"),
         (("ps", "-f", "health=well"), "invalid filter 'health=well'"),
+        (("images", "-f", "dangling=True"), "invalid filter 'dangling=[True]'"),
         (("images", "-f", "until=soon"), "failed to parse value as time or duration"),
         (("inspect", "--type", "network", "mine"), "network mine not found"),
         (("inspect", "--type", "volume", "mine"), "get mine: no such volume"),

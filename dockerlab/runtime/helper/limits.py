@@ -16,9 +16,8 @@ from dockerlab.runtime.helper.init import StartError, plain
 TOP = "dockerlab"
 CONTROLLERS = ("memory", "pids", "cpu")
 PERIOD = 100_000  # microseconds: docker's and the kernel's default
-Limits = dict[
-    str, int
-]  # memory, swap (with memory; -1: no limit), reservation, no_oom_kill, pids, quota and period (µs), shares, disk (bytes)
+Limits = dict[str, int]
+"""memory, swap (with memory; -1: no limit), reservation, no_oom_kill, pids, quota and period (µs), shares, disk (bytes)"""
 
 
 def hierarchies() -> dict[str, tuple[str, int]]:
@@ -122,6 +121,9 @@ class Groups:
     def __init__(self, name: str, limits: Limits) -> None:
         """Make them. Where the machine refuses, there are none; StartError in runc's words for a value that the kernel does not take."""
         self.kept: dict[str, tuple[str, int]] = {}
+        self.doors: list[int] = []
+        self._events: list[int] = []
+        self._parents: dict[str, int] = {}
         wanted = {name for name in CONTROLLERS if settings(name, 2, limits)}
         if not wanted or os.geteuid():
             return
@@ -152,10 +154,6 @@ class Groups:
             if controller == "memory"
         ]
         self.doors = doors(self.folders)
-
-    doors: list[int] = []
-    _events: list[int] = []
-    _parents: dict[str, int] = {}
 
     @property
     def folders(self) -> list[str]:

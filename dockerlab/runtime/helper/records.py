@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import time
 from _json import encode_basestring_ascii as _quoted
 
 STOPPED = "stopped"  # a file of whoever stops a container: its restart policy is over
+READERS_HOLD = 0.2  # seconds: who asks whether a container lives shares its lock for a moment (a `ps`, a `wait`, a `logs -f`)
 LONGEST_LINE = 16 * 1024  # docker's copier cuts here too
 
 
@@ -49,6 +51,20 @@ def remove(folder: int, name: str) -> None:
         os.unlink(name, dir_fd=folder)
     except FileNotFoundError:
         pass
+
+
+def lock_within(fd: int, how: int, seconds: float) -> bool:
+    """Take a flock that somebody else may hold for that long; False if he holds it longer."""
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            fcntl.flock(fd, how | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() >= end:
+                return False
+            time.sleep(0.005)
+        else:
+            return True
 
 
 def start_time(pid: int, proc: str = "/proc") -> int:

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
     from dockerlab.runtime.helper.keeper import Keeper
 
-READERS_HOLD = 0.2  # seconds: who asks whether a container lives shares its lock for a moment (a `ps`, a `wait`, a `logs -f`)
 FIRST_DELAY, LONGEST_DELAY = 0.1, 60.0  # seconds, doubled from run to run (moby: restartmanager)
 LONG_RUN = 10.0  # seconds: after a run of that length the delay begins anew
 GLANCE = 0.02
@@ -29,16 +28,10 @@ GLANCE = 0.02
 def take_lock(folder: int) -> int:
     """The lock is the truth about the container's life: the kernel drops it when its last holder dies, whatever killed it."""
     lock = os.open("lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644, dir_fd=folder)
-    patience = time.monotonic() + READERS_HOLD
-    while True:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return lock
-        except BlockingIOError:
-            if time.monotonic() > patience:
-                os.close(lock)
-                raise StartError(125, "the container is running already, or another process commits or removes it just now") from None
-            time.sleep(0.005)
+    if records.lock_within(lock, fcntl.LOCK_EX, records.READERS_HOLD):
+        return lock
+    os.close(lock)
+    raise StartError(125, "the container is running already, or another process commits or removes it just now")
 
 
 def was_stopped(folder: int) -> bool:
