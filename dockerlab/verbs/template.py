@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, MutableMapping
 from typing import Any
 
 from dockerlab.data import dataclass, field
-from dockerlab.verbs.template_functions import FUNCTIONS, TemplateRunError, TemplateSyntaxError, go_text
+from dockerlab.verbs.template_functions import FUNCTIONS, TemplateRunError, TemplateSyntaxError, go_text, misfit
 
 _TOKEN = re.compile(
     r"""\s*(?:(?P<string>"(?:[^"\\]|\\.)*"|`[^`]*`)|(?P<char>'(?:[^'\\]|\\.)')|(?P<number>-?\d+(?:\.\d+)?)|(?P<variable>\$\w*)(?P<varfields>(?:\.\w+)*)"""
@@ -84,7 +84,7 @@ def _tokens(text: str) -> list[tuple[str, Any]]:
             word = match.group("word")
             if word in ("true", "false", "nil"):
                 out.append(("value", {"true": True, "false": False, "nil": None}[word]))
-            elif word in FUNCTIONS or word in ("and", "or"):
+            elif word in FUNCTIONS:
                 out.append(("call", word))
             else:
                 raise TemplateSyntaxError(f'template: :1: function "{word}" not defined')
@@ -252,17 +252,24 @@ class Template:
             if len(command) > 1 or piped:
                 raise TemplateRunError(self._at(_shown(command[0]), f"can't give argument to non-function {_shown(command[0])}"))
             return self._operand(command[0], dot, scope)
+        function, operands = FUNCTIONS[first], command[1:]
+        if problem := function.miscounted(len(operands) + len(piped)):
+            raise TemplateRunError(self._at(first, f"wrong number of args for {first}: {problem}"))
         if first in ("and", "or"):
             value: Any = None
-            for operand in command[1:]:
+            for operand in operands:
                 value = self._operand(operand, dot, scope)
                 if _true(value) == (first == "or"):
                     return value
             return piped[0] if piped else value
-        arguments = [self._operand(operand, dot, scope) for operand in command[1:]] + piped
         shown = " ".join(_shown(token) for token in command)
+        arguments = [self._operand(operand, dot, scope) for operand in operands] + piped
+        for n, kind in enumerate(function.takes):
+            token = operands[n] if n < len(operands) else None
+            if problem := misfit(kind, arguments[n], _shown(token) if token is not None and token[0] == "value" else ""):
+                raise TemplateRunError(self._at(_shown(token) if token is not None else shown, problem))
         try:
-            return FUNCTIONS[first](*arguments)
+            return function.do(*arguments)
         except TemplateRunError as error:
             raise TemplateRunError(self._at(shown, error.message)) from None
         except (TypeError, ValueError, AttributeError) as error:
@@ -284,7 +291,7 @@ class Template:
             return self._fields(scope[name], fields, name + "".join("." + one for one in fields))
         if kind == "pipe":
             return self._fields(self._pipe(value[0], dot, scope), value[1], "." + ".".join(value[1]))
-        return FUNCTIONS[value]()
+        return self._command([token], dot, scope, [])
 
     def _fields(self, value: Any, names: list[str], shown: str) -> Any:
         for name in names:
@@ -306,7 +313,7 @@ def _shown(token: tuple[str, Any]) -> str:
     if kind == "variable":
         return str(value[0]) + "".join("." + one for one in value[1])
     if kind == "value":
-        return json.dumps(value)
+        return "nil" if value is None else json.dumps(value, ensure_ascii=False)
     if kind == "pipe":
         return "(...)"
     return str(value)

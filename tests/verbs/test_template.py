@@ -53,6 +53,59 @@ def test_a_template_says_what_gos_would(text: str, out: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "out"),
+    [
+        ('{{print 1 2 "a" 3}}|{{println "a" 1}}', "1 2a3|a 1\n"),
+        ('{{html "<a>" 1}}|{{js "<a=\'>"}}|{{urlquery "a b&c"}}', "&lt;a&gt;1|\\u003Ca\\u003D\\'\\u003E|a+b%26c"),
+        (
+            '{{printf "%d" "a"}} {{printf "%s" 3}} {{printf "%v %v" 1}} {{printf "a" 1 "b"}}',
+            "%!d(string=a) %!s(int=3) 1 %!v(MISSING) a%!(EXTRA int=1, string=b)",
+        ),
+        (
+            '{{printf "%q" 97}} {{printf "%x %x" 255 "ab"}} {{printf "%05d %05s" 3 "a"}} {{printf "%b %U %c" 5 65 65}}',
+            "'a' ff 6162 00003 0000a 101 U+0041 A",
+        ),
+        ('{{printf "%"}} {{printf "%z" 3}} {{printf "%t %v %s" true nil nil}}', "%!(NOVERB) %!z(int=3) true <nil> %!s(<nil>)"),
+        ('{{index "abc" 1}} {{len "\u00e9"}} {{len println}} {{index 3}}', "98 2 1 3"),
+        ('{{eq "a" "b" "a"}} {{eq nil nil}} {{and 1 0 2}} {{or 0 "" 3}}', "true true 0 3"),
+    ],
+)
+def test_functions_do_what_gos_do(text: str, out: str) -> None:
+    """As the real client printed it."""
+    assert Template(text).execute(DATA) == out
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("{{len printf}}", "<printf>: wrong number of args for printf: want at least 1 got 0"),
+        ("{{join}}", "<join>: wrong number of args for join: want 2 got 0"),
+        ('{{title "a" "b"}}', "<title>: wrong number of args for title: want 1 got 2"),
+        ("{{len and}}", "<and>: wrong number of args for and: want at least 1 got 0"),
+        ("{{upper 3}}", "<3>: expected string; found 3"),
+        ("{{3 | upper}}", "wrong type for value; expected string; got int"),
+        ("{{lower .}}", "<.>: wrong type for value; expected string; got map[string]interface {}"),
+        ("{{lower nil}}", "<nil>: cannot assign nil to string"),
+        ('{{truncate "a" "b"}}', '<"b">: expected integer; found "b"'),
+        ('{{truncate "abc" -1}}', "error calling truncate: runtime error: slice bounds out of range [:-1]"),
+        ('{{join 3 "a"}}', "<3>: can't handle 3 for arg of type []string"),
+        ("{{len nil}}", "<len nil>: error calling len: reflect: call of reflect.Value.Type on zero Value"),
+        ("{{len 3}}", "<len 3>: error calling len: len of type int"),
+        ("{{eq 1}}", "<eq 1>: error calling eq: missing argument for comparison"),
+        ('{{lt 1 "a"}}', '<lt 1 "a">: error calling lt: incompatible types for comparison: int and string'),
+        ("{{lt true false}}", "error calling lt: invalid type for comparison"),
+        ('{{index .List "a"}}', "error calling index: cannot index slice/array with type string"),
+        ("{{index .Map 9}}", "error calling index: value has type int; should be string"),
+        ("{{call 3}}", "error calling call: non-function 3 of type int"),
+    ],
+)
+def test_a_function_is_given_what_it_takes_or_says_so_in_gos_words(text: str, problem: str) -> None:
+    with pytest.raises(TemplateRunError) as caught:
+        Template(text).execute(DATA)
+    assert problem in caught.value.message
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "{{",
@@ -80,7 +133,7 @@ def test_a_template_that_asks_for_what_is_not_there_is_one_error(text: str) -> N
         Template(text, "*formatter.X").execute(DATA)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=1000, deadline=None)
 @given(
     st.lists(
         st.sampled_from(
@@ -105,6 +158,10 @@ def test_a_template_that_asks_for_what_is_not_there_is_one_error(text: str) -> N
                 "3",
                 "-",
                 "printf ",
+                "join ",
+                "and ",
+                "lt ",
+                "truncate ",
             ]
         ),
         max_size=12,
