@@ -35,7 +35,10 @@ class Builder:
     def build(self, request: BuildRequest) -> Iterator[BuildEvent]:
         """Build; events as they happen, `Built` last. BuildError with the place in the Dockerfile if a step fails; what was done before it stays cached."""
         with self.store.using(), self.digests.opened(self.store, request.context.root):
-            yield from self._run(request).events()
+            try:
+                yield from self._run(request).events()
+            finally:
+                self.store.snapshots.tidy()
 
     def warm_up(self, request: BuildRequest) -> None:
         """A step is not cached: if there is a RUN, what it needs begins now, beside the steps before it. What fails here is said by that RUN."""

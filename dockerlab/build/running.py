@@ -23,13 +23,16 @@ from dockerlab.store import Layer, Store
 _ONLY_HEREDOC = re.compile(r"\s*<<-?(['\"]?)([^\s'\"]+)\1\s*\Z")
 
 
+Output = Generator[tuple[str, bytes] | Waiting, None, int]
+
+
 class Runner(Protocol):
     """What starts a process in a root file system (the runtime)."""
 
     def warm_up(self) -> None:
         """A process will be started soon: begin with what takes time."""
 
-    def stream(self, box: BoxSpec, *, stdin: int | None = None) -> Generator[tuple[str, bytes] | Waiting, None, int]:
+    def stream(self, box: BoxSpec, *, stdin: int | None = None) -> Output:
         """Output as it comes, or what to wait for; the exit code at the end; closing it kills the step."""
 
 
@@ -132,7 +135,7 @@ def execute(
             yield snapshot.path.name
             output = runner.stream(BoxSpec(snapshot.rootfs, process, network=step.network, mounts=mounts, hosts=step.hosts))
             try:
-                code = yield from output
+                code = yield from _meanwhile(output, store.snapshots.tidy)
             except ContainerStartError as error:
                 yield "stderr", f"runc run failed: unable to start container process: {_bare(error.message)}\n".encode()
                 code = 1
@@ -141,8 +144,19 @@ def execute(
             if code:
                 raise BuildError(f"{said}exit code: {code}", exit_code_of_step=code)
             if step.epoch is not None:
-                settle_times(snapshot.path / "diff", began, time.time_ns(), step.epoch)
+                settle_times(snapshot.tree, began, time.time_ns(), step.epoch)
             return store.snapshots.seal(snapshot)
+
+
+def _meanwhile(output: Output, chore: Callable[[], None]) -> Output:
+    """`output`, and something that is done as soon as the process is on its way."""
+    try:
+        first = next(output)
+    except StopIteration as end:
+        return int(end.value)
+    chore()
+    yield first
+    return (yield from output)
 
 
 def _pipes(command: Command, scratch: Callable[[], Path]) -> Iterator[Mount]:

@@ -76,10 +76,7 @@ class Sources:
 
 def below(tree: SourceTree, node: SourceNode) -> Iterator[SourceNode]:
     """The node and everything under it, parents first, names sorted."""
-    if node.is_dir:
-        yield from tree.walk(node.path)
-    else:
-        yield node
+    return tree.walk(node.path) if node.is_dir else iter((node,))
 
 
 def has_wildcard(word: str) -> bool:
@@ -183,7 +180,7 @@ def find(
 
 
 def describe(
-    source: Source, tree: SourceTree, digests: FileDigests, owners: bool, excluded: Callable[[str], bool], *, keep: bool = False
+    source: Source, tree: SourceTree, digests: FileDigests, owners: bool, excluded: Callable[[str], bool] | None, *, keep: bool = False
 ) -> dict[str, str]:
     """Path, as it was asked for → what it is (kind, mode, content; owners too where they are copied), for everything that a source brings.
 
@@ -193,17 +190,25 @@ def describe(
     out: dict[str, str] = {}
     start, base = len(source.node.path.rstrip("/")) + 1, source.asked.strip("/")
     prefix = f"{base}/" if base else ""
-    for count, node in enumerate(below(tree, source.node)):
-        if keep and count < _WALKED:
-            source.walked.append(node)
-        elif count == _WALKED:
-            source.walked.clear()
+    nodes = below(tree, source.node)
+    if keep:
+        nodes = iter(_kept(nodes, source.walked))
+    for node in nodes:
         rel = node.path[start:]
         if not rel:
             out[base or "/"] = one_node(node, digests, owners)
-        elif not excluded(rel):
+        elif excluded is None or not excluded(rel):
             out[prefix + rel] = one_node(node, digests, owners)
     return out
+
+
+def _kept(nodes: Iterator[SourceNode], walked: list[SourceNode]) -> Iterable[SourceNode]:
+    """The nodes again, in `walked` too if they are not very many."""
+    walked += itertools.islice(nodes, _WALKED)
+    begun = walked if len(walked) < _WALKED else walked.copy()
+    if begun is not walked:
+        walked.clear()
+    return itertools.chain(begun, nodes)
 
 
 def one_node(node: SourceNode, digests: FileDigests, owners: bool) -> str:
@@ -212,7 +217,7 @@ def one_node(node: SourceNode, digests: FileDigests, owners: bool) -> str:
     if owners:
         entry = node.entry
         owner = f" {entry.uid}:{entry.gid} {int(entry.mtime)}"
-    if stat.S_ISREG(mode):
+    if mode & 0o170000 == stat.S_IFREG:  # most are; a call of S_ISREG for each would show
         return f"file {mode & 0o7777:o} {digests.of(node)}{owner}"
     if stat.S_ISLNK(mode):
         return f"link {node.entry.link}{owner}"

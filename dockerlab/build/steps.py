@@ -230,10 +230,11 @@ def _copy(one: StageBuild, instruction: Instruction, scratch: Scratch) -> Step:
     def excluded(rel: str) -> bool:
         return matcher is not None and bool(matcher.matches(rel))
 
+    wanted = None if matcher is None else excluded
     owned = isinstance(tree, TreeView)
     for source in sources.items:
         if source.node is not None:
-            sources.made_of.update(describe(source, source.tree or tree, run.builder.digests, owned, excluded, keep=one.runs_anyway))
+            sources.made_of.update(describe(source, source.tree or tree, run.builder.digests, owned, wanted, keep=one.runs_anyway))
         else:
             sources.made_of[source.asked] = f"url {source.digest} {source.mtime}"
     if matcher is not None:

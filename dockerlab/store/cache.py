@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +31,15 @@ class BuildCache:
 
     def put(self, key: str, value: dict[str, Any]) -> None:
         """Remember; what was there before is replaced."""
+        path, data = self._path(key), json.dumps(value).encode()
         with explained(self._home):
-            write_atomically(self._path(key), json.dumps(value).encode())
+            try:
+                if path.read_bytes() == data:
+                    os.utime(path)
+                    return
+            except FileNotFoundError:
+                pass
+            write_atomically(path, data)
 
     def records(self) -> list[tuple[str, dict[str, Any], float]]:
         """(name, record, seconds since 1970 when it was put) of each, by name."""

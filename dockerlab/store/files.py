@@ -7,6 +7,7 @@ import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 from dockerlab.errors import StoreError
@@ -119,6 +120,7 @@ class Lock:
         self.release()
 
 
+@cache
 def boot_id() -> str:
     """What is new with every boot of the machine: what was not written to disk before it may be lost."""
     try:

@@ -1,4 +1,4 @@
-"""Root file systems in the making: what a build step changes lies in `diff`, above the layers it began with."""
+"""Root file systems in the making: what a build step changes lies where the layer's tree will, above the layers it began with."""
 
 from __future__ import annotations
 
@@ -14,15 +14,26 @@ from dockerlab.store.rootfs import RootFs
 
 
 class Snapshot:
-    """A folder with `diff`, `work` and `merged`, locked while it is in use; discarded at the end of a `with` unless it was sealed."""
+    """A folder with `work`, `merged` and `layer/tree`, locked while it is in use; discarded at the end of a `with` unless it was sealed."""
 
     def __init__(self, path: Path, layers: Sequence[Layer], lock: Lock) -> None:
         self.path, self.layers, self._lock = path, tuple(layers), lock
+        self.sealed = False
 
     @property
     def rootfs(self) -> RootFs:
         """What the runtime mounts."""
-        return rootfs_at(self.path, self.layers)
+        return rootfs_at(self.path, self.layers, self.tree)
+
+    @property
+    def layer(self) -> Path:
+        """The folder that becomes the layer's."""
+        return self.path / "layer"
+
+    @property
+    def tree(self) -> Path:
+        """What was changed so far."""
+        return self.layer / "tree"
 
     def discard(self) -> None:
         """Remove it, whatever is in it."""
@@ -34,18 +45,20 @@ class Snapshot:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.discard()
+        if not self.sealed:
+            self.discard()
 
 
-def rootfs_at(folder: Path, layers: Sequence[Layer]) -> RootFs:
-    """The root file system of these layers (bottom first) whose changes lie in folder/diff; the folders are made."""
-    for name in ("diff", "work", "merged"):
-        if not (folder / name).is_dir():
-            (folder / name).mkdir()
-            (folder / name).chmod(0o755)  # whatever the umask: the topmost is the root folder that processes see
+def rootfs_at(folder: Path, layers: Sequence[Layer], changes: Path | None = None) -> RootFs:
+    """The root file system of these layers (bottom first) whose changes lie in `changes`, or else in folder/diff; the folders are made."""
+    made = [str(changes or folder / "diff"), f"{folder}/work", f"{folder}/merged"]
+    for path in made:
+        if not os.path.isdir(path):
+            os.mkdir(path)
+            os.chmod(path, 0o755)  # whatever the umask: the topmost is the root folder that processes see
     # overlay refuses the same folder twice; of equal layers the upper one hides the lower
     lowers = dict.fromkeys(str(layer.tree) for layer in reversed(layers))
-    return RootFs(tuple(lowers), str(folder / "diff"), str(folder / "work"), str(folder / "merged"))
+    return RootFs(tuple(lowers), *made)
 
 
 class Snapshotter:
@@ -53,25 +66,34 @@ class Snapshotter:
 
     def __init__(self, home: Path, layers: LayerStore) -> None:
         self._home, self._root, self._layers = home, home / "snapshots", layers
+        self._sealed: list[Snapshot] = []
 
     def prepare(self, layers: Sequence[Layer]) -> Snapshot:
         """A new root file system above these layers, the lowest first."""
         with explained(self._home):
             path = self._root / unique()
             lock = Lock(f"{path}.lock")
-            path.mkdir()
             snapshot = Snapshot(path, layers, lock)
+            snapshot.layer.mkdir(parents=True)
             if layers:  # the root folder of the change set is that of the image, not a new one
                 top = os.lstat(layers[-1].tree)
-                (path / "diff").mkdir()
-                os.chmod(path / "diff", stat.S_IMODE(top.st_mode))
+                snapshot.tree.mkdir()
+                os.chmod(snapshot.tree, stat.S_IMODE(top.st_mode))
             return snapshot
 
     def seal(self, snapshot: Snapshot, *, links: bool = False) -> Layer:
-        """What the snapshot changed, as a layer (`links`: see `LayerStore.seal`); the snapshot can't be used afterwards."""
-        folder = snapshot.path
+        """What the snapshot changed, as a layer (`links`: see `LayerStore.seal`); what is left of the snapshot goes with the next `tidy`."""
         with explained(self._home):
-            os.rename(folder / "diff", folder / "tree")
-            layer = self._layers.seal(folder, links=links)
-        snapshot.discard()
+            layer = self._layers.seal(snapshot.layer, links=links)
+        snapshot.sealed = True
+        self._sealed.append(snapshot)
         return layer
+
+    def tidy(self) -> None:
+        """Discard what is left of sealed snapshots: for a moment in which there is nothing else to do, and for the end."""
+        while self._sealed:
+            try:
+                snapshot = self._sealed.pop()
+            except IndexError:
+                return  # another thread was faster
+            snapshot.discard()
