@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from dockerlab.data import asdict, dataclass
+from dockerlab.data import dataclass
 from dockerlab.errors import NotFoundError, UsageError
 from dockerlab.oci import HistoryEntry, ImageConfig, digest_of, own_architecture, short_id
 from dockerlab.store import Store
@@ -43,7 +43,7 @@ def name_of(key: str) -> str:
 def remember(store: Store, name: str, states: list[StepState]) -> None:
     """Keep the states of a build: `name` is its image's ID, or what `name_of` says."""
     if states:
-        store.cache.put(f"states:{short_id(name)}", {"states": [asdict(state) for state in states]})
+        store.cache.put(f"states:{short_id(name)}", {"states": [vars(state) for state in states]})
 
 
 def recall(store: Store, name: str, shown: str) -> list[StepState]:

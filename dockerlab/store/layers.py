@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from functools import cached_property
 from pathlib import Path
 from typing import IO, Any
 
@@ -27,7 +28,7 @@ class Layer:
     path: Path
     size: int
 
-    @property
+    @cached_property
     def tree(self) -> Path:
         """The change set in overlay's upper format."""
         return self.path / "tree"
