@@ -135,7 +135,7 @@ def execute(
             yield snapshot.path.name
             output = runner.stream(BoxSpec(snapshot.rootfs, process, network=step.network, mounts=mounts, hosts=step.hosts))
             try:
-                code = yield from _meanwhile(output, store.snapshots.tidy)
+                code = yield from _meanwhile(output, lambda: store.snapshots.tidy(ahead=True))
             except ContainerStartError as error:
                 yield "stderr", f"runc run failed: unable to start container process: {_bare(error.message)}\n".encode()
                 code = 1

@@ -124,7 +124,7 @@ def tree_entries(root: Path | str) -> Iterator[tuple[Entry, str]]:
 def write_entries(entries: Iterator[tuple[Entry, str]], sink: Sink) -> tuple[int, int, int]:
     """Write entries as a tar, contents from their real paths ("" is an empty file); (bytes of regular files, of links' targets, number of entries)."""
     size = count = links = 0
-    buffer = bytearray(_BLOCK)
+    buffer = bytearray()
     for entry, real in entries:
         count += 1
         links += len(os.fsencode(entry.link)) if entry.kind == "symlink" else 0
@@ -143,6 +143,7 @@ def write_entries(entries: Iterator[tuple[Entry, str]], sink: Sink) -> tuple[int
                     raise OSError(f"{real} changed while it was read")
                 sink.write(data + bytes(-left % 512))
                 continue
+            buffer = buffer or bytearray(_BLOCK)
             while left:
                 got = os.readv(fd, [memoryview(buffer)[: min(_BLOCK, left)]])
                 if not got:

@@ -145,6 +145,8 @@ class LayerStore:
             except OSError:
                 if not self.has(diff_id):  # another process may have placed the same layer first
                     raise
+            else:
+                self._known[diff_id] = Layer(diff_id, target, size)
         return self.get(diff_id)
 
     def open_tar(self, layer: Layer, out: Any) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from dockerlab.layers import remove_tree
@@ -67,19 +68,26 @@ class Snapshotter:
     def __init__(self, home: Path, layers: LayerStore) -> None:
         self._home, self._root, self._layers = home, home / "snapshots", layers
         self._sealed: list[Snapshot] = []
+        self._blank: list[Snapshot] = []
 
     def prepare(self, layers: Sequence[Layer]) -> Snapshot:
         """A new root file system above these layers, the lowest first."""
         with explained(self._home):
-            path = self._root / unique()
-            lock = Lock(f"{path}.lock")
-            snapshot = Snapshot(path, layers, lock)
-            snapshot.layer.mkdir(parents=True)
+            try:
+                snapshot = self._blank.pop()
+            except IndexError:
+                snapshot = self._made()
+            snapshot.layers = tuple(layers)
             if layers:  # the root folder of the change set is that of the image, not a new one
-                top = os.lstat(layers[-1].tree)
-                snapshot.tree.mkdir()
-                os.chmod(snapshot.tree, stat.S_IMODE(top.st_mode))
+                os.chmod(snapshot.tree, stat.S_IMODE(os.lstat(layers[-1].tree).st_mode))
             return snapshot
+
+    def _made(self) -> Snapshot:
+        path = self._root / unique()
+        snapshot = Snapshot(path, (), Lock(f"{path}.lock"))
+        snapshot.layer.mkdir(parents=True)
+        assert snapshot.rootfs
+        return snapshot
 
     def seal(self, snapshot: Snapshot, *, links: bool = False) -> Layer:
         """What the snapshot changed, as a layer (`links`: see `LayerStore.seal`); what is left of the snapshot goes with the next `tidy`."""
@@ -89,11 +97,16 @@ class Snapshotter:
         self._sealed.append(snapshot)
         return layer
 
-    def tidy(self) -> None:
-        """Discard what is left of sealed snapshots: for a moment in which there is nothing else to do, and for the end."""
-        while self._sealed:
-            try:
-                snapshot = self._sealed.pop()
-            except IndexError:
-                return  # another thread was faster
-            snapshot.discard()
+    def tidy(self, *, ahead: bool = False) -> None:
+        """Discard what is left of sealed snapshots: for a moment in which there is nothing else to do, and for the end.
+
+        `ahead`: there will be more, so that the next is made too.
+        """
+        with suppress(IndexError):  # another thread may be faster
+            while self._sealed:
+                self._sealed.pop().discard()
+            while self._blank and not ahead:
+                self._blank.pop().discard()
+        if ahead and not self._blank:
+            with explained(self._home):
+                self._blank.append(self._made())
