@@ -9,11 +9,18 @@ from typing import NoReturn
 
 _OWN = {"lab": "lab", "tour": "tour", "doctor": "doctor", "grade": "grade", "fsck": "fsck"}
 
+_STARTS = {"run", "exec", "start"}
+"""The verbs that start a process whatever they find: what does that for them starts beside us."""
+
 
 def command() -> NoReturn:
     """The installed command. For docker's verbs it is gone at once: to take an interpreter apart costs as much as a container."""
     # a command is gone before there is garbage; looking for it takes a twentieth of the time
     gc.set_threshold(100_000)
+    if _STARTS.intersection(sys.argv[1:3]):
+        from dockerlab.runtime.helper_start import begin
+
+        begin()
     code = main()
     if sys.argv[1:2] and sys.argv[1] in _OWN:
         sys.exit(code)

@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 import threading
 import weakref
 from _socket import socket as Socket
 from collections.abc import Mapping
-from contextlib import closing
-from pathlib import Path
 
 from dockerlab.errors import RuntimeUnavailableError
+from dockerlab.runtime import helper_start
 from dockerlab.runtime.helper import wire
-
-_MAIN = str(Path(__file__).with_name("helper") / "helper_main.py")
 
 
 class HelperProcess:
@@ -23,8 +18,7 @@ class HelperProcess:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._socket: Socket | None = None
-        self._process: subprocess.Popen[bytes] | None = None
+        self._helper: helper_start.Helper | None = None
         self._finalizer: weakref.finalize[..., HelperProcess] | None = None
 
     def request(self, verb: str, body: wire.Message, fds: Mapping[str, int]) -> Socket:
@@ -50,39 +44,19 @@ class HelperProcess:
             self._start()
 
     def _start(self) -> Socket:
-        if self._process is not None and self._process.poll() is not None:
+        if self._helper is not None and self._helper.has_ended:
             self._stop()  # killed from outside
-        if self._socket is None:
-            ours, theirs = wire.pair()
-            with closing(theirs):
-                process = subprocess.Popen(
-                    [sys.executable, "-I", "-S", "-E", _MAIN, str(theirs.fileno())],
-                    stdin=subprocess.DEVNULL,
-                    stdout=subprocess.DEVNULL,
-                    stderr=subprocess.DEVNULL,
-                    pass_fds=[theirs.fileno()],
-                    cwd="/",
-                    start_new_session=True,  # a terminal's or a notebook's interrupt is not for it
-                )
-            self._socket, self._process = ours, process
-            self._finalizer = weakref.finalize(self, _end, ours, process)
-        return self._socket
+        if self._helper is None:
+            self._helper = helper_start.taken()
+            self._finalizer = weakref.finalize(self, self._helper.end)
+        return self._helper.socket
 
     def _stop(self) -> None:
         if self._finalizer is not None:
             self._finalizer()
-        self._socket = self._process = self._finalizer = None
+        self._helper = self._finalizer = None
 
     def close(self) -> None:
         """End the helper. Containers go on: they have keepers of their own."""
         with self._lock:
             self._stop()
-
-
-def _end(channel: Socket, process: subprocess.Popen[bytes]) -> None:
-    channel.close()
-    try:
-        process.wait(timeout=2)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()

@@ -46,6 +46,12 @@ def test_what_can_not_start_has_dockers_code_and_words(box, args, code, words):
     assert caught.value.message == f"error during container init: {words}"
 
 
+def test_why_a_program_can_not_start_is_never_lost_in_its_end(box):
+    for _ in range(40):  # process 1 tells why and is gone: its end is often heard of first
+        with pytest.raises(ContainerStartError, match="permission denied"):
+            box.run("/etc/passwd")
+
+
 def test_a_missing_interpreter_is_the_programs_own_failure(box):
     box.sh("printf '#!/no/such\\n' > /script; chmod +x /script; printf 'no magic' > /none; chmod +x /none")
     assert box.run("/script") == (255, "exec /script: no such file or directory\n")

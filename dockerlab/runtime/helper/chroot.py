@@ -132,7 +132,10 @@ class ChrootKeeper(Keeper):
                 self.status = status
                 self.loop.stop()
             elif pid in self.execs:
-                self.execs.pop(pid).ended(status)
+                one = self.execs.pop(pid)
+                if one.sync_fd >= 0:
+                    self.loop.settle(one.sync_fd)
+                one.ended(status)
             elif pid == self.relay:
                 self.relay = 0
 
@@ -160,7 +163,8 @@ class ChrootKeeper(Keeper):
             theirs.close()
             self._let_go_of_stdio(stdio)
             self.execs[one.pid] = one
-            self.loop.watch(ours.fileno(), lambda _events: self._from_exec(one, ours))
+            one.sync_fd = ours.fileno()
+            self.loop.watch(one.sync_fd, lambda _events: self._from_exec(one, ours))
             return
         mine = next((one for one in self.execs.values() if one.connection is connection), None)
         if mine and "signal" in message:
@@ -173,6 +177,7 @@ class ChrootKeeper(Keeper):
         if message is None:
             self.loop.forget(sync.fileno())
             sync.close()
+            one.sync_fd = -1
         elif message["event"] == "failed":
             one.failure = message
         else:
@@ -184,7 +189,7 @@ class Exec:
     """One more process of the container, and who asked for it."""
 
     def __init__(self, connection: Socket) -> None:
-        self.connection, self.pid, self.pidfd = connection, 0, -1
+        self.connection, self.pid, self.pidfd, self.sync_fd = connection, 0, -1, -1
         self.failure: wire.Message | None = None
 
     def ended(self, status: int) -> None:

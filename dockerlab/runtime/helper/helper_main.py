@@ -12,5 +12,6 @@ sys.path.append(os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(
 from dockerlab.runtime.helper.serve import main
 
 if __name__ == "__main__":
+    os.chdir("/")
     main(int(sys.argv[1]))
     os._exit(0)  # whoever closes the runtime waits for us: no time to take an interpreter apart

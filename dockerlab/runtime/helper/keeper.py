@@ -40,7 +40,7 @@ class Keeper:
         self.loop = Loop()
         self.streams: Streams | None = None
         self.init_pid = self.relay = 0
-        self.init_fd = -1
+        self.init_fd = self.sync_fd = -1
         self.began = ""
         self.ports: list[network.Port] = []
         self.failure: wire.Message | None = None
@@ -148,7 +148,8 @@ class Keeper:
         self.began = records.timestamp()
         self.init_fd = os.pidfd_open(self.init_pid)
         self._let_go_of_stdio(stdio)
-        self.loop.watch(sync.fileno(), lambda _events: self._from_init(sync))
+        self.sync_fd = sync.fileno()
+        self.loop.watch(self.sync_fd, lambda _events: self._from_init(sync))
         if self.control:
             self.loop.watch(self.control.fileno(), self._from_client)
 
@@ -191,6 +192,7 @@ class Keeper:
         if message is None:  # exec has closed it, or process 1 is dead
             self.loop.forget(sync.fileno())
             sync.close()
+            self.sync_fd = -1
         elif message["event"] == "listener":
             assert self.supervisor is not None
             self.supervisor.add(fds[0])
@@ -317,6 +319,8 @@ class Keeper:
         if self.checks:
             self.checks.finish()
         status = self._reaped()
+        if self.sync_fd >= 0:
+            self.loop.settle(self.sync_fd)
         code = os.waitstatus_to_exitcode(status)
         code = 128 - code if code < 0 else code
         if self.relay:  # whoever sees the container ended may publish its ports again
