@@ -17,6 +17,7 @@ def command() -> NoReturn:
     """The installed command. For docker's verbs it is gone at once: to take an interpreter apart costs as much as a container."""
     # a command is gone before there is garbage; looking for it takes a twentieth of the time
     gc.set_threshold(100_000)
+    _fill_standard_streams()
     if _STARTS.intersection(sys.argv[1:3]):
         from dockerlab.runtime.helper_start import begin
 
@@ -30,6 +31,16 @@ def command() -> NoReturn:
     except OSError:  # whoever read has gone
         pass
     os._exit(code)
+
+
+def _fill_standard_streams() -> None:
+    """A caller may have closed some of 0, 1 and 2: no socket of ours shall lie there, and what is said is lost."""
+    while (fd := os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)) < 3:
+        os.set_inheritable(fd, True)
+    os.close(fd)
+    if sys.stdout is None or sys.stderr is None:
+        nowhere = open(os.devnull, "w")
+        sys.stdout, sys.stderr = sys.stdout or nowhere, sys.stderr or nowhere
 
 
 def main(argv: list[str] | None = None) -> int:
