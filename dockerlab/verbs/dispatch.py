@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from dockerlab.data import dataclass, field
-from dockerlab.errors import DockerlabError, NotFoundError, UsageError
+from dockerlab.errors import Detached, DockerlabError, NotFoundError, UsageError
 from dockerlab.verbs.flags import Parsed, check_count, parse, shown_name, table, usage_line
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ _ALIASES = {
     "volume list": "volume ls", "network list": "network ls", "volume remove": "volume rm", "network remove": "network rm", "context list": "context ls", "context remove": "context rm",
 }  # fmt: skip
 VERBS: dict[str, str] = {
-    "attach": "running",
+    "attach": "attaching",
     "build": "build", "commit": "containers", "container inspect": "inspect", "container prune": "containers", "cp": "copy", "create": "running",
     "diff": "containers", "exec": "running", "export": "copy", "history": "images", "image inspect": "inspect", "image prune": "images",
     "images": "images", "import": "images", "info": "system", "inspect": "inspect", "kill": "containers", "load": "images", "logs": "containers",
@@ -223,7 +223,7 @@ def machine_errors() -> Iterator[None]:
 def message_of(error: DockerlabError) -> str:
     """The one message of an error, for a terminal."""
     text = str(error)
-    if isinstance(error, UsageError) or error.excerpt:
+    if isinstance(error, UsageError | Detached) or error.excerpt:
         return text
     return text if text.startswith(("docker:", "Error", "ERROR", "error")) else f"Error: {text}"
 
