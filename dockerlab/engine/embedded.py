@@ -224,7 +224,7 @@ class EmbeddedEngine:
         """`docker attach`: its output from now on, until it ends."""
         record = self.records.find(container)
         tell_container(self.store, record, "attach")
-        return self.containers_.process(record).attach(
+        return self.containers_.process(record).attached(
             stdin=streams.stdin, stdout=streams.stdout, stderr=streams.stderr, detach_keys=streams.detach_keys
         )
 

@@ -25,6 +25,8 @@ from dockerlab.runtime.log import FOLLOW_INTERVAL, LogLine, read_log
 KILLED = 137  # what docker reports for a container whose keeper left no word: 128 + SIGKILL
 TYPE_CHECKING = False  # `typing` would cost whoever reads a container 15 ms
 if TYPE_CHECKING:
+    from _socket import socket as Socket
+
     from dockerlab.runtime.control import Control
     from dockerlab.runtime.usage import Usage
 
@@ -300,19 +302,23 @@ class ContainerDirectory:
         """The log, oldest first; `tail` counts lines from its end, `since` is an RFC 3339 time in UTC. `follow` ends with the container."""
         return read_log(self.folder / "log", lambda: follow and self.alive, tail=tail, since=since)
 
-    def attach(
+    def attach(self, *, stdin: int | None = None, stdout: int | None = None, stderr: int | None = None) -> None:
+        """From now on, copy the output of a running container to these descriptors too."""
+        self._attach(stdin=stdin, stdout=stdout, stderr=stderr).close()
+
+    def attached(
         self, *, stdin: int | None = None, stdout: int | None = None, stderr: int | None = None, detach_keys: bytes = b""
     ) -> Control:
-        """From now on, copy the output of a running container to these descriptors too, until it ends or the channel is closed.
+        """As `attach`, until the channel is closed. What its `wait` gives is no exit code; ask the container."""
+        from dockerlab.runtime.control import Control
 
-        What the channel's `wait` gives is no exit code; ask the container.
-        """
+        return Control(self._attach(detach_keys, stdin=stdin, stdout=stdout, stderr=stderr))
+
+    def _attach(self, detach_keys: bytes | None = None, **fds: int | None) -> Socket:
         from _socket import AF_UNIX, SOCK_SEQPACKET
         from _socket import socket as Socket
 
-        from dockerlab.runtime.control import Control
-
-        given = {name: fd for name, fd in (("stdin", stdin), ("stdout", stdout), ("stderr", stderr)) if fd is not None}
+        given = {name: fd for name, fd in fds.items() if fd is not None}
         folder = os.open(self.folder, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             channel = Socket(AF_UNIX, SOCK_SEQPACKET)
@@ -323,7 +329,7 @@ class ContainerDirectory:
                 raise ConflictError("the container is not running") from None
             wire.send(channel, {"event": "attach", "names": list(given), "detach_keys": detach_keys}, list(given.values()))
             wire.receive(channel)
-            return Control(channel)
+            return channel
         finally:
             os.close(folder)
 

@@ -308,8 +308,9 @@ class Keeper:
             self.supervisor.add(fds[0])
             wire.send(connection, {"event": "go"})
         elif message.get("event") == "attach" and self.streams:
-            client = Client(bytes(message["detach_keys"]), lambda: self._detached(connection))  # type: ignore[call-overload]
-            self.attached[connection] = client
+            client, keys = Client(), message["detach_keys"]
+            if keys is not None:  # it is attached for as long as it holds the connection
+                client = self.attached[connection] = Client(bytes(keys), lambda: self._detached(connection))  # type: ignore[call-overload]
             wire.send(connection, {"event": "attached"})
             self.streams.attach(dict(zip(message["names"], fds, strict=True)), client)  # type: ignore[call-overload]
         else:
