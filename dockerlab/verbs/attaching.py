@@ -7,7 +7,7 @@ from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING
 
 from dockerlab.engine import Engine, Streams
-from dockerlab.errors import DockerlabError, UsageError
+from dockerlab.errors import Detached, DockerlabError, UsageError
 from dockerlab.verbs.dispatch import Terminal
 from dockerlab.verbs.flags import Parsed
 
@@ -39,8 +39,11 @@ def is_terminal(fd: int | None) -> bool:
     return fd is not None and os.isatty(fd)
 
 
-def attached_start(engine: Engine, terminal: Terminal, identifier: str, streams: Streams, tty: bool) -> int:
-    """Start with our own streams and wait; Ctrl-C goes to the container as SIGINT, and ends it where that does not help."""
+def attached_start(engine: Engine, terminal: Terminal, identifier: str, streams: Streams, *, tty: bool, interactive: bool) -> int:
+    """Start with our own streams and wait; Ctrl-C goes to the container as SIGINT, and ends it where that does not help.
+
+    Detached if it goes on without us, because the keys for that were typed or because nobody could type any.
+    """
     from dockerlab.runtime.terminal import attached_terminal, raw_terminal
 
     at_terminal = tty and is_terminal(streams.stdin)
@@ -55,6 +58,8 @@ def attached_start(engine: Engine, terminal: Terminal, identifier: str, streams:
             stack.enter_context(attached_terminal(control, terminal.stdin or 0))
         while True:
             try:
+                if tty and interactive and not terminal.waits_for(control):
+                    raise Detached
                 code = int(control.wait())
                 if control.error:  # a limit that docker has not
                     terminal.complain(f"docker: {control.error}")
@@ -103,6 +108,8 @@ def attach(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
         else:
             control = stack.enter_context(engine.attach(name, streams))
         try:
+            if tty and config["OpenStdin"] and not terminal.waits_for(control):
+                raise Detached
             control.wait()
         except KeyboardInterrupt:
             if not passes_on:

@@ -15,6 +15,7 @@ from dockerlab.verbs.flags import Parsed, check_count, parse, shown_name, table,
 
 if TYPE_CHECKING:
     from dockerlab.engine import Engine
+    from dockerlab.runtime.control import Control
 
 _ALIASES = {
     "container ls": "ps", "container ps": "ps", "container list": "ps", "image ls": "images", "image list": "images", "image rm": "rmi",
@@ -65,6 +66,10 @@ class Terminal:
     """What a verb has to give besides text: the notebook shows and returns the last."""
     table: list[list[str]] = field(default_factory=list)
     """The cells of the list that a verb said last, its heads first; empty if it was no table."""
+
+    def waits_for(self, control: Control) -> bool:
+        """Whether to stay with a program that has just been started at a terminal and reads from it. Nobody types in a notebook's cell."""
+        return True
 
     def say(self, text: str) -> None:
         """A text to standard output, as it is."""

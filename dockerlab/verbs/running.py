@@ -215,7 +215,7 @@ def _start_failed(error: ContainerStartError) -> ContainerStartError:
 def _attached(engine: Engine, terminal: Terminal, identifier: str, spec: ContainerSpec, keys: bytes) -> int:
     streams = Streams(terminal.stdin if spec.open_stdin else None, terminal.stdout, terminal.stdout if spec.tty else terminal.stderr, keys)
     try:
-        code = attached_start(engine, terminal, identifier, streams, spec.tty)
+        code = attached_start(engine, terminal, identifier, streams, tty=spec.tty, interactive=spec.open_stdin)
     except Detached:  # docker says nothing here, but where somebody was attached later
         return 0
     if spec.auto_remove:
@@ -234,7 +234,8 @@ def start(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
         stdin = terminal.stdin if parsed.on("interactive") else None
         streams = Streams(stdin, terminal.stdout, terminal.stderr, detach_keys(parsed))
         try:
-            return attached_start(engine, terminal, parsed.words[0], streams, bool(config["Tty"]))
+            typed_at = parsed.on("interactive") and bool(config["OpenStdin"])
+            return attached_start(engine, terminal, parsed.words[0], streams, tty=bool(config["Tty"]), interactive=typed_at)
         except Detached:
             return 0
         except ContainerStartError as error:
