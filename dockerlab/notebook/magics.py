@@ -65,12 +65,6 @@ class Magics:
 
         return exec_cell(line, cell, self.engine)
 
-    def complete_exec(self, _shell: Any, event: Any) -> list[str]:
-        """Names of running containers, for the Tab key after `%%exec`."""
-        from dockerlab.notebook.terminals import complete_exec
-
-        return complete_exec(self.engine, event)
-
     def docker(self, line: str) -> Any:
         """%docker VERB …: docker's verbs with docker's flags."""
         from dockerlab.notebook import terminals
@@ -222,19 +216,23 @@ def register(shell: Any) -> None:
     """Register every magic in this shell; IPython's own %history stays behind ours."""
     from IPython.core.magics import HistoryMagics
 
+    from dockerlab.notebook.completion import exec_matcher, use_matcher
+
     speak_as(notebook_path(shell))
     # not the registered function: IPython looks that up again by its name, and would find ours
     magics = Magics(shell, HistoryMagics(shell).history)
     shell.register_magic_function(_told_in_the_cell(magics.dockerfile), "cell", "dockerfile")
     shell.register_magic_function(_told_in_the_cell(magics.exec), "cell", "exec")
-    shell.set_hook("complete_command", magics.complete_exec, str_key="%%exec")
+    use_matcher(shell, exec_matcher(lambda: magics.engine))
     for name in _LINE_MAGICS:
         shell.register_magic_function(_told_in_the_cell(getattr(magics, name)), "line", name)
 
 
 def unregister(shell: Any) -> None:
     """Give IPython its own %history back, and its completion."""
-    shell.Completer.custom_completers.strs.pop("%%exec", None)
+    from dockerlab.notebook.completion import use_matcher
+
+    use_matcher(shell, None)
     ours = shell.magics_manager.magics["line"].get("history")
     magics = getattr(getattr(ours, "__wrapped__", None), "__self__", None)
     if isinstance(magics, Magics) and magics.old_history is not None:

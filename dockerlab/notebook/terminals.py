@@ -9,7 +9,6 @@ import os
 import shlex
 import shutil
 import sys
-from typing import Any
 
 from dockerlab.engine import Engine, ExecSpec, Streams
 from dockerlab.errors import ContainerStartError, DockerlabError, Interrupted, UsageError
@@ -127,7 +126,7 @@ def _parsed(words: list[str], engine: Engine) -> Parsed:
     if len(parsed.words) != 1:
         running = running_containers(engine)
         raise UsageError(
-            "%%exec takes one container, and options" + "".join(f": {' '.join(parsed.words)}" for _ in parsed.words[:1]),
+            f"%%exec takes one container and options, not {' '.join(first.words) or 'nothing'}",
             hint=f"%%exec {running[0]} (running: {', '.join(running)})" if running else word("none runs"),
             exit_code=1,
         )
@@ -137,11 +136,3 @@ def _parsed(words: list[str], engine: Engine) -> Parsed:
 def running_containers(engine: Engine) -> list[str]:
     """Their names."""
     return sorted(item["Name"].removeprefix("/") for item in engine.containers())
-
-
-def complete_exec(engine: Engine, event: Any) -> list[str]:
-    """IPython's completion of `%%exec …`: the containers that run."""
-    try:
-        return [name for name in running_containers(engine) if name.startswith(event.symbol)]
-    except DockerlabError:
-        return []

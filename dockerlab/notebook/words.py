@@ -22,12 +22,12 @@ _WORDS: dict[str, dict[str, str]] = {
     "more": {"en": "… and {n} more", "ko": "… 외 {n}개"},
     "left out": {"en": "left out of the build context: {what}", "ko": "빌드 컨텍스트에서 제외했습니다: {what}"},
     "left running": {
-        "en": "{name} is running and its terminal is open, but a cell has no keyboard. In a JupyterLab terminal\n"
-        "    {attach}\nsits down at it (Ctrl-P Ctrl-Q leaves it running), and\n    {exec}\nopens one more shell in the same container. In a cell\n"
-        "    %%exec {name}\nruns the lines below it in the container, and %docker logs {name} shows what it has printed.",
-        "ko": "{name} 컨테이너가 실행 중이고 터미널이 열려 있지만, 셀에서는 키를 입력할 수 없습니다. JupyterLab 터미널에서\n"
-        "    {attach}\n는 그 터미널에 연결하고(Ctrl-P Ctrl-Q를 누르면 컨테이너를 둔 채 나옵니다),\n    {exec}\n는 같은 컨테이너에 셸을 하나 더 엽니다. 셀에서\n"
-        "    %%exec {name}\n은 그 아래에 쓴 명령을 컨테이너 안에서 실행하고, %docker logs {name}은 지금까지의 출력을 보여 줍니다.",
+        "en": "{name} is running and its terminal is open, but a cell has no keyboard. Go in from a JupyterLab terminal:\n"
+        "    {attach}\n        sits down at this terminal (Ctrl-P Ctrl-Q leaves it running)\n    {exec}\n        opens one more shell in the same container\n"
+        "In a cell, %%exec {name} runs the lines below it in the container; %docker logs {name} shows what it has printed.",
+        "ko": "{name} 컨테이너가 실행 중이고 터미널이 열려 있지만, 셀에서는 키를 입력할 수 없습니다. JupyterLab 터미널에서 들어가세요.\n"
+        "    {attach}\n        이 터미널에 연결합니다(Ctrl-P Ctrl-Q를 누르면 컨테이너는 계속 실행됩니다)\n    {exec}\n        같은 컨테이너에 셸을 하나 더 엽니다\n"
+        "셀에서는 %%exec {name} 아래에 쓴 명령을 컨테이너 안에서 실행할 수 있습니다. 지금까지의 출력은 %docker logs {name}",
     },
     "no keyboard": {
         "en": "A cell has no keyboard: in a JupyterLab terminal type\n    {exec}\nIn a cell, %%exec {name} runs the lines below it in the container.",
