@@ -105,6 +105,15 @@ class ContainerStartError(DockerlabError):
     exit_code = 125
 
 
+class Detached(DockerlabError):
+    """Somebody typed the keys that let go of a container's terminal (Ctrl-P Ctrl-Q unless others were named). What runs there goes on."""
+
+    exit_code = 1
+
+    def __init__(self) -> None:
+        super().__init__("read escape sequence")
+
+
 class StoreError(DockerlabError):
     """The store can't be written or holds something damaged."""
 

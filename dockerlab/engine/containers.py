@@ -11,7 +11,7 @@ from typing import Any
 from dockerlab.engine import commit as committing
 from dockerlab.engine import copies
 from dockerlab.engine.box import box_of
-from dockerlab.engine.create import new_record, process_environment
+from dockerlab.engine.create import new_record
 from dockerlab.engine.happenings import tell_container, tell_death, tell_start
 from dockerlab.engine.health import health_of
 from dockerlab.engine.images import Images
@@ -21,13 +21,12 @@ from dockerlab.engine.records import Record, Records, new_id
 from dockerlab.engine.specs import ContainerSpec, ExecSpec, Streams
 from dockerlab.engine.volumes import Volumes
 from dockerlab.errors import ConflictError, ContainerStartError, DockerlabError, InvalidReferenceError, NotFoundError, UsageError
-from dockerlab.layers import TreeView, find_user
+from dockerlab.layers import TreeView
 from dockerlab.oci import Reference
 from dockerlab.oci.signals import HIGHEST, signal_number
 from dockerlab.oci.timestamps import to_seconds
 from dockerlab.runtime.container import ContainerDirectory, ProcessRow
 from dockerlab.runtime.runtime import Runtime, StartedContainer
-from dockerlab.runtime.spec import ProcessSpec
 from dockerlab.store import Image, Store
 from dockerlab.store.snapshots import rootfs_at
 
@@ -205,7 +204,9 @@ class Containers:
             tell_container(self._store, record, "attach")
         try:
             box = box_of(record, folder, [self._store.layers.get(diff_id) for diff_id in record.layers], self.view(record))
-            started = self._runtime().start(folder, box, stdin=attached.stdin, stdout=attached.stdout, stderr=attached.stderr)
+            started = self._runtime().start(
+                folder, box, stdin=attached.stdin, stdout=attached.stdout, stderr=attached.stderr, detach_keys=attached.detach_keys
+            )
         except NotFoundError as error:  # USER names somebody whom the image does not know
             self._records.note_failure(record, 125, error.message)
             raise ContainerStartError(error.message, hint=error.hint, exit_code=125) from None
@@ -288,35 +289,11 @@ class Containers:
 
     def exec(self, record: Record, spec: ExecSpec, streams: Streams) -> int:
         """Another process in it. ContainerStartError if that can't start."""
+        from dockerlab.engine.executing import run_in
+
         self._needs_running(record)
-        if spec.workdir is not None and not spec.workdir.startswith("/"):
-            raise ContainerStartError("OCI runtime exec failed: exec failed: Cwd must be an absolute path", exit_code=128)
-        who = find_user(
-            copies.as_it_runs(self._records.folder(record)) or self.view(record), record.config["User"] if spec.user is None else spec.user
-        )
-        process = ProcessSpec(
-            args=spec.command,
-            env=process_environment(record.config, who.home, terminal=spec.tty, extra=spec.env),
-            cwd=spec.workdir if spec.workdir is not None else record.config["WorkingDir"] or "/",
-            uid=who.uid,
-            gid=who.gid,
-            groups=who.groups,
-            terminal=spec.tty,
-        )
-        folder, runtime = self._records.folder(record), self._runtime()
-        command, identifier = f"{spec.command[0]} {' '.join(spec.command[1:])}", new_id()
-        for action in ("exec_create", "exec_start"):
-            tell_container(self._store, record, f"{action}: {command}", execID=identifier)
-        try:
-            if spec.detach:
-                runtime.exec_start(folder, process).close()
-                return 0
-            code = runtime.exec(folder, process, stdin=streams.stdin, stdout=streams.stdout, stderr=streams.stderr)
-            tell_container(self._store, record, "exec_die", execID=identifier, exitCode=str(code))
-            return code
-        except ContainerStartError as error:
-            words = f"OCI runtime exec failed: exec failed: unable to start container process: {error.message}"
-            raise ContainerStartError(words, exit_code=error.exit_code, hint=error.hint) from None
+        folder = self._records.folder(record)
+        return run_in(self._store, self._runtime(), record, folder, copies.as_it_runs(folder) or self.view(record), spec, streams)
 
     def logs(self, record: Record, *, follow: bool = False, tail: int | None = None) -> Iterator[tuple[float, str, bytes]]:
         """What it printed. ConflictError where nobody was to keep it."""

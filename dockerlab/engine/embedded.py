@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from dockerlab.layers import TreeView
     from dockerlab.oci import Reference
     from dockerlab.runtime.container import ProcessRow
-    from dockerlab.runtime.runtime import Control, Runtime
+    from dockerlab.runtime.control import Control
+    from dockerlab.runtime.runtime import Runtime
     from dockerlab.transfer.catalogue import Catalogue
 
 Json = dict[str, Any]
@@ -219,11 +220,13 @@ class EmbeddedEngine:
         started = self.containers_.start(self.records.find(container), streams)
         return started.control if started is not None else None
 
-    def attach(self, container: str, streams: Streams) -> None:
+    def attach(self, container: str, streams: Streams) -> Control:
         """`docker attach`: its output from now on, until it ends."""
         record = self.records.find(container)
         tell_container(self.store, record, "attach")
-        self.containers_.process(record).attach(stdin=streams.stdin, stdout=streams.stdout, stderr=streams.stderr)
+        return self.containers_.process(record).attached(
+            stdin=streams.stdin, stdout=streams.stdout, stderr=streams.stderr, detach_keys=streams.detach_keys
+        )
 
     def top(self, container: str) -> list[ProcessRow]:
         """Its processes."""

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from dockerlab.engine.specs import BuildOptions, ContainerSpec, ExecSpec, Streams
     from dockerlab.errors import DockerlabError
     from dockerlab.runtime.container import ProcessRow
-    from dockerlab.runtime.runtime import Control
+    from dockerlab.runtime.control import Control
 
 Json = dict[str, Any]
 
@@ -114,13 +114,13 @@ class Engine(Protocol):
         """(seconds since 1970, "stdout" or "stderr", bytes) of what it printed."""
 
     def exec(self, container: str, spec: ExecSpec, streams: Streams) -> int:
-        """Run another process in a running container; its exit code (0 at once if it is detached)."""
+        """Run another process in a running container; its exit code (0 at once if it is detached). Detached if the detach keys were typed."""
 
     def start_attached(self, container: str, streams: Streams) -> Control | None:
         """Start with these streams and keep the channel that tells its end and takes window sizes and signals; None if it runs already."""
 
-    def attach(self, container: str, streams: Streams) -> None:
-        """`docker attach`: its output from now on, until it ends."""
+    def attach(self, container: str, streams: Streams) -> Control:
+        """`docker attach`: its output from now on, until it ends or the channel is closed. The exit code is `wait`'s to tell."""
 
     def pause(self, container: str) -> None:
         """Hold every process of it still."""

@@ -10,11 +10,12 @@ from dockerlab.data import dataclass, field
 
 @dataclass(frozen=True)
 class Streams:
-    """File descriptors that a container's process is attached to; None is /dev/null."""
+    """File descriptors that a container's process is attached to; None is /dev/null. The keys, typed at a terminal, let go of it."""
 
     stdin: int | None = None
     stdout: int | None = None
     stderr: int | None = None
+    detach_keys: bytes = b"\x10\x11"
 
 
 @dataclass(frozen=True)
@@ -105,3 +106,5 @@ class ExecSpec:
     user: str | None = None
     tty: bool = False
     detach: bool = False
+    ends_on_interrupt: bool = False
+    """An interrupt of who waits for it ends it too; docker would let it go on."""

@@ -1,6 +1,7 @@
 """The notebook's face: `%load_ext dockerlab` brings the magics; results are Python objects that show themselves as text and as HTML.
 
-%%dockerfile -t site:1      → Build        %layers site:1  → LayerStack
-%docker run -d --name a …   → Ran          %cow a          → CopyOnWrite
-h = %history site:1         → History      %check layers-1 → Verdict
+%%dockerfile -t site:1      → Build        %layers site:1   → LayerStack
+%docker run -d --name a …   → Ran          %%exec a         → Ran
+h = %history site:1         → History      %cow a           → CopyOnWrite
+%check layers-1             → Verdict
 """

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from dockerlab.engine import Engine, open_engine
-from dockerlab.errors import DockerlabError, Interrupted, UsageError
+from dockerlab.errors import Detached, DockerlabError, Interrupted, UsageError
 from dockerlab.notebook.cells import notebook_path
 from dockerlab.notebook.results import Committed, CopyOnWrite, History, LayerStack, Listing, Ran
 from dockerlab.notebook.streams import captured, cell_terminal
@@ -56,8 +56,18 @@ class Magics:
 
     # --- docker's verbs
 
+    def exec(self, line: str, cell: str) -> Any:
+        """%%exec CONTAINER [-u USER] [-w FOLDER] [-e NAME=VALUE] [--shell PROGRAM]: run the cell's text as a script in a running container.
+
+        Its shell is the container's bash, else its sh. The cell ends with the script's exit code; stopping the cell ends the script.
+        """
+        from dockerlab.notebook.terminals import exec_cell
+
+        return exec_cell(line, cell, self.engine)
+
     def docker(self, line: str) -> Any:
         """%docker VERB …: docker's verbs with docker's flags."""
+        from dockerlab.notebook import terminals
         from dockerlab.verbs.dispatch import execute, find_verb
 
         words = split(line)
@@ -69,8 +79,15 @@ class Magics:
             return self._history(words[1:] if words[0] == "history" else words[2:])
         if verb == "commit" and "--help" not in words:
             return self._commit(words[1:] if words[0] == "commit" else words[2:])
-        with cell_terminal() as terminal:
-            code = execute(words, lambda: self.engine, terminal)
+        if verb == "exec" and (name := terminals.only_a_shell(words, self.engine)):
+            return terminals.tell_no_keyboard(name, words[-1])
+        with cell_terminal(held=terminals.keyboard_wanted(words, self.engine)) as terminal:
+            try:
+                code = execute(words, lambda: self.engine, terminal)
+            except Detached:
+                code = 0
+        if terminal.left_running:
+            terminals.tell_left_running(self.engine, str(terminal.results[-1]) if terminal.results else words[-1])
         if verb == "build" and terminal.results:
             image = terminal.results[-1].image
             return LayerStack.of(self.engine, image.id)
@@ -199,16 +216,23 @@ def register(shell: Any) -> None:
     """Register every magic in this shell; IPython's own %history stays behind ours."""
     from IPython.core.magics import HistoryMagics
 
+    from dockerlab.notebook.completion import exec_matcher, use_matcher
+
     speak_as(notebook_path(shell))
     # not the registered function: IPython looks that up again by its name, and would find ours
     magics = Magics(shell, HistoryMagics(shell).history)
     shell.register_magic_function(_told_in_the_cell(magics.dockerfile), "cell", "dockerfile")
+    shell.register_magic_function(_told_in_the_cell(magics.exec), "cell", "exec")
+    use_matcher(shell, exec_matcher(lambda: magics.engine))
     for name in _LINE_MAGICS:
         shell.register_magic_function(_told_in_the_cell(getattr(magics, name)), "line", name)
 
 
 def unregister(shell: Any) -> None:
-    """Give IPython its own %history back."""
+    """Give IPython its own %history back, and its completion."""
+    from dockerlab.notebook.completion import use_matcher
+
+    use_matcher(shell, None)
     ours = shell.magics_manager.magics["line"].get("history")
     magics = getattr(getattr(ours, "__wrapped__", None), "__self__", None)
     if isinstance(magics, Magics) and magics.old_history is not None:

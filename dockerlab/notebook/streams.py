@@ -7,29 +7,75 @@ from __future__ import annotations
 
 import codecs
 import os
+import re
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from dockerlab.notebook.words import as_magic
 from dockerlab.verbs.dispatch import Terminal
+
+if TYPE_CHECKING:
+    from dockerlab.runtime.control import Control
+
+
+_HELD = 1 << 16
+"""Characters that are held back at most."""
+_QUIET, _PATIENCE = 0.5, 3.0
+"""Seconds without a word after which a program that was started at a terminal is taken to wait for keys, and how long it is watched at most."""
+_CONTROLS = re.compile(r"\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b\[[0-9;?]*[A-Za-ln-z]|\x1b[=>()][0-9A-B]?")
+"""What a program says to a terminal alone: where its cursor is, what its title. Colours are none of these."""
 
 
 class _Pump:
     """One pipe whose bytes become text of the cell; characters cut by a read are put together again."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, held: bool = False) -> None:
+        """`held`: nothing is shown until `release`."""
         self.reader, self.writer = os.pipe()
+        self._muted = False
+        self._held: list[str] | None = [] if held else None
+        self._lock = threading.Lock()
+        self.heard = time.monotonic()
+        """When something came last."""
         self._thread = threading.Thread(target=self._read, daemon=True)
         self._thread.start()
 
     def _read(self) -> None:
         decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
         while data := os.read(self.reader, 65536):
-            show(decoder.decode(data))
-        show(decoder.decode(b"", True))
+            self._show(decoder.decode(data))
+        self._show(decoder.decode(b"", True))
         os.close(self.reader)
+
+    def _show(self, text: str) -> None:
+        self.heard = time.monotonic()
+        with self._lock:
+            if self._held is None and not self._muted:
+                show(text)
+            elif self._held is not None:
+                self._held.append(text)
+
+    @property
+    def full(self) -> bool:
+        """Whether more is held back than somebody who waits for an answer would say."""
+        return sum(map(len, self._held or ())) > _HELD
+
+    def release(self) -> None:
+        """Show what was held back, and from now on what comes."""
+        with self._lock:
+            text, self._held = "".join(self._held or ()), None
+            show(text)
+
+    def leave(self) -> None:
+        """Show the whole lines of what was held back, without the prompt after them, and nothing that comes."""
+        with self._lock:
+            text, self._held, self._muted = "".join(self._held or ()), None, True
+        text = _CONTROLS.sub("", text.replace("\r\n", "\n")).lstrip("\n")
+        show(text[: text.rfind("\n") + 1].rstrip("\n") + "\n" * ("\n" in text))
 
     def close(self) -> None:
         os.close(self.writer)
@@ -43,23 +89,42 @@ def show(text: str) -> None:
         sys.stdout.flush()
 
 
-class _Cell(Terminal):
+class CellTerminal(Terminal):
     """A terminal whose hints name magics."""
 
+    pump: _Pump
+    left_running = False
+    """Whether a program was left alone that waits for keys."""
+
+    def waits_for(self, control: Control) -> bool:
+        """Until it has ended, or is taken to wait for keys."""
+        begun = time.monotonic()
+        while not control.ends_within(0.02):
+            now = time.monotonic()
+            if self.pump.full:
+                break
+            if now - max(begun, self.pump.heard) > _QUIET or now - begun > _PATIENCE:
+                self.left_running = True
+                self.pump.leave()
+                return False
+        self.pump.release()
+        return True
+
     def complain(self, text: str) -> None:
+        """A line of the cell."""
         super().complain(as_magic(text))
 
 
 @contextmanager
-def cell_terminal() -> Iterator[Terminal]:
-    """A terminal whose output is the running cell; it has no standard input."""
-    pump = _Pump()
+def cell_terminal(*, held: bool = False) -> Iterator[CellTerminal]:
+    """A terminal whose output is the running cell; it has no standard input. `held`: what a program says is shown when `waits_for` has decided."""
+    pump = _Pump(held=held)
 
     def write(data: bytes) -> None:
         show(data.decode("utf-8", "replace"))
 
     try:
-        yield _Cell(
+        terminal = CellTerminal(
             write,
             write,
             stdin=None,
@@ -69,7 +134,10 @@ def cell_terminal() -> Iterator[Terminal]:
             environment=dict(os.environ),
             program="notebook",
         )
+        terminal.pump = pump
+        yield terminal
     finally:
+        pump.release()
         pump.close()
 
 

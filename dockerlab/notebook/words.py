@@ -21,6 +21,40 @@ _WORDS: dict[str, dict[str, str]] = {
     "hides": {"en": "whiteout hides the file of layer {n}", "ko": "화이트아웃이 레이어 {n}의 파일을 가림"},
     "more": {"en": "… and {n} more", "ko": "… 외 {n}개"},
     "left out": {"en": "left out of the build context: {what}", "ko": "빌드 컨텍스트에서 제외했습니다: {what}"},
+    "left running": {
+        "en": "{name} is running and its terminal is open, but a cell has no keyboard. Go in from a JupyterLab terminal:\n"
+        "    {attach}\n        sits down at this terminal (Ctrl-P Ctrl-Q leaves it running)\n    {exec}\n        opens one more shell in the same container\n"
+        "In a cell, %%exec {name} runs the lines below it in the container; %docker logs {name} shows what it has printed.",
+        "ko": "{name} 컨테이너가 실행 중이고 터미널이 열려 있지만, 셀에서는 키를 입력할 수 없습니다. JupyterLab 터미널에서 들어가세요.\n"
+        "    {attach}\n        이 터미널에 연결합니다(Ctrl-P Ctrl-Q를 누르면 컨테이너는 계속 실행됩니다)\n    {exec}\n        같은 컨테이너에 셸을 하나 더 엽니다\n"
+        "셀에서는 %%exec {name} 아래에 쓴 명령을 컨테이너 안에서 실행할 수 있습니다. 지금까지의 출력은 %docker logs {name}",
+    },
+    "no keyboard": {
+        "en": "A cell has no keyboard: in a JupyterLab terminal type\n    {exec}\nIn a cell, %%exec {name} runs the lines below it in the container.",
+        "ko": "셀에서는 키를 입력할 수 없습니다. JupyterLab 터미널에 다음을 입력하세요\n    {exec}\n셀에서는 %%exec {name} 아래에 쓴 명령이 컨테이너 안에서 실행됩니다.",
+    },
+    "none runs": {
+        "en": "no container is running: %docker run -d --name NAME IMAGE starts one",
+        "ko": "실행 중인 컨테이너가 없습니다. %docker run -d --name 이름 이미지로 시작할 수 있습니다",
+    },
+    "no script": {"en": "there is nothing to run", "ko": "실행할 내용이 없습니다"},
+    "how to script": {
+        "en": "write shell commands below the line with %%exec",
+        "ko": "%%exec 줄 아래에 셸 명령을 작성하세요",
+    },
+    "long script": {
+        "en": "the cell is too long: a script may have {most} bytes",
+        "ko": "셀이 너무 깁니다. 스크립트는 {most}바이트까지 쓸 수 있습니다",
+    },
+    "no shell": {
+        "en": "{name} has no program {shell} to run the cell with",
+        "ko": "{name}에는 셀을 실행할 프로그램 {shell}이(가) 없습니다",
+    },
+    "choose a shell": {"en": "--shell PROGRAM chooses another one", "ko": "--shell 프로그램으로 다른 것을 고를 수 있습니다"},
+    "interrupted exec": {
+        "en": "interrupted: the script was ended, the container runs on",
+        "ko": "중단했습니다: 스크립트를 끝냈고 컨테이너는 계속 실행 중입니다",
+    },
     "interrupted": {"en": "interrupted", "ko": "중단했습니다"},
     "interrupted build": {
         "en": "interrupted: the step that ran was stopped and nothing of it is kept; the finished steps stay in the build cache",

@@ -19,8 +19,9 @@ TYPE_CHECKING = False  # `typing` would cost the helper 15 ms; type checkers kno
 if TYPE_CHECKING:
     from dockerlab.runtime.capabilities import Capabilities, Capability
     from dockerlab.runtime.container import ContainerDirectory, ContainerState, ProcessRow
+    from dockerlab.runtime.control import Control
     from dockerlab.runtime.log import LogLine
-    from dockerlab.runtime.runtime import Control, Runtime, StartedContainer
+    from dockerlab.runtime.runtime import Runtime, StartedContainer
     from dockerlab.runtime.spec import BoxSpec, Mount, Port, ProcessSpec, Waiting
 
 _HOMES = {
@@ -30,7 +31,7 @@ _HOMES = {
     "ContainerState": "container",
     "LogLine": "log",
     "ProcessRow": "container",
-    "Control": "runtime",
+    "Control": "control",
     "Runtime": "runtime",
     "StartedContainer": "runtime",
     "BoxSpec": "spec",

@@ -13,7 +13,7 @@ import select
 import signal
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from dockerlab.data import dataclass
@@ -25,6 +25,9 @@ from dockerlab.runtime.log import FOLLOW_INTERVAL, LogLine, read_log
 KILLED = 137  # what docker reports for a container whose keeper left no word: 128 + SIGKILL
 TYPE_CHECKING = False  # `typing` would cost whoever reads a container 15 ms
 if TYPE_CHECKING:
+    from _socket import socket as Socket
+
+    from dockerlab.runtime.control import Control
     from dockerlab.runtime.usage import Usage
 
 
@@ -301,19 +304,32 @@ class ContainerDirectory:
 
     def attach(self, *, stdin: int | None = None, stdout: int | None = None, stderr: int | None = None) -> None:
         """From now on, copy the output of a running container to these descriptors too."""
+        self._attach(stdin=stdin, stdout=stdout, stderr=stderr).close()
+
+    def attached(
+        self, *, stdin: int | None = None, stdout: int | None = None, stderr: int | None = None, detach_keys: bytes = b""
+    ) -> Control:
+        """As `attach`, until the channel is closed. What its `wait` gives is no exit code; ask the container."""
+        from dockerlab.runtime.control import Control
+
+        return Control(self._attach(detach_keys, stdin=stdin, stdout=stdout, stderr=stderr))
+
+    def _attach(self, detach_keys: bytes | None = None, **fds: int | None) -> Socket:
         from _socket import AF_UNIX, SOCK_SEQPACKET
         from _socket import socket as Socket
 
-        given = {name: fd for name, fd in (("stdin", stdin), ("stdout", stdout), ("stderr", stderr)) if fd is not None}
+        given = {name: fd for name, fd in fds.items() if fd is not None}
         folder = os.open(self.folder, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
-            with closing(Socket(AF_UNIX, SOCK_SEQPACKET)) as channel:
-                try:
-                    channel.connect(f"/proc/self/fd/{folder}/control")  # a socket's path may have no more than 107 bytes
-                except (FileNotFoundError, ConnectionRefusedError):
-                    raise ConflictError("the container is not running") from None
-                wire.send(channel, {"event": "attach", "names": list(given)}, list(given.values()))
-                wire.receive(channel)
+            channel = Socket(AF_UNIX, SOCK_SEQPACKET)
+            try:
+                channel.connect(f"/proc/self/fd/{folder}/control")  # a socket's path may have no more than 107 bytes
+            except (FileNotFoundError, ConnectionRefusedError):
+                channel.close()
+                raise ConflictError("the container is not running") from None
+            wire.send(channel, {"event": "attach", "names": list(given), "detach_keys": detach_keys}, list(given.values()))
+            wire.receive(channel)
+            return channel
         finally:
             os.close(folder)
 

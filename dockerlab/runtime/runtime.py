@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dockerlab.data import asdict, dataclass
-from dockerlab.errors import ContainerStartError, RuntimeUnavailableError
+from dockerlab.errors import ContainerStartError
+from dockerlab.runtime.control import Control, checked, next_message
 from dockerlab.runtime.helper import ADDRESS, wire
 from dockerlab.runtime.helper_process import HelperProcess
 from dockerlab.runtime.spec import BoxSpec, ProcessSpec, Waiting
@@ -35,41 +36,6 @@ class StartedContainer:
     pid: int
     ports: tuple[tuple[str, int, int, str], ...]
     control: Control
-
-
-class Control:
-    """The channel to a keeper, held by who started it. Closing it detaches: the container goes on."""
-
-    def __init__(self, channel: Socket) -> None:
-        self._channel = channel
-        self.error = ""
-        """Why the container was ended, where one of our own limits did it."""
-
-    def wait(self) -> int:
-        """The exit code; KeyboardInterrupt passes through and leaves the container running."""
-        message = _next(self._channel)
-        if message is None:
-            return 137  # the keeper was killed, and everything with it
-        self.error = str(message.get("error", ""))
-        return int(str(message["code"]))
-
-    def signal(self, number: int) -> None:
-        """Signal the process."""
-        wire.send(self._channel, {"signal": int(number)})
-
-    def resize(self, rows: int, columns: int) -> None:
-        """Set the size of its terminal."""
-        wire.send(self._channel, {"size": [rows, columns]})
-
-    def close(self) -> None:
-        """Detach."""
-        self._channel.close()
-
-    def __enter__(self) -> Control:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
 
 class Runtime:
@@ -171,14 +137,22 @@ class Runtime:
                 os.close(fd)
 
     def start(
-        self, folder: Path, box: BoxSpec, *, stdin: int | None = None, stdout: int | None = None, stderr: int | None = None
+        self,
+        folder: Path,
+        box: BoxSpec,
+        *,
+        stdin: int | None = None,
+        stdout: int | None = None,
+        stderr: int | None = None,
+        detach_keys: bytes = b"",
     ) -> StartedContainer:
         """Start a container (also one that has ended) whose records lie in `folder`; returns when its program runs.
 
-        Its output goes to the folder's log and, where given, to `stdout` and `stderr`; the descriptors stay the caller's.
+        Its output goes to the folder's log and, where given, to `stdout` and `stderr`; the descriptors stay the caller's. Whoever types
+        `detach_keys` at `stdin`, if that and the container's are terminals, lets go of it.
         Raises as `run` does; a port in use is a ContainerStartError with docker's words.
         """
-        request: wire.Message = {"box": self._box(box, build=False), "folder": os.path.abspath(folder)}
+        request: wire.Message = {"box": self._box(box, build=False), "folder": os.path.abspath(folder), "detach_keys": detach_keys}
         if not self._in_chroot:
             return self._start(request, folder, stdin, stdout, stderr)
         from dockerlab.runtime.chroot import starting
@@ -193,7 +167,14 @@ class Runtime:
         return StartedContainer(Path(folder), int(message["pid"]), tuple(ports), Control(channel))  # type: ignore[call-overload]
 
     def exec_start(
-        self, folder: Path, process: ProcessSpec, *, stdin: int | None = None, stdout: int | None = None, stderr: int | None = None
+        self,
+        folder: Path,
+        process: ProcessSpec,
+        *,
+        stdin: int | None = None,
+        stdout: int | None = None,
+        stderr: int | None = None,
+        detach_keys: bytes = b"",
     ) -> Control:
         """Start one more process in a running container; the channel tells its end and takes signals and window sizes."""
         self._require()
@@ -201,7 +182,12 @@ class Runtime:
             state = json.loads((Path(folder) / "state.json").read_text())
         except FileNotFoundError:
             raise ContainerStartError("the container is not running", exit_code=1) from None
-        request: wire.Message = {"folder": os.path.abspath(folder), "state": state, "process": _process(process)}
+        request: wire.Message = {
+            "folder": os.path.abspath(folder),
+            "state": state,
+            "process": _process(process),
+            "detach_keys": detach_keys,
+        }
         null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
         try:
             fds = {"stdin": stdin, "stdout": stdout, "stderr": stderr}
@@ -278,7 +264,7 @@ class Runtime:
 
     def _started(self, channel: Socket) -> wire.Message:
         try:
-            message = _next(channel)
+            message = next_message(channel)
             if message is None:
                 raise ContainerStartError("the keeper of the container was killed before its program started")
         except BaseException:
@@ -316,23 +302,6 @@ def _process(process: ProcessSpec) -> wire.Message:
     }
 
 
-def _check(message: wire.Message) -> wire.Message:
-    """An event, or the error that it tells."""
-    if message["event"] != "failed":
-        return message
-    text = str(message["message"])
-    if message["kind"] == "unavailable":
-        raise RuntimeUnavailableError(
-            f"this machine refused to make a container: {text}", hint="`dockerlab doctor` says what is missing and what would help"
-        )
-    raise ContainerStartError(text, exit_code=int(message["code"]))  # type: ignore[call-overload]
-
-
-def _next(channel: Socket) -> wire.Message | None:
-    message, _ = wire.receive(channel)
-    return None if message is None else _check(message)
-
-
 def _follow(channel: Socket, readers: Mapping[int, str]) -> Generator[tuple[str, bytes] | Waiting, None, int]:
     """Pass output on until the process has ended and its pipes are empty."""
     poll = select.poll()
@@ -358,7 +327,7 @@ def _follow(channel: Socket, readers: Mapping[int, str]) -> Generator[tuple[str,
                 if message is None and not started:
                     raise ContainerStartError("the keeper of the step was killed before its program started")
                 started = True
-                if message is None or _check(message)["event"] == "exited":
+                if message is None or checked(message)["event"] == "exited":
                     ended = message or {"code": 137}  # the keeper was killed, and everything with it
                     poll.unregister(fd)
                     watched.discard(fd)

@@ -10,11 +10,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from dockerlab.data import dataclass, field
-from dockerlab.errors import DockerlabError, NotFoundError, UsageError
+from dockerlab.errors import Detached, DockerlabError, NotFoundError, UsageError
 from dockerlab.verbs.flags import Parsed, check_count, parse, shown_name, table, usage_line
 
 if TYPE_CHECKING:
     from dockerlab.engine import Engine
+    from dockerlab.runtime.control import Control
 
 _ALIASES = {
     "container ls": "ps", "container ps": "ps", "container list": "ps", "image ls": "images", "image list": "images", "image rm": "rmi",
@@ -23,7 +24,7 @@ _ALIASES = {
     "volume list": "volume ls", "network list": "network ls", "volume remove": "volume rm", "network remove": "network rm", "context list": "context ls", "context remove": "context rm",
 }  # fmt: skip
 VERBS: dict[str, str] = {
-    "attach": "running",
+    "attach": "attaching",
     "build": "build", "commit": "containers", "container inspect": "inspect", "container prune": "containers", "cp": "copy", "create": "running",
     "diff": "containers", "exec": "running", "export": "copy", "history": "images", "image inspect": "inspect", "image prune": "images",
     "images": "images", "import": "images", "info": "system", "inspect": "inspect", "kill": "containers", "load": "images", "logs": "containers",
@@ -65,6 +66,10 @@ class Terminal:
     """What a verb has to give besides text: the notebook shows and returns the last."""
     table: list[list[str]] = field(default_factory=list)
     """The cells of the list that a verb said last, its heads first; empty if it was no table."""
+
+    def waits_for(self, control: Control) -> bool:
+        """Whether to stay with a program that has just been started at a terminal and reads from it. Nobody types in a notebook's cell."""
+        return True
 
     def say(self, text: str) -> None:
         """A text to standard output, as it is."""
@@ -223,7 +228,7 @@ def machine_errors() -> Iterator[None]:
 def message_of(error: DockerlabError) -> str:
     """The one message of an error, for a terminal."""
     text = str(error)
-    if isinstance(error, UsageError) or error.excerpt:
+    if isinstance(error, UsageError | Detached) or error.excerpt:
         return text
     return text if text.startswith(("docker:", "Error", "ERROR", "error")) else f"Error: {text}"
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from contextlib import suppress
 
 from dockerlab.engine import ContainerSpec, Engine, ExecSpec, Streams
-from dockerlab.errors import ContainerStartError, DockerlabError, NotFoundError, UsageError
+from dockerlab.errors import ContainerStartError, Detached, DockerlabError, NotFoundError, UsageError
 from dockerlab.oci import own_architecture
+from dockerlab.verbs.attaching import attached_start, detach_keys
 from dockerlab.verbs.dispatch import Terminal, tell_ignored
 from dockerlab.verbs.flags import Parsed
 from dockerlab.verbs.lifetime import health_of, restart_policy
@@ -173,6 +173,7 @@ def run(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
     detached = parsed.on("detach")
     if parsed.on("tty") and not detached and parsed.on("interactive") and terminal.stdin is not None and not os.isatty(terminal.stdin):
         raise UsageError("the input device is not a TTY", exit_code=1)
+    keys = detach_keys(parsed)
     try:
         spec = spec_of(parsed, terminal, attached=not detached)
         if path := parsed.text("cidfile"):
@@ -189,7 +190,7 @@ def run(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
     terminal.results.append(identifier)
     try:
         if not detached:
-            return _attached(engine, terminal, identifier, spec)
+            return _attached(engine, terminal, identifier, spec, keys)
         terminal.line(identifier)
         engine.start(identifier)
     except DockerlabError as error:
@@ -211,53 +212,15 @@ def _start_failed(error: ContainerStartError) -> ContainerStartError:
     return ContainerStartError(f"docker: {error.message}", hint=error.hint, exit_code=error.exit_code)
 
 
-def _attached(engine: Engine, terminal: Terminal, identifier: str, spec: ContainerSpec) -> int:
-    streams = Streams(terminal.stdin if spec.open_stdin else None, terminal.stdout, terminal.stdout if spec.tty else terminal.stderr)
-    code = attached_start(engine, terminal, identifier, streams, spec.tty)
+def _attached(engine: Engine, terminal: Terminal, identifier: str, spec: ContainerSpec, keys: bytes) -> int:
+    streams = Streams(terminal.stdin if spec.open_stdin else None, terminal.stdout, terminal.stdout if spec.tty else terminal.stderr, keys)
+    try:
+        code = attached_start(engine, terminal, identifier, streams, tty=spec.tty, interactive=spec.open_stdin)
+    except Detached:  # docker says nothing here, but where somebody was attached later
+        return 0
     if spec.auto_remove:
         engine.remove(identifier, force=True, volumes=True)
     return code
-
-
-def attached_start(engine: Engine, terminal: Terminal, identifier: str, streams: Streams, tty: bool) -> int:
-    """Start with our own streams and wait; Ctrl-C goes to the container as SIGINT, and ends it where that does not help."""
-    from contextlib import ExitStack
-
-    with ExitStack() as stack:
-        if tty and terminal.stdin is not None and os.isatty(terminal.stdin):
-            from dockerlab.runtime.terminal import raw_terminal
-
-            stack.enter_context(raw_terminal(terminal.stdin))
-        control = engine.start_attached(identifier, streams)
-        if control is None:
-            return engine.wait(identifier)
-        stack.enter_context(control)
-        if tty and terminal.stdin is not None and os.isatty(terminal.stdin):
-            from dockerlab.runtime.terminal import attached_terminal
-
-            stack.enter_context(attached_terminal(control, terminal.stdin))
-        while True:
-            try:
-                code = int(control.wait())
-                if control.error:  # a limit that docker has not
-                    terminal.complain(f"docker: {control.error}")
-                return code
-            except KeyboardInterrupt:
-                _pass_on_interrupt(engine, identifier)
-
-
-def _pass_on_interrupt(engine: Engine, identifier: str) -> None:
-    """Process 1 ignores SIGINT unless it handles it; a user who presses Ctrl-C wants it gone either way."""
-    import time
-
-    with suppress(DockerlabError):
-        engine.kill(identifier, "INT")
-        end = time.monotonic() + 0.5
-        while time.monotonic() < end:
-            if not engine.container_inspect(identifier)["State"]["Running"]:
-                return
-            time.sleep(0.02)
-        engine.kill(identifier, "KILL")
 
 
 def start(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
@@ -268,9 +231,13 @@ def start(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
         if len(parsed.words) > 1:
             raise UsageError("you cannot start and attach multiple containers at once", exit_code=1)
         config = engine.container_inspect(parsed.words[0])["Config"]
-        streams = Streams(terminal.stdin if parsed.on("interactive") else None, terminal.stdout, terminal.stderr)
+        stdin = terminal.stdin if parsed.on("interactive") else None
+        streams = Streams(stdin, terminal.stdout, terminal.stderr, detach_keys(parsed))
         try:
-            return attached_start(engine, terminal, parsed.words[0], streams, bool(config["Tty"]))
+            typed_at = parsed.on("interactive") and bool(config["OpenStdin"])
+            return attached_start(engine, terminal, parsed.words[0], streams, tty=bool(config["Tty"]), interactive=typed_at)
+        except Detached:
+            return 0
         except ContainerStartError as error:
             raise ContainerStartError(error.message, hint=error.hint, exit_code=1) from None
     failed = []
@@ -291,7 +258,10 @@ def exec_(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
     """`docker exec [OPTIONS] CONTAINER COMMAND…`: the command's exit code."""
     engine.warm_up()
     detached, tty = parsed.on("detach"), parsed.on("tty")
-    streams = Streams(terminal.stdin if parsed.on("interactive") else None, terminal.stdout, terminal.stdout if tty else terminal.stderr)
+    stdin = terminal.stdin if parsed.on("interactive") else None
+    if tty and not detached and stdin is not None and not os.isatty(stdin):
+        raise UsageError("the input device is not a TTY", exit_code=1)
+    streams = Streams(stdin, terminal.stdout, terminal.stdout if tty else terminal.stderr, detach_keys(parsed))
     from contextlib import nullcontext
 
     from dockerlab.runtime.terminal import raw_terminal
@@ -315,16 +285,3 @@ def exec_(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
     except NotFoundError as error:
         error.exit_code = 1
         raise
-
-
-def attach(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
-    """`docker attach CONTAINER`: its output from now on, and our input; its exit code when it ends."""
-    name = parsed.words[0]
-    state, config = (engine.container_inspect(name)[key] for key in ("State", "Config"))
-    if state["Paused"]:
-        raise UsageError("cannot attach to a paused container, unpause it first", exit_code=1)
-    if not state["Running"]:
-        raise UsageError("cannot attach to a stopped container, start it first", exit_code=1, hint=f"dockerlab start -a {name}")
-    stdin = terminal.stdin if not parsed.on("no-stdin") and config["OpenStdin"] else None
-    engine.attach(name, Streams(stdin, terminal.stdout, terminal.stderr))
-    return engine.wait(name)

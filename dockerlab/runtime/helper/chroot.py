@@ -167,7 +167,9 @@ class ChrootKeeper(Keeper):
             self.loop.watch(one.sync_fd, lambda _events: self._from_exec(one, ours))
             return
         mine = next((one for one in self.execs.values() if one.connection is connection), None)
-        if mine and "signal" in message:
+        if mine and message.get("group"):
+            os.killpg(mine.pid, int(message["signal"]))  # type: ignore[call-overload]
+        elif mine and "signal" in message:
             kernel.signal_process(mine.pidfd, int(message["signal"]))  # type: ignore[call-overload]
         else:
             super()._told(connection, message, fds)
@@ -218,7 +220,7 @@ class ChrootEntrance(Entrance):
         os.chdir("/")
         os.close(folder)
         if self.process["terminal"]:
-            self.streams = Streams(self.loop, self.stdio, None)
+            self.streams = Streams(self.loop, self.stdio, None, self._client())
             self.streams.open_terminal("/dev", console=False)
             inner = self.streams.inner
             show_terminal(f"{self.request['folder']}/merged", inner[0], console=False)
@@ -246,9 +248,9 @@ class ChrootEntrance(Entrance):
             self.failure = message  # or the exit code
         self.loop.stop()  # without a message: the container has ended, and all in it
 
-    def _signal(self, number: int) -> None:
+    def _signal(self, number: int, *, group: bool) -> None:
         assert self.keeper is not None
-        wire.send(self.keeper, {"signal": number})
+        wire.send(self.keeper, {"signal": number, "group": group})
 
 
 def show_terminal(root: str, slave: int, *, console: bool) -> None:

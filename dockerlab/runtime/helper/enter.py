@@ -10,7 +10,7 @@ from dockerlab.runtime.helper import kernel, limits, records, wire
 from dockerlab.runtime.helper.becoming import become_process, report_failure
 from dockerlab.runtime.helper.init import StartError, import_no_more
 from dockerlab.runtime.helper.loop import Loop
-from dockerlab.runtime.helper.streams import Streams
+from dockerlab.runtime.helper.streams import Client, Streams
 
 
 def enter(entrance: Entrance) -> None:
@@ -43,7 +43,7 @@ class Entrance:
         """From the namespaces to the exit code."""
         self._enter_namespaces()
         if self.process["terminal"]:
-            self.streams = Streams(self.loop, self.stdio, None)
+            self.streams = Streams(self.loop, self.stdio, None, self._client())
             self.streams.open_terminal("/dev", console=False)
             inner = self.streams.inner
         else:
@@ -119,20 +119,35 @@ class Entrance:
             wire.send(sync, {"event": "go"})
             wire.send(self.control, {"event": "started", "pid": self.child})
 
+    def _client(self) -> Client:
+        return Client(bytes(self.request.get("detach_keys") or b""), self._detached)  # type: ignore[call-overload]
+
+    def _detached(self) -> None:
+        """The client's detach keys were typed."""
+        wire.send(self.control, {"event": "detached"})
+        self._let_client_go()
+
+    def _let_client_go(self) -> None:
+        """As in Docker, the process goes on without its client."""
+        self.loop.forget(self.control.fileno())
+        self.client_gone = True
+        if self.streams:
+            self.streams.detach()
+
     def _from_client(self, _events: int) -> None:
         message, _ = wire.receive(self.control)
-        if message is None:  # as in Docker, the process goes on without its client
-            self.loop.forget(self.control.fileno())
-            self.client_gone = True
-            if self.streams:
-                self.streams.detach()
+        if message is None:
+            self._let_client_go()
         elif "signal" in message:
-            self._signal(int(message["signal"]))  # type: ignore[call-overload]
+            self._signal(int(message["signal"]), group=bool(message.get("group")))  # type: ignore[call-overload]
         elif "size" in message and self.streams:
             self.streams.resize(*message["size"])  # type: ignore[misc]
 
-    def _signal(self, number: int) -> None:
-        kernel.signal_process(self.child_fd, number)
+    def _signal(self, number: int, *, group: bool) -> None:
+        if group:  # it leads a session of its own, and is not reaped before `_end`
+            os.killpg(self.child, number)
+        else:
+            kernel.signal_process(self.child_fd, number)
 
     def _end(self) -> None:
         _, status = os.waitpid(self.child, 0)

@@ -16,7 +16,7 @@ from dockerlab.runtime.helper.becoming import UNAVAILABLE, become_process, first
 from dockerlab.runtime.helper.health import Checks
 from dockerlab.runtime.helper.init import StartError
 from dockerlab.runtime.helper.loop import Loop
-from dockerlab.runtime.helper.streams import Streams
+from dockerlab.runtime.helper.streams import Client, Streams
 from dockerlab.runtime.helper.supervisor import Supervisor
 
 
@@ -48,6 +48,8 @@ class Keeper:
         self.started, self.locked = False, lock >= 0
         self.supervisor: Supervisor | None = None
         self.connections: list[Socket] = []
+        self.attached: dict[Socket, Client] = {}
+        self.detach_keys = bytes(request.get("detach_keys") or b"")  # type: ignore[call-overload]
         self.limits: limits.Limits | None = self.box.get("limits")  # type: ignore[assignment]
         self.groups: limits.Groups | None = None
         self.checks: Checks | None = None
@@ -137,7 +139,8 @@ class Keeper:
         """What process 1 gets as 0, 1 and 2; a terminal comes from the devpts below `dev`."""
         if not (self.process["terminal"] or self.is_container):
             return [self.stdio[name] for name in ("stdin", "stdout", "stderr")]
-        self.streams = Streams(self.loop, self.stdio, self._log() if self.is_container else None)
+        starter = Client(self.detach_keys, self._starter_detached)
+        self.streams = Streams(self.loop, self.stdio, self._log() if self.is_container else None, starter)
         if self.process["terminal"]:
             self.streams.open_terminal(dev, console=console)
         else:
@@ -256,16 +259,27 @@ class Keeper:
         assert self.control is not None
         message, _ = wire.receive(self.control)
         if message is None:
-            self.loop.forget(self.control.fileno())
             if self.is_container:
-                self.control.close()
-                self.control = None
-                if self.streams:
-                    self.streams.detach()
+                self._let_starter_go()
             else:  # a RUN belongs to the one who asked: gone, or interrupted
+                self.loop.forget(self.control.fileno())
                 kernel.signal_process(self.init_fd, kernel.SIGKILL)
         else:
             self._request(message)
+
+    def _starter_detached(self) -> None:
+        """Its detach keys were typed."""
+        if self.control:
+            wire.send(self.control, {"event": "detached"})
+            self._let_starter_go()
+
+    def _let_starter_go(self) -> None:
+        assert self.control is not None
+        self.loop.forget(self.control.fileno())
+        self.control.close()
+        self.control = None
+        if self.streams:
+            self.streams.detach()
 
     def _request(self, message: wire.Message) -> None:
         if "signal" in message:
@@ -284,6 +298,9 @@ class Keeper:
         if message is None:
             self.loop.forget(connection.fileno())
             self.connections.remove(connection)
+            client = self.attached.pop(connection, None)
+            if client and self.streams:
+                self.streams.detach(client)
             connection.close()
         else:
             self._told(connection, message, fds)
@@ -293,10 +310,19 @@ class Keeper:
             self.supervisor.add(fds[0])
             wire.send(connection, {"event": "go"})
         elif message.get("event") == "attach" and self.streams:
-            self.streams.attach(dict(zip(message["names"], fds, strict=True)))  # type: ignore[call-overload]
+            client, keys = Client(), message["detach_keys"]
+            if keys is not None:  # it is attached for as long as it holds the connection
+                client = self.attached[connection] = Client(bytes(keys), lambda: self._detached(connection))  # type: ignore[call-overload]
             wire.send(connection, {"event": "attached"})
+            self.streams.attach(dict(zip(message["names"], fds, strict=True)), client)  # type: ignore[call-overload]
         else:
             self._request(message)
+
+    def _detached(self, connection: Socket) -> None:
+        """Its detach keys were typed; it hangs up when it has heard of it."""
+        wire.send(connection, {"event": "detached"})
+        if (client := self.attached.pop(connection, None)) and self.streams:
+            self.streams.detach(client)
 
     # ------------------------------------------------------------------ end
 

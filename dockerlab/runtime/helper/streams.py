@@ -11,6 +11,10 @@ from dockerlab.runtime.helper import kernel
 from dockerlab.runtime.helper.loop import Loop, Outlet, Stream
 from dockerlab.runtime.helper.records import Log
 
+TYPE_CHECKING = False  # `typing` would cost the helper 5 ms; type checkers know this name
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 TIOCSPTLCK, TIOCGPTN, TIOCSWINSZ = 0x40045431, 0x80045430, 0x5414
 
 
@@ -23,14 +27,45 @@ def open_pty(dev: str) -> tuple[int, int, int]:
     return master, slave, number
 
 
-class Streams:
-    """`outer` are the client's descriptors by name (some may be missing); `inner` are what the process gets as 0, 1 and 2."""
+class Client:
+    """Somebody who is attached: what is read of it, and what is written to it."""
 
-    def __init__(self, loop: Loop, outer: dict[str, int], log: Log | None) -> None:
-        self._loop, self._outer, self._log = loop, outer, log
+    def __init__(self, detach_keys: bytes = b"", on_detach: Callable[[], None] | None = None) -> None:
+        """`on_detach` is called when somebody types `detach_keys` at its terminal."""
+        self._detach_keys, self._typed, self._on_detach = detach_keys, 0, on_detach
+        self.input: Stream | None = None
+        self.outlets: list[tuple[Stream, Outlet]] = []
+
+    def keys(self, data: bytes) -> tuple[bytes, bool]:
+        """(what of the keys goes inside, whether the ones to detach with are among them). Their beginning is held back until one more key is typed."""
+        wanted = self._detach_keys
+        if not wanted or (not self._typed and wanted[0] not in data):
+            return data, False
+        passed = bytearray()
+        for key in data:
+            if key == wanted[self._typed]:
+                self._typed += 1
+                if self._typed == len(wanted):
+                    return bytes(passed), True
+            else:
+                passed += wanted[: self._typed]
+                passed.append(key)
+                self._typed = 0
+        return bytes(passed), False
+
+    def detached(self) -> None:
+        """The keys were typed."""
+        if self._on_detach:
+            self._on_detach()
+
+
+class Streams:
+    """`outer` are the descriptors of the client who started the process, by name (some may be missing); `inner` are what the process gets as 0, 1 and 2."""
+
+    def __init__(self, loop: Loop, outer: dict[str, int], log: Log | None, client: Client) -> None:
+        self._loop, self._outer, self._log, self._starter = loop, outer, log, client
         self._streams: list[Stream] = []
         self._beside: list[Stream] = []
-        self._stdin: Stream | None = None
         self._stdin_pipe: Outlet | None = None
         self.inner: list[int] = []
         self._master = -1
@@ -63,21 +98,28 @@ class Streams:
         self._copy(self._master, "stdout")
         self._stdin_pipe = Outlet(self._loop, os.dup(self._master))
         if stdin is not None:
-            self._take_input(stdin)
+            self._take_input(self._starter, stdin)
 
     def _make_console(self, dev: str, number: int) -> None:
         os.close(os.open(f"{dev}/console", os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o620))
         kernel.mount(f"{dev}/pts/{number}", f"{dev}/console", None, kernel.MS_BIND)
 
     def _copy(self, source: int, name: str) -> None:
-        outlets = [Outlet(self._loop, self._outer.pop(name))] if name in self._outer else []
         log = self._log
 
         def sink(data: bytes) -> None:
             if log:
                 log.write(name, data)
 
-        self._streams.append(Stream(self._loop, source, sink, outlets))
+        stream = Stream(self._loop, source, sink, [])
+        self._streams.append(stream)
+        if name in self._outer:
+            self._give_output(self._starter, stream, self._outer.pop(name))
+
+    def _give_output(self, client: Client, stream: Stream, fd: int) -> None:
+        outlet = Outlet(self._loop, fd)
+        stream.outlets.append(outlet)
+        client.outlets.append((stream, outlet))
 
     def also(self, source: int, name: str) -> None:
         """What comes out of `source` is output of the process too."""
@@ -92,41 +134,47 @@ class Streams:
 
         self._beside.append(Stream(self._loop, source, sink, []))
 
-    def _take_input(self, fd: int) -> None:
-        """The client's keys to the terminal's master; its end of input is the ^D that a terminal knows."""
+    def _take_input(self, client: Client, fd: int) -> None:
+        """The client's keys to the terminal's master. The end of what it pipes in is the ^D that a terminal knows; that of its own terminal is none."""
         outlet = self._stdin_pipe
         assert outlet is not None
+        typed = os.isatty(fd)
 
         def sink(data: bytes) -> None:
-            if data:
-                outlet.push(data)
-            elif self._master >= 0:
-                outlet.push(b"\x04")
-            else:
+            passed, detach = client.keys(data) if typed else (data, False)
+            if passed:
+                outlet.push(passed)
+            elif not data and self._master < 0:
                 outlet.finish()
+            elif not data and not typed:
+                outlet.push(b"\x04")
+            if detach:
+                client.detached()
 
-        self._stdin = Stream(self._loop, fd, sink, [])
+        client.input = Stream(self._loop, fd, sink, [])
 
-    def attach(self, fds: dict[str, int]) -> None:
-        """`docker attach`: from now on also to these."""
+    def attach(self, fds: dict[str, int], client: Client) -> None:
+        """`docker attach`: from now on also to and from these."""
         for stream, name in zip(self._streams, ("stdout", "stderr"), strict=False):
             if name in fds:
-                stream.outlets.append(Outlet(self._loop, fds.pop(name)))
+                self._give_output(client, stream, fds.pop(name))
         if "stdin" in fds and self._stdin_pipe:
-            self._take_input(fds.pop("stdin"))
+            self._take_input(client, fds.pop("stdin"))
         for fd in fds.values():
             os.close(fd)
 
-    def detach(self) -> None:
-        """The client is gone: leave its terminal alone."""
-        if self._stdin and self._stdin.fd >= 0 and not self._stdin.ended:
-            self._loop.forget(self._stdin.fd)
-            os.close(self._stdin.fd)
-            self._stdin.ended = True
-        for stream in self._streams:
-            for outlet in stream.outlets:
-                outlet.close()
-            stream.outlets.clear()
+    def detach(self, client: Client | None = None) -> None:
+        """The client (if none is named, who started the process) is gone: leave its terminal alone."""
+        client = client or self._starter
+        if client.input and not client.input.ended:
+            self._loop.forget(client.input.fd)
+            os.close(client.input.fd)
+            client.input.ended = True
+        for stream, outlet in client.outlets:
+            outlet.close()
+            if outlet in stream.outlets:
+                stream.outlets.remove(outlet)
+        client.outlets.clear()
 
     def resize(self, rows: int, columns: int) -> None:
         """Set the terminal's size, which sends SIGWINCH inside."""
