@@ -12,14 +12,35 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from dockerlab.notebook.words import as_magic
+from dockerlab.notebook.words import as_magic, word
 from dockerlab.verbs.dispatch import Terminal
+
+LONGEST = 2 << 20
+"""Characters that one cell shows of what a container or a build prints."""
+
+
+class _Bounded:
+    """The text of one cell up to a limit, which BuildKit has for a step too: a notebook that holds a gigabyte is never opened again."""
+
+    def __init__(self) -> None:
+        self._left = LONGEST
+
+    def show(self, text: str) -> None:
+        """As `show`; what goes beyond the limit is dropped, and said to be once."""
+        if len(text) > self._left >= 0:
+            show(text[: self._left])
+            show("\n" + word("cut", size=f"{LONGEST >> 20} MB") + "\n")
+            self._left = -1
+        elif self._left >= 0:
+            self._left -= len(text)
+            show(text)
 
 
 class _Pump:
     """One pipe whose bytes become text of the cell; characters cut by a read are put together again."""
 
-    def __init__(self) -> None:
+    def __init__(self, out: _Bounded) -> None:
+        self._out = out
         self.reader, self.writer = os.pipe()
         self._thread = threading.Thread(target=self._read, daemon=True)
         self._thread.start()
@@ -27,8 +48,8 @@ class _Pump:
     def _read(self) -> None:
         decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
         while data := os.read(self.reader, 65536):
-            show(decoder.decode(data))
-        show(decoder.decode(b"", True))
+            self._out.show(decoder.decode(data))
+        self._out.show(decoder.decode(b"", True))
         os.close(self.reader)
 
     def close(self) -> None:
@@ -47,16 +68,17 @@ class _Cell(Terminal):
     """A terminal whose hints name magics."""
 
     def complain(self, text: str) -> None:
-        super().complain(as_magic(text))
+        show(as_magic(text) + "\n")
 
 
 @contextmanager
 def cell_terminal() -> Iterator[Terminal]:
     """A terminal whose output is the running cell; it has no standard input."""
-    pump = _Pump()
+    out = _Bounded()
+    pump = _Pump(out)
 
     def write(data: bytes) -> None:
-        show(data.decode("utf-8", "replace"))
+        out.show(data.decode("utf-8", "replace"))
 
     try:
         yield _Cell(

@@ -16,6 +16,8 @@ from dockerlab.errors import RuntimeUnavailableError
 from dockerlab.runtime.helper import wire
 
 _MAIN = str(Path(__file__).with_name("helper") / "helper_main.py")
+_KEPT = ("LD_LIBRARY_PATH", "LANG", "LC_ALL", "LC_CTYPE", "DOCKERLAB_HOME")
+"""All that the helper knows of our environment. Process 1 of a container is a fork of it for a while, or for good (`--init`), and a notebook's environment holds tokens."""
 
 
 class HelperProcess:
@@ -62,6 +64,7 @@ class HelperProcess:
                     stderr=subprocess.DEVNULL,
                     pass_fds=[theirs.fileno()],
                     cwd="/",
+                    env={name: os.environ[name] for name in _KEPT if name in os.environ},
                     start_new_session=True,  # a terminal's or a notebook's interrupt is not for it
                 )
             self._socket, self._process = ours, process

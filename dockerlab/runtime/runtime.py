@@ -17,6 +17,7 @@ from dockerlab.errors import ContainerStartError, RuntimeUnavailableError
 from dockerlab.runtime.helper import ADDRESS, wire
 from dockerlab.runtime.helper_process import HelperProcess
 from dockerlab.runtime.spec import BoxSpec, ProcessSpec, Waiting
+from dockerlab.store.files import FULL
 
 if TYPE_CHECKING:
     from dockerlab.runtime.capabilities import Capabilities
@@ -322,6 +323,8 @@ def _check(message: wire.Message) -> wire.Message:
         return message
     text = str(message["message"])
     if message["kind"] == "unavailable":
+        if full := FULL.get(int(str(message["errno"]))):
+            raise ContainerStartError(f"the store can't be written: {full[0]}", hint=full[1])
         raise RuntimeUnavailableError(
             f"this machine refused to make a container: {text}", hint="`dockerlab doctor` says what is missing and what would help"
         )
