@@ -319,13 +319,13 @@ class Layout:
 
     def unpack(self, source: Source, destination: str) -> None:
         """ADD of an archive: its contents into the destination."""
-        from dockerlab.build.archives import open_archive
+        from dockerlab.build.archives import open_plain
         from dockerlab.layers import read_tar
 
         where = self.resolve(destination)
         self.folder_chain(where)
         assert source.node is not None or source.file or source.data
-        with open_archive(source) as stream:
+        with open_plain(source) as stream:
             read_tar(stream, self.tree, as_layer=False, owner=self.owner, prefix=where.strip("/"))
 
 

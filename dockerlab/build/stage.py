@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from dockerlab.build import surprises
 from dockerlab.build.abreast import Task, Until
+from dockerlab.build.clipping import Clip
 from dockerlab.build.context import BuildContext
 from dockerlab.build.events import BuildEvent, Configured, LayerCommitted, Reason, StepDone, StepOutput, StepStarted
 from dockerlab.build.failures import placed, unreadable
@@ -246,6 +247,7 @@ class StageBuild:
     def _work(self, step: Step) -> Generator[BuildEvent | Waiting, None, Layer]:
         """Do the step: its output is yielded, and kept for the message if it fails; its layer returned."""
         layer: Layer | None = None
+        clip = Clip()
         self.run.making.add(step.key.text)
         try:
             for item in step.work():
@@ -254,6 +256,9 @@ class StageBuild:
                     continue
                 if isinstance(item, StepOutput):
                     self._tail.append(item.data)
+                    if (shown := clip(item)) is not None:
+                        yield shown
+                    continue
                 yield item
         finally:
             self.run.making.discard(step.key.text)

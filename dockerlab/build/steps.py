@@ -32,7 +32,7 @@ from dockerlab.build.sources import (
 from dockerlab.build.state import StageState
 from dockerlab.data import dataclass
 from dockerlab.dockerfile import Instruction
-from dockerlab.dockerfile.library import PatternMatcher
+from dockerlab.dockerfile.ignore import path_matcher
 from dockerlab.errors import BuildError, NotFoundError
 from dockerlab.layers import Tree, TreeView
 from dockerlab.runtime.spec import Waiting
@@ -225,7 +225,7 @@ def _copy(one: StageBuild, instruction: Instruction, scratch: Scratch) -> Step:
     for source in documents:
         sources.made_of[f"<<{source.name}"] = source.data.hex()
     patterns = [scope.word(value) for value in instruction.flag_values("exclude")]
-    matcher = PatternMatcher(patterns) if patterns else None
+    matcher = path_matcher(patterns) if patterns else None
 
     def excluded(rel: str) -> bool:
         return matcher is not None and bool(matcher.matches(rel))

@@ -23,7 +23,7 @@ class IgnoreRules:
         """ValueError for a pattern that can't be read ("syntax error in pattern")."""
         self.patterns = patterns
         try:
-            self._matcher = _matcher([pattern.text for pattern in patterns]) if patterns else None
+            self._matcher = path_matcher([pattern.text for pattern in patterns]) if patterns else None
         except ValueError as error:
             raise ValueError(f"syntax error in pattern: {error}") from None
         self._brings_back = any(pattern.text.startswith("!") for pattern in patterns)
@@ -50,14 +50,14 @@ class IgnoreRules:
         """The pattern that left the path out, or None."""
         found = None
         for n, pattern in enumerate(self.patterns, 1):
-            if not _matcher([one.text for one in self.patterns[:n]]).matches(path):
+            if not path_matcher([one.text for one in self.patterns[:n]]).matches(path):
                 found = None
             elif found is None:
                 found = pattern
         return found
 
 
-def _matcher(patterns: list[str]) -> PatternMatcher:
+def path_matcher(patterns: list[str]) -> PatternMatcher:
     """The library's, but for how a pattern of many stars is matched."""
     made = PatternMatcher(patterns)
     for one, text in zip(made._patterns, made.patterns, strict=True):

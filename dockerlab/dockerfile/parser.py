@@ -10,6 +10,7 @@ from dockerlab.dockerfile.model import Dockerfile, Heredoc, Instruction, Stage
 from dockerlab.errors import DockerfileError
 
 _AROUND = 4
+_LONGEST_LINE = 65535  # bytes (Go: bufio.MaxScanTokenSize)
 _DIRECTIVE = re.compile(r"#\s*([a-zA-Z][a-zA-Z0-9]*)\s*=\s*(.+?)\s*\Z")
 _ONBUILD_DOCUMENT = re.compile(r"(?im)^[ \t]*ONBUILD(?=[ \t]+(?:RUN|COPY|ADD)\b[^\n]*<<-?['\"]?\w)")
 _ON_LINE = re.compile(r"Dockerfile parse error(?: on line \d+)?: (.*)\Z", re.DOTALL)
@@ -143,6 +144,7 @@ def parse(text: str, name: str = "Dockerfile") -> Dockerfile:
     if not text:
         raise DockerfileError("the Dockerfile cannot be empty", hint="begin with FROM and the name of a base image")
     text = text.removeprefix("\ufeff")
+    _check_lines(text)
     try:
         tree = _tree(text)
         directives = directives_of(text)
@@ -153,6 +155,19 @@ def parse(text: str, name: str = "Dockerfile") -> Dockerfile:
         raise _refuse(name, text, "file with no instructions", 1, hint="begin with FROM and the name of a base image")
     arguments, stages = _stages(name, text, instructions)
     return Dockerfile(name, text, stages, arguments, tuple(instructions), tree.escape_token, directives, _empty_lines(tree))
+
+
+def _check_lines(text: str) -> None:
+    """BuildKit reads lines into a buffer that holds no longer ones."""
+    if len(text) <= _LONGEST_LINE // 4:
+        return
+    for number, line in enumerate(text.split("\n"), 1):
+        if len(line) > _LONGEST_LINE // 4 and len(line.encode("utf-8", "surrogatepass")) > _LONGEST_LINE:
+            raise DockerfileError(
+                f"dockerfile line greater than max allowed size of {_LONGEST_LINE}",
+                line=number,
+                hint=f"line {number} is too long: break it with a backslash, or COPY what it holds",
+            )
 
 
 def readable(text: str, last: int) -> tuple[list[Instruction], tuple[int, ...]]:

@@ -360,13 +360,12 @@ class Images:
         """`docker import`: a tar becomes an image of one layer; its ID. InvalidReferenceError before anything is read if the name is none."""
         from dockerlab.engine.commit import apply_changes
         from dockerlab.layers import Tree, read_tar
-        from dockerlab.transfer.docker_archive import uncompressed
 
         reference = Reference.parse(name) if name else None
         config = apply_changes({}, changes)
         with self._store.using(), self._store.tmp() as folder:
             with Tree(folder / "tree") as tree:
-                read_tar(uncompressed(source), tree, as_layer=False)
+                read_tar(source, tree, as_layer=False)
             layer = self._store.layers.seal(folder, links=True)
             entry = HistoryEntry(created=rfc3339(), comment=message or "Imported from -")
             image = self._store.images.add(ImageConfig(architecture=own_architecture(), config=config).with_history(entry, layer.diff_id))

@@ -12,6 +12,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from dockerlab.errors import StoreError
 from dockerlab.layers.owners import CAPABILITY, OURS
+from dockerlab.layers.packed import entries, room, too_large, unpacked
 from dockerlab.layers.tree import Tree
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 _IMPOSSIBLE = (errno.ENAMETOOLONG, errno.EINVAL, errno.ERANGE, errno.E2BIG)  # what no disk could hold, as opposed to a full one
 _WHITEOUT, _OPAQUE = ".wh.", ".wh..wh..opq"
+_INODE = 256  # bytes that the smallest entry takes of a disk
 
 
 def _clean(name: str) -> str:
@@ -39,19 +41,21 @@ def _xattrs(member: tarfile.TarInfo) -> dict[str, bytes]:
 
 
 def read_tar(source: IO[bytes] | Any, tree: Tree, *, as_layer: bool = True, owner: tuple[int, int] | None = None, prefix: str = "") -> int:
-    """Unpack a tar (any compression that tarfile knows; a stream will do) into a tree; the number of entries.
+    """Unpack a tar (packed or not; a stream will do) into a tree; the number of entries.
 
     `as_layer`: `.wh.` names are whiteouts. `owner` overrides the recorded owners. `prefix` is a folder of the tree to unpack into.
-    Raises StoreError for a damaged archive or a path that leads out.
+    Raises StoreError for a damaged archive, a path that leads out, or more than there is room for.
     """
     import tarfile
 
-    count = 0
+    count, total, most = 0, 0, room(tree.root)
     try:
-        with tarfile.open(fileobj=source, mode="r|*", errorlevel=2) as tar:
-            for member in tar:
-                _one(tar, member, tree, as_layer, owner, prefix)
-                count += 1
+        for tar, member in entries(unpacked(source)):
+            total += _INODE + (member.size if member.isreg() else 0)
+            if total > most:
+                raise too_large(most)
+            _one(tar, member, tree, as_layer, owner, prefix)
+            count += 1
     except tarfile.TarError as error:
         raise StoreError(f"the archive is damaged: {error}") from error
     except EOFError as error:

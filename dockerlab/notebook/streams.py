@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from dockerlab.notebook.words import as_magic
+from dockerlab.notebook.words import as_magic, word
 from dockerlab.verbs.dispatch import Terminal
 
 if TYPE_CHECKING:
@@ -28,13 +28,33 @@ _QUIET, _PATIENCE = 0.5, 3.0
 """Seconds without a word after which a program that was started at a terminal is taken to wait for keys, and how long it is watched at most."""
 _CONTROLS = re.compile(r"\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b\[[0-9;?]*[A-Za-ln-z]|\x1b[=>()][0-9A-B]?")
 """What a program says to a terminal alone: where its cursor is, what its title. Colours are none of these."""
+LONGEST = 2 << 20
+"""Characters that one cell shows of what a container or a build prints."""
+
+
+class _Bounded:
+    """The text of one cell up to a limit, which BuildKit has for a step too: a notebook that holds a gigabyte is never opened again."""
+
+    def __init__(self) -> None:
+        self._left = LONGEST
+
+    def show(self, text: str) -> None:
+        """As `show`; what goes beyond the limit is dropped, and said to be once."""
+        if len(text) > self._left >= 0:
+            show(text[: self._left])
+            show("\n" + word("cut", size=f"{LONGEST >> 20} MB") + "\n")
+            self._left = -1
+        elif self._left >= 0:
+            self._left -= len(text)
+            show(text)
 
 
 class _Pump:
     """One pipe whose bytes become text of the cell; characters cut by a read are put together again."""
 
-    def __init__(self, *, held: bool = False) -> None:
+    def __init__(self, out: _Bounded, *, held: bool = False) -> None:
         """`held`: nothing is shown until `release`."""
+        self._out = out
         self.reader, self.writer = os.pipe()
         self._muted = False
         self._held: list[str] | None = [] if held else None
@@ -55,7 +75,7 @@ class _Pump:
         self.heard = time.monotonic()
         with self._lock:
             if self._held is None and not self._muted:
-                show(text)
+                self._out.show(text)
             elif self._held is not None:
                 self._held.append(text)
 
@@ -68,14 +88,14 @@ class _Pump:
         """Show what was held back, and from now on what comes."""
         with self._lock:
             text, self._held = "".join(self._held or ()), None
-            show(text)
+            self._out.show(text)
 
     def leave(self) -> None:
         """Show the whole lines of what was held back, without the prompt after them, and nothing that comes."""
         with self._lock:
             text, self._held, self._muted = "".join(self._held or ()), None, True
         text = _CONTROLS.sub("", text.replace("\r\n", "\n")).lstrip("\n")
-        show(text[: text.rfind("\n") + 1].rstrip("\n") + "\n" * ("\n" in text))
+        self._out.show(text[: text.rfind("\n") + 1].rstrip("\n") + "\n" * ("\n" in text))
 
     def close(self) -> None:
         os.close(self.writer)
@@ -111,17 +131,18 @@ class CellTerminal(Terminal):
         return True
 
     def complain(self, text: str) -> None:
-        """A line of the cell."""
-        super().complain(as_magic(text))
+        """A line of the cell, however much was shown before."""
+        show(as_magic(text) + "\n")
 
 
 @contextmanager
 def cell_terminal(*, held: bool = False) -> Iterator[CellTerminal]:
     """A terminal whose output is the running cell; it has no standard input. `held`: what a program says is shown when `waits_for` has decided."""
-    pump = _Pump(held=held)
+    out = _Bounded()
+    pump = _Pump(out, held=held)
 
     def write(data: bytes) -> None:
-        show(data.decode("utf-8", "replace"))
+        out.show(data.decode("utf-8", "replace"))
 
     try:
         terminal = CellTerminal(

@@ -64,6 +64,10 @@ _WORDS: dict[str, dict[str, str]] = {
         "en": "look around in the state before this step: %docker run --rm {state} ls -l",
         "ko": "이 단계 직전의 상태를 살펴볼 수 있습니다: %docker run --rm {state} ls -l",
     },
+    "cut": {
+        "en": "[the output of this cell is cut here, at {size}; %docker logs --tail 20 NAME shows the last lines of a container]",
+        "ko": "[이 셀의 출력은 여기({size})에서 잘렸습니다. 컨테이너가 마지막으로 출력한 줄은 %docker logs --tail 20 이름 으로 볼 수 있습니다]",
+    },
     "unanswered": {"en": "not answered yet", "ko": "아직 답을 쓰지 않았습니다"},
     "how to answer": {
         "en": "write a Dockerfile into this cell: it begins with FROM",

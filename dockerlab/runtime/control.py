@@ -7,6 +7,7 @@ from _socket import socket as Socket
 
 from dockerlab.errors import ContainerStartError, Detached, RuntimeUnavailableError
 from dockerlab.runtime.helper import wire
+from dockerlab.store.files import FULL
 
 
 class Control:
@@ -58,6 +59,8 @@ def checked(message: wire.Message) -> wire.Message:
         return message
     text = str(message["message"])
     if message["kind"] == "unavailable":
+        if full := FULL.get(int(str(message["errno"]))):
+            raise ContainerStartError(f"the store can't be written: {full[0]}", hint=full[1])
         raise RuntimeUnavailableError(
             f"this machine refused to make a container: {text}", hint="`dockerlab doctor` says what is missing and what would help"
         )

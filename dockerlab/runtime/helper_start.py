@@ -13,6 +13,8 @@ import sys
 from dockerlab.runtime.helper import wire
 
 _MAIN = os.path.join(os.path.dirname(os.path.abspath(__file__)), "helper", "helper_main.py")
+_KEPT = ("LD_LIBRARY_PATH", "LANG", "LC_ALL", "LC_CTYPE", "DOCKERLAB_HOME")
+"""All that the helper knows of our environment. Process 1 of a container is a fork of it for a while, or for good (`--init`), and a notebook's environment holds tokens."""
 _PATIENCE = 2000  # milliseconds for the helper to end after its socket was closed
 _SIGKILL, _SIGPIPE, _SIGXFSZ = 9, 13, 25
 
@@ -32,7 +34,7 @@ class Helper:
             self._pid = os.posix_spawn(
                 sys.executable,
                 [sys.executable, "-I", "-S", "-E", _MAIN, "3"],
-                os.environ,
+                {name: os.environ[name] for name in _KEPT if name in os.environ},
                 file_actions=[nothing, *given],
                 setsid=True,  # a terminal's or a notebook's interrupt is not for it
                 setsigdef=[_SIGPIPE, _SIGXFSZ],  # which an interpreter ignores

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -28,10 +30,9 @@ def read_log(path: Path, goes_on: Callable[[], bool], *, tail: int | None = None
     except FileNotFoundError:
         return
     with file:
-        lines = list(file) if tail is not None else []
-        for raw in lines[len(lines) - tail if tail and tail < len(lines) else 0 :] if tail else ():
+        for raw in deque(file, min(tail, sys.maxsize)) if tail is not None else ():
             line = _parse(raw)
-            if line.time >= since:
+            if line is not None and line.time >= since:
                 yield line
         rest = b""
         while True:
@@ -40,13 +41,17 @@ def read_log(path: Path, goes_on: Callable[[], bool], *, tail: int | None = None
                 rest += raw
                 if rest.endswith(b"\n"):
                     line, rest = _parse(rest), b""
-                    if line.time >= since:
+                    if line is not None and line.time >= since:
                         yield line
             if not alive:
                 return
             time.sleep(FOLLOW_INTERVAL)
 
 
-def _parse(raw: bytes) -> LogLine:
-    record = json.loads(raw)
-    return LogLine(record["time"], record["stream"], record["log"].encode("utf-8", "surrogateescape"))
+def _parse(raw: bytes) -> LogLine | None:
+    """None for what is no line: the machine went down while it was written."""
+    try:
+        record = json.loads(raw)
+        return LogLine(record["time"], record["stream"], record["log"].encode("utf-8", "surrogateescape"))
+    except (ValueError, KeyError, TypeError):
+        return None

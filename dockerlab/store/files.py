@@ -39,6 +39,9 @@ _WHY = {
     ),
 }
 
+FULL = {number: _WHY[number] for number in (errno.ENOSPC, errno.EDQUOT)}
+"""What a disk that is full says → (why, what to do)."""
+
 
 @contextmanager
 def explained(home: Path | str, *, making: bool = False) -> Iterator[None]:

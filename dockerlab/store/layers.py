@@ -16,6 +16,7 @@ from typing import IO, Any
 from dockerlab.data import dataclass
 from dockerlab.errors import NotFoundError, StoreError
 from dockerlab.layers import Tree, read_tar, remove_tree, write_layer
+from dockerlab.layers.packed import copy_within, room
 from dockerlab.oci.digest import hex_of, is_digest
 from dockerlab.store.files import boot_id, explained, write_atomically
 
@@ -109,9 +110,12 @@ class LayerStore:
             kept = folder / "layer.tar"
             digest = hashlib.sha256()
             with open(kept, "wb") as out:
-                while block := source.read(1 << 20):
+
+                def keep(block: bytes) -> None:
                     digest.update(block)
                     out.write(block)
+
+                copy_within(source, keep, room(folder))
             diff_id = "sha256:" + digest.hexdigest()
             if expect and diff_id != expect:
                 raise StoreError(

@@ -55,7 +55,7 @@ class Store:
             if not (path / "tmp").is_dir():
                 for name in _FOLDERS:
                     (path / name).mkdir(parents=True, exist_ok=True)
-                os.chmod(path, 0o755)
+                os.chmod(path, 0o700)  # an image may hold programs with set-ID bits, and files that others here should not read
         return cls(path)
 
     @contextmanager

@@ -6,20 +6,17 @@ is the tar whose digest is its diff ID. (moby image/spec v1.2; the OCI layout be
 
 from __future__ import annotations
 
-import gzip
 import io
 import json
-import lzma
 import os
-import shutil
 import tarfile
-import zlib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import IO, Any, TypeVar, cast
 
 from dockerlab.data import dataclass
-from dockerlab.errors import InvalidReferenceError, StoreError
+from dockerlab.errors import DockerlabError, InvalidReferenceError, StoreError
+from dockerlab.layers.packed import LARGEST, Metered, copy_within, room, unpacked
 from dockerlab.oci import ImageConfig, Reference
 from dockerlab.oci.digest import digest_of, hex_of
 from dockerlab.store import Image, Store
@@ -28,6 +25,11 @@ from dockerlab.store.files import explained
 _LAYER_TYPE = "application/vnd.oci.image.layer.v1.tar"
 _MANIFEST_TYPE = "application/vnd.oci.image.manifest.v1+json"
 _T = TypeVar("_T")
+MOST_LAYERS = 125
+"""moby: layer.maxLayerDepth."""
+_MOST_ENTRIES = 100_000
+_LONGEST_TEXT = 8 << 20  # bytes: ten thousand layers and their history take three millions
+_NOTHING = "nothing of it was kept"
 
 
 def write_archive(store: Store, images: Iterable[tuple[Image, Reference | None]], out: IO[bytes]) -> None:
@@ -110,63 +112,40 @@ def _add_layer(tar: tarfile.TarFile, store: Store, diff_id: str, scratch: Path) 
     return member.size
 
 
-class _Decompressed(io.RawIOBase):
-    """What a compressed stream holds; damage in it is a StoreError."""
-
-    def __init__(self, stream: IO[bytes]) -> None:
-        self._stream = stream
-
-    def readable(self) -> bool:
-        return True
-
-    def read(self, size: int = -1, /) -> bytes:
-        try:
-            return self._stream.read(size)
-        except EOFError as error:
-            raise StoreError("unexpected EOF: the archive is cut short") from error
-        except (gzip.BadGzipFile, zlib.error, lzma.LZMAError) as error:
-            raise StoreError(f"the archive is damaged: {error}") from error
-
-
-class _Borrowed(io.RawIOBase):
-    """A caller's stream, which stays open when what was put around it is gone."""
-
-    def __init__(self, stream: IO[bytes]) -> None:
-        self._stream = stream
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any, /) -> int:
-        data = self._stream.read(len(buffer))
-        buffer[: len(data)] = data
-        return len(data)
-
-
-def uncompressed(source: IO[bytes]) -> IO[bytes]:
-    """The stream behind gzip, xz or nothing, by its first bytes. Where what is compressed is damaged, a read raises StoreError."""
-    buffered: Any = source if hasattr(source, "peek") else io.BufferedReader(_Borrowed(source))
-    head = buffered.peek(6)[:6]
-    if head[:2] == b"\x1f\x8b":
-        return cast(IO[bytes], _Decompressed(cast(IO[bytes], gzip.GzipFile(fileobj=buffered))))
-    if head[:6] == b"\xfd7zXZ\0":
-        return cast(IO[bytes], _Decompressed(cast(IO[bytes], lzma.LZMAFile(buffered))))
-    return cast(IO[bytes], buffered)
-
-
 def read_archive(store: Store, source: IO[bytes]) -> list[str]:
-    """Take in every image of an archive; its names, or its ID where it has none. StoreError if anything in it is damaged or false."""
+    """Take in every image of an archive; its names, or its ID where it has none. StoreError if anything in it is damaged or false: nothing is kept then."""
+    try:
+        return _taken_in(store, source)
+    except (DockerlabError, OSError):
+        store.sweep()  # layers that came before the damage
+        raise
+
+
+def _taken_in(store: Store, source: IO[bytes]) -> list[str]:
     with store.tmp() as scratch, store.using():
         whole = scratch / "archive.tar"
         with explained(store.home), open(whole, "wb") as out:
-            shutil.copyfileobj(uncompressed(source), out, 1 << 20)
+            copy_within(unpacked(source), out.write, room(scratch))
         try:
-            with tarfile.open(whole, mode="r:") as tar:
-                return _read(store, tar, scratch)
-        except tarfile.TarError as error:
+            with open(whole, "rb") as file:
+                return _read(store, _looked_through(file), scratch)
+        except (tarfile.TarError, OverflowError) as error:
             raise StoreError(
                 "unexpected EOF: this is no image archive", hint="docker save writes one; for the tar of a file system use import"
             ) from error
+
+
+def _looked_through(file: IO[bytes]) -> tarfile.TarFile:
+    """The archive with all its entries known. StoreError for more of them than any image needs."""
+    metered = Metered(file)
+    tar = tarfile.open(fileobj=cast(IO[bytes], metered), mode="r:")
+    count = 0
+    while tar.next() is not None:
+        metered.allow()
+        if (count := count + 1) > _MOST_ENTRIES:
+            raise StoreError(f"the archive has more than {_MOST_ENTRIES} entries: no image archive needs so many", hint=_NOTHING)
+    metered.allow(LARGEST)
+    return tar
 
 
 @dataclass(frozen=True)
@@ -181,7 +160,7 @@ class _Saved:
 def _entries(tar: tarfile.TarFile) -> list[_Saved]:
     """The entries of manifest.json, their shape looked at once and for all."""
     try:
-        items = json.loads(_member(tar, "manifest.json").read())
+        items = json.loads(_text(tar, "manifest.json"))
     except (ValueError, RecursionError) as error:
         raise StoreError(f"the archive's manifest.json is no JSON: {error}") from error
     return [_entry(item) for item in _list_of(dict, items, "")]
@@ -210,22 +189,42 @@ def _list_of(kind: type[_T], value: Any, key: str) -> list[_T]:
 
 
 def _read(store: Store, tar: tarfile.TarFile, scratch: Path) -> list[str]:
-    said: list[str] = []
+    """All layers first, then the images: a name never moves for an archive that is damaged further on."""
+    found: list[tuple[ImageConfig, bytes, list[str]]] = []
     for number, saved in enumerate(_entries(tar)):
-        raw = _member(tar, saved.config).read()
+        raw = _text(tar, saved.config)
         config = _config(raw, saved.config)
         if len(config.diff_ids) != len(saved.layers):
             raise StoreError(f"the archive lists {len(saved.layers)} layers, the image's configuration {len(config.diff_ids)}")
+        if len(config.diff_ids) > MOST_LAYERS:
+            raise StoreError(
+                f"max depth exceeded: an image of the archive has {len(config.diff_ids)} layers, and {MOST_LAYERS} are the most that Docker loads",
+                hint="several RUN and COPY can become one layer: join commands with &&, or COPY from a stage that has it all",
+            )
         for at, (diff_id, name) in enumerate(zip(config.diff_ids, saved.layers, strict=True)):
             if not store.layers.has(diff_id):
                 folder = scratch / f"{number}-{at}"
                 folder.mkdir()
-                store.layers.add_tar(uncompressed(_member(tar, name)), folder, expect=diff_id)
+                store.layers.add_tar(unpacked(_member(tar, name)), folder, expect=diff_id)
+        found.append((config, raw, saved.names))
+    said: list[str] = []
+    for config, raw, names in found:
         image = store.images.add(config, raw)
-        for name in saved.names:
+        for name in names:
             store.images.tag(image.id, Reference.parse(name))
-        said += saved.names or [image.id]
+        said += names or [image.id]
     return said
+
+
+def _text(tar: tarfile.TarFile, name: str) -> bytes:
+    """A member that is JSON. StoreError for one that is larger than any should be."""
+    with _member(tar, name) as file:
+        data = file.read(_LONGEST_TEXT + 1)
+    if len(data) > _LONGEST_TEXT:
+        raise StoreError(
+            f'the archive\'s "{name}" has more than {_LONGEST_TEXT >> 20} MB, which is too much for what it should be', hint=_NOTHING
+        )
+    return data
 
 
 def _config(raw: bytes, name: str) -> ImageConfig:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _CONTROL = "@abcdefghijklmnopqrstuvwxyz[\\]^_"
 """The letters that the Control key goes with, in the order of what they send: 0 to 31."""
+_INTERRUPT_GRACE = 0.2  # seconds for a program that handles Ctrl-C
 
 
 def detach_keys(parsed: Parsed) -> bytes:
@@ -69,16 +70,21 @@ def attached_start(engine: Engine, terminal: Terminal, identifier: str, streams:
 
 
 def _pass_on_interrupt(engine: Engine, identifier: str) -> None:
-    """Process 1 ignores SIGINT unless it handles it; a user who presses Ctrl-C wants it gone either way."""
+    """A user who presses Ctrl-C wants the container gone: process 1 hears of it if it handles SIGINT, and is killed where that does not help."""
+    import signal
     import time
 
+    from dockerlab.runtime.helper.descendants import heeds
+
     with suppress(DockerlabError):
-        engine.kill(identifier, "INT")
-        end = time.monotonic() + 0.5
-        while time.monotonic() < end:
-            if not engine.container_inspect(identifier)["State"]["Running"]:
-                return
-            time.sleep(0.02)
+        pid = int(engine.container_inspect(identifier)["State"]["Pid"])
+        if pid and heeds(pid, signal.SIGINT):
+            engine.kill(identifier, "INT")
+            end = time.monotonic() + _INTERRUPT_GRACE
+            while time.monotonic() < end:
+                if not engine.container_inspect(identifier)["State"]["Running"]:
+                    return
+                time.sleep(0.01)
         engine.kill(identifier, "KILL")
 
 

@@ -305,7 +305,7 @@ def import_(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
             identifier = engine.import_(source, reference, changes=parsed.all("change"), message=parsed.text("message"))
         except DockerlabError as error:
             if "damaged" in error.message or "cut short" in error.message:
-                raise DockerlabError(f"unexpected EOF: {path} is no tar of a file system", hint=error.hint) from None
+                raise DockerlabError(f"unexpected EOF: {path} is no tar of a file system: {error.message}", hint=error.hint) from None
             raise
     terminal.line(identifier)
     return 0

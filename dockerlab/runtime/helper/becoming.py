@@ -30,7 +30,10 @@ def first_process(box: wire.Message, root: str, sync: Socket, stdio: list[int]) 
             kernel.sethostname(str(box["hostname"]))
         if box["domainname"]:
             kernel.setdomainname(str(box["domainname"]))
-        become_process(box["process"], str(box["identity"]), sync, stdio, create_cwd=True, nproc=int(box.get("nproc") or 0))  # type: ignore[arg-type,call-overload]
+        # a RUN shares this machine's network, and with it sockets that have a name and no file: in Docker it has a network of its own
+        scopes = kernel.ABSTRACT_SOCKETS if box["network"] == "host" and not box["container"] else 0
+        nproc = int(box.get("nproc") or 0)  # type: ignore[call-overload]
+        become_process(box["process"], str(box["identity"]), sync, stdio, create_cwd=True, nproc=nproc, scopes=scopes)  # type: ignore[arg-type]
     except BaseException as error:  # told to the one who asked, not to a stderr that nobody reads
         report_failure(sync, error, init=True)
     finally:
@@ -46,8 +49,9 @@ def become_process(
     create_cwd: bool,
     nproc: int = 0,
     capabilities: int = init.DOCKER_CAPABILITIES,
+    scopes: int = 0,
 ) -> None:
-    """From a child inside the container's namespaces to its program: shared by process 1 and exec."""
+    """From a child inside the container's namespaces to its program: shared by process 1 and exec. `scopes`: see kernel.confine."""
     if identity != "single":
         # Until exec we are this machine's interpreter, and a hostile process in here could write to it through /proc/PID/exe. (The
         # supervisor could not read a process like that: where there is one, so is no other user whose interpreter it might be.)
@@ -62,6 +66,8 @@ def become_process(
     if create_cwd:
         init.make_folder(cwd)
     env = init.environment(list(process["env"]), uid)  # type: ignore[call-overload]
+    if scopes:
+        kernel.confine(scopes)
     kernel.limit_capabilities(capabilities)
     program = ""
     if identity != "single":

@@ -110,7 +110,11 @@ class ChrootKeeper(Keeper):
             os.chdir("/")
             capabilities = CAPABILITIES & kernel.permitted_capabilities()
             nproc = int(self.box.get("nproc") or 0)  # type: ignore[call-overload]
-            become_process(process, "root", sync, stdio, create_cwd=create_cwd, nproc=nproc, capabilities=capabilities)
+            scopes = 0
+            if not self.is_container and process["uid"] == 0:  # a container's processes must reach each other, those of an exec too
+                kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
+                scopes = kernel.ABSTRACT_SOCKETS | kernel.SIGNALS
+            become_process(process, "root", sync, stdio, create_cwd=create_cwd, nproc=nproc, capabilities=capabilities, scopes=scopes)
         except BaseException as error:  # told to the one who asked
             report_failure(sync, error, init=create_cwd)
         finally:

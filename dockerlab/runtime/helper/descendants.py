@@ -74,10 +74,12 @@ def heeds(pid: int, number: int) -> bool:
         return True
     try:
         with open(f"/proc/{pid}/status", encoding="utf-8", errors="replace") as file:
-            caught = next((line.split()[1] for line in file if line.startswith("SigCgt:")), "0")
+            handled = [
+                int(line.split()[1], 16) for line in file if line.startswith(("SigCgt:", "SigBlk:"))
+            ]  # what is blocked may be waited for: `--init`
     except OSError:
         return True  # it has ended
-    return bool(number) and bool(int(caught, 16) >> (number - 1) & 1)
+    return bool(number) and any(mask >> (number - 1) & 1 for mask in handled)
 
 
 def _kill(pid: int, began: str) -> None:

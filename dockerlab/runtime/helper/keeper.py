@@ -66,7 +66,8 @@ class Keeper:
         except rootfs.RootError as error:
             self._fail(125, f"error during container init: {error}")
         except OSError as error:
-            self._fail(125, str(error.strerror or error), kind=UNAVAILABLE, number=error.errno or 0)
+            failure = _unavailable(error)
+            self._fail(125, str(failure["message"]), kind=UNAVAILABLE, number=error.errno or 0)
         else:
             self.loop.run()
             self._end()
@@ -94,7 +95,10 @@ class Keeper:
                 wire.send(self.told, {**record, "ran": self.started, "started_at": self.began})
                 wire.receive(self.told)
             else:
-                records.write_record(self.folder, "exit.json", record)
+                try:
+                    records.write_record(self.folder, "exit.json", record)
+                except OSError:
+                    pass  # no disk to write it on: without it the container has ended with 137
 
     def _prepare(self) -> None:
         if self.is_container:
@@ -159,7 +163,7 @@ class Keeper:
     def _first_process(self, root: str, sync: Socket, stdio: list[int]) -> None:
         if self.groups:
             limits.enter(self.groups.doors)
-        first_process({**self.box, "nproc": self.nproc()}, root, sync, stdio)
+        first_process({**self.box, "nproc": self.nproc(), "container": self.is_container}, root, sync, stdio)
 
     def nproc(self) -> int:
         """RLIMIT_NPROC, which counts whoever is in the container's user namespace: us too, and who carries bytes."""
@@ -203,7 +207,14 @@ class Keeper:
         elif message["event"] == "failed":
             self.failure = message
         else:  # ready
-            self._record_start()
+            try:
+                self._record_start()
+            except OSError as error:  # process 1 still waits, and hears that nobody will say go
+                self.failure = _unavailable(error)
+                self.started = False
+                self.loop.forget(sync.fileno())
+                sync.close()
+                return
             wire.send(sync, {"event": "go"})
             if self.control:
                 wire.send(self.control, {"event": "started", "pid": self.init_pid, "ports": self.ports})
@@ -238,6 +249,7 @@ class Keeper:
                     "terminal": bool(self.process["terminal"]),
                 },
             )
+            records.reserve(self.folder, "exit.json")
         if plan := self.box.get("health"):
             self.checks = Checks(self, plan, become_process)  # type: ignore[arg-type]
 
@@ -370,3 +382,8 @@ class Keeper:
         self._release()
         if self.control:
             wire.send(self.control, message)
+
+
+def _unavailable(error: OSError) -> wire.Message:
+    """What the machine refuses, as a message to the one who asked."""
+    return {"event": "failed", "code": 125, "message": str(error.strerror or error), "kind": UNAVAILABLE, "errno": error.errno or 0}

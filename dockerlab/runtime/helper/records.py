@@ -10,6 +10,7 @@ from _json import encode_basestring_ascii as _quoted
 STOPPED = "stopped"  # a file of whoever stops a container: its restart policy is over
 READERS_HOLD = 0.2  # seconds: who asks whether a container lives shares its lock for a moment (a `ps`, a `wait`, a `logs -f`)
 LONGEST_LINE = 16 * 1024  # docker's copier cuts here too
+ROOM = 4096  # bytes
 
 
 def json_text(value: object) -> str:
@@ -37,12 +38,24 @@ def timestamp() -> str:
 
 def write_record(folder: int, name: str, value: object) -> None:
     """Write aside, then rename: a reader sees the whole file or none. `folder` is a descriptor, since the keeper's paths have moved."""
-    fd = os.open(f"{name}~", os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644, dir_fd=folder)
+    data = json_text(value).encode("ascii") + b"\n"
+    fd = os.open(f"{name}~", os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o644, dir_fd=folder)
     try:
-        os.write(fd, json_text(value).encode("ascii") + b"\n")
+        if os.write(fd, data) < len(data):
+            raise OSError(28, os.strerror(28))
+        os.ftruncate(fd, len(data))
     finally:
         os.close(fd)
     os.rename(f"{name}~", name, src_dir_fd=folder, dst_dir_fd=folder)
+
+
+def reserve(folder: int, name: str) -> None:
+    """Take the room on the disk that a record will need: when its time has come, the container may have filled the disk."""
+    fd = os.open(f"{name}~", os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o644, dir_fd=folder)
+    try:
+        os.write(fd, b" " * ROOM)
+    finally:
+        os.close(fd)
 
 
 def remove(folder: int, name: str) -> None:
@@ -83,15 +96,25 @@ class Log:
     def write(self, stream: str, data: bytes) -> None:
         """Empty `data` is the end of the stream: what has no line feed yet is written."""
         text = self._rest.pop(stream, b"") + data
-        records = []
-        while text:
-            end = text.find(b"\n", 0, LONGEST_LINE) + 1
+        records, at = [], 0
+        while at < len(text):
+            end = text.find(b"\n", at, at + LONGEST_LINE) + 1
             if not end:
-                if data and len(text) < LONGEST_LINE:
-                    self._rest[stream] = text
+                if data and len(text) - at < LONGEST_LINE:
+                    self._rest[stream] = text[at:]
                     break
-                end = LONGEST_LINE
-            line, text = text[:end], text[end:]
+                end = at + LONGEST_LINE
+            line, at = text[at:end], end
             records.append(f'{{"log":{_quoted(line.decode("utf-8", "surrogateescape"))},"stream":"{stream}","time":"{timestamp()}"}}\n')
         if records:
-            os.write(self._fd, "".join(records).encode("ascii"))
+            self._append("".join(records).encode("ascii"))
+
+    def _append(self, lines: bytes) -> None:
+        """On a full disk lines are lost, but never a part of one, and the container goes on: as in Docker."""
+        try:
+            written = os.write(self._fd, lines)
+            if written < len(lines):
+                half = written - (lines.rfind(b"\n", 0, written) + 1)
+                os.ftruncate(self._fd, os.fstat(self._fd).st_size - half)
+        except OSError:
+            pass
