@@ -6,7 +6,6 @@ go through the hash as they are read. (POSIX.1-2017 pax interchange format; OCI 
 
 from __future__ import annotations
 
-import hashlib
 import os
 import stat
 from collections.abc import Iterator, Mapping
@@ -169,6 +168,8 @@ class _Tee:
 
 def write_layer(root: Path | str, out: Sink | None = None) -> LayerSummary:
     """The canonical tar of a tree in upper format: hashed, and written to `out` if there is one. OSError if a file changes meanwhile."""
+    import hashlib
+
     digest = hashlib.sha256()
     tee = _Tee(digest, out)  # type: ignore[arg-type]
     size, links, count = write_entries(tree_entries(root), tee)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import json
 import os
-import tempfile
 from _socket import socket as Socket
 from contextlib import closing
 from pathlib import Path
@@ -14,7 +13,6 @@ import dockerlab
 from dockerlab.data import asdict, dataclass, replace
 from dockerlab.errors import RuntimeUnavailableError
 from dockerlab.runtime.helper import wire
-from dockerlab.runtime.helper.kernel import MACHINE, SUPPORTED
 
 NOT_LINUX = "the embedded engine needs Linux; a Docker daemon will do"
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
@@ -69,7 +67,7 @@ class Capabilities:
 
         `folder` lies on the file system to try overlay on (the store's); without it, beside `cache_file`. $DOCKERLAB_ISOLATION overrides.
         """
-        where = folder or (cache_file.parent if cache_file else Path(tempfile.gettempdir()))
+        where = folder or (cache_file.parent if cache_file else _temporary())
         key = _key(where)
         found = _known.get(key) or _read(cache_file, key)
         if found is None:
@@ -135,6 +133,12 @@ def _read(cache_file: Path | None, key: str) -> Capabilities | None:
         return None  # no cache, or another version's: probe again
 
 
+def _temporary() -> Path:
+    from tempfile import gettempdir
+
+    return Path(gettempdir())
+
+
 def _write(cache_file: Path, key: str, found: Capabilities) -> None:
     aside = cache_file.with_name(f"{cache_file.name}.{os.getpid()}")
     try:
@@ -146,8 +150,12 @@ def _write(cache_file: Path, key: str, found: Capabilities) -> None:
 
 def probe(folder: Path) -> Capabilities:
     """Try everything now, in processes of its own; some 30 ms."""
+    from dockerlab.runtime.helper.kernel import MACHINE, SUPPORTED
+
     if not SUPPORTED:
         return Capabilities("none", "", NOT_LINUX + (f" (this is {MACHINE})" if os.uname().sysname == "Linux" else ""), ())
+    import tempfile
+
     from dockerlab.runtime.helper_process import HelperProcess
 
     helper = HelperProcess()

@@ -6,7 +6,6 @@ remembers the boot that made it: after another boot its first use reads it throu
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from functools import cached_property
@@ -107,6 +106,8 @@ class LayerStore:
     def add_tar(self, source: IO[bytes] | Any, folder: Path, expect: str = "") -> Layer:
         """Take in an uncompressed layer tar, through the empty `folder`. StoreError if its digest is not `expect`."""
         with explained(self._home):
+            import hashlib
+
             kept = folder / "layer.tar"
             digest = hashlib.sha256()
             with open(kept, "wb") as out:
