@@ -2,44 +2,66 @@
 
 from __future__ import annotations
 
+import errno
 import os
-import stat
 from pathlib import Path
+
+_FOLDER = os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_DEEPEST = 100
+"""Levels that are gone down at once; what lies deeper is lifted up before, since each level holds a descriptor open."""
 
 
 def remove_tree(path: Path | str) -> None:
-    """Remove a folder of ours whatever the modes in it; what is not there is no error."""
-    try:
-        os.rmdir(path)  # most have nothing in them
-    except FileNotFoundError:
-        return
-    except OSError:
-        _remove_with_contents(path)
-
-
-def _remove_with_contents(path: Path | str) -> None:
-    import shutil
-
-    def unlock(function: object, name: str, _: object) -> None:
-        parent = os.path.dirname(name)
-        for folder in (parent, name):
-            try:
-                if not os.path.islink(folder) and os.path.isdir(folder):
-                    os.chmod(folder, 0o700)
-            except OSError:
-                pass
+    """Remove a folder of ours, or a file, whatever the modes in it, and never what a link in it leads to; what is not there is no error."""
+    while True:
         try:
-            if os.path.isdir(name) and not os.path.islink(name):
-                shutil.rmtree(name, onerror=unlock) if os.access(name, os.R_OK | os.W_OK | os.X_OK) else None
-            else:
-                os.unlink(name)
+            os.rmdir(path)  # most have nothing in them
+            return
         except FileNotFoundError:
-            pass
-
-    try:
-        if stat.S_ISDIR(os.lstat(path).st_mode):
-            shutil.rmtree(path, onerror=unlock)
-        else:
+            return
+        except NotADirectoryError:
             os.unlink(path)
-    except FileNotFoundError:
-        pass
+            return
+        except OSError as error:
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                raise
+        top = _opened(str(path), None)
+        try:
+            _clear(top, top, 0)
+        finally:
+            os.close(top)
+
+
+def _clear(folder: int, top: int, depth: int) -> None:
+    """Empty an open folder; what is too deep goes to `top`, to be met again there."""
+    for name in os.listdir(folder):
+        try:
+            os.unlink(name, dir_fd=folder)
+        except FileNotFoundError:
+            continue  # gone meanwhile
+        except IsADirectoryError:
+            if depth == _DEEPEST:
+                os.rename(name, os.urandom(8).hex(), src_dir_fd=folder, dst_dir_fd=top)
+                continue
+            inner = _opened(name, folder)
+            try:
+                _clear(inner, top, depth + 1)
+            finally:
+                os.close(inner)
+            os.rmdir(name, dir_fd=folder)
+
+
+def _opened(name: str, parent: int | None) -> int:
+    """A folder, open and ours to write in, if its mode can be made so."""
+    try:
+        fd = os.open(name, os.O_RDONLY | _FOLDER, dir_fd=parent)
+    except PermissionError:
+        there = os.open(name, os.O_PATH | _FOLDER, dir_fd=parent)
+        try:
+            os.chmod(f"/proc/self/fd/{there}", 0o700)
+            return os.open(f"/proc/self/fd/{there}", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        finally:
+            os.close(there)
+    if not os.access(f"/proc/self/fd/{fd}", os.W_OK | os.X_OK, effective_ids=True):
+        os.fchmod(fd, 0o700)
+    return fd
