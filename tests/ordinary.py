@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import pwd
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -68,9 +69,18 @@ class OrdinaryUser:
         assert done.returncode == 0, done.stdout[-12000:] + done.stderr[-2000:]
 
 
+def user_with_many_ids() -> str:
+    """Somebody to whom newuidmap gives more IDs than one; "" if there is nobody."""
+    if not shutil.which("newuidmap") or not os.path.exists("/etc/subuid"):
+        return ""
+    known = {one.pw_name for one in pwd.getpwall()}
+    names = [line.partition(":")[0] for line in Path("/etc/subuid").read_text().splitlines()]
+    return next((name for name in names if name in known and name != "root"), "")
+
+
 @contextmanager
-def ordinary_user() -> Iterator[OrdinaryUser]:
-    """The user that DOCKERLAB_TEST_USER names, else nobody; for a test."""
+def ordinary_user(name: str = "") -> Iterator[OrdinaryUser]:
+    """The user of this name, else the one that DOCKERLAB_TEST_USER names, else nobody; for a test."""
     top = Path(tempfile.mkdtemp(prefix="ordinary-", dir="/var/tmp"))
     top.chmod(0o755)
     home = top / "their home"
@@ -78,7 +88,7 @@ def ordinary_user() -> Iterator[OrdinaryUser]:
         folder.mkdir()
     user = OrdinaryUser(home)
     if os.geteuid() == 0:
-        found = pwd.getpwnam(os.environ.get("DOCKERLAB_TEST_USER", "nobody"))
+        found = pwd.getpwnam(name or os.environ.get("DOCKERLAB_TEST_USER", "nobody"))
         os.chown(home, found.pw_uid, found.pw_gid)
         user = OrdinaryUser(home, ("setpriv", "--reuid", str(found.pw_uid), "--regid", str(found.pw_gid), "--clear-groups"))
         if user(sys.executable, "-c", f"open({str(ROOT / 'README.md')!r})").returncode:

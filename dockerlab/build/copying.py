@@ -1,7 +1,7 @@
 """COPY, ADD and WORKDIR: written straight into the new layer's folder, with no mount and no process, so that they work in every isolation.
 
 The rules of where things land are BuildKit's: links in the destination are followed inside the image, a folder brings its contents, what has to be made
-is root's (or --chown's) with mode 0755, what is there keeps its mode.
+is root's (or --chown's) with mode 0755 and the set-group-ID bit of the folder above, as mkdir(2) would, what is there keeps its mode.
 """
 
 from __future__ import annotations
@@ -115,6 +115,8 @@ class Layout:
     """As before BuildKit: folders that are made are root's and new, set-user-ID bits are lost, times are whole seconds."""
     _made: set[str] = field(default_factory=set)
     _new: set[str] = field(default_factory=set)
+    _handed_down: dict[str, int | None] = field(default_factory=dict)
+    """Of folders that were written: the group that they give to what is made in them."""
     _inodes: dict[tuple[int, int], str] = field(default_factory=dict)
     """Files with several names, by device and inode: where the first of them was written."""
 
@@ -155,7 +157,29 @@ class Layout:
             return
         parts = folder.split("/")
         for n in range(1, len(parts) + 1):
-            self.folder("/" + "/".join(parts[:n]), self.made, self.maker)
+            self.make("/" + "/".join(parts[:n]))
+
+    def make(self, path: str, mtime: float | None = None, owner: tuple[int, int] | None = None) -> None:
+        """A folder that no source describes, as mkdir(2) makes it: without special bits and what the umask takes, but of the group that is handed down.
+
+        An owner that was asked for is given to it afterwards, which leaves the set-group-ID bit. What is there keeps everything.
+        """
+        group = self._group_within(posixpath.dirname(path).strip("/"))
+        mode = self.made & 0o777 & ~0o022
+        uid, gid = owner or self.maker
+        if group is not None:
+            mode |= stat.S_ISGID
+            gid = group if self.owner is None and not self.classic else gid
+        self.folder(path, mode, (uid, gid), mtime)
+
+    def _group_within(self, rel: str) -> int | None:
+        """The group that a folder with the set-group-ID bit hands down."""
+        if not rel:
+            return None
+        if rel in self._handed_down:
+            return self._handed_down[rel]
+        node = self.view.lookup("/" + rel, follow=False)
+        return node.entry.gid if node is not None and node.is_dir and node.entry.mode & stat.S_ISGID else None
 
     def folder(self, path: str, mode: int, owner: tuple[int, int], mtime: float | None = None) -> None:
         """A folder at a canonical path; one that is there keeps its mode and owner."""
@@ -170,11 +194,11 @@ class Layout:
         if node is not None and not node.is_dir:
             raise BuildError(f"mkdir {path}: not a directory", hint=f"{path} is a file in the image; choose another destination")
         if node is not None:
-            entry = node.entry
-            self.tree.mkdir(rel, entry.mode, entry.uid, entry.gid, mtime if mtime is not None else self.now)
+            mode, owner = node.entry.mode, (node.entry.uid, node.entry.gid)
         else:
-            self.tree.mkdir(rel, mode, *owner, mtime if mtime is not None else self.now)
             self._new.add(rel)
+        self.tree.mkdir(rel, mode, *owner, mtime if mtime is not None else self.now)
+        self._handed_down[rel] = owner[1] if mode & stat.S_ISGID else None
         self._made.add(rel)
 
     def touched(self, path: str) -> None:
@@ -264,7 +288,7 @@ class Layout:
     def folder_chain(self, path: str) -> None:
         """A folder with all above it."""
         self.parents(path)
-        self.folder(path, self.made, self.maker)
+        self.make(path)
 
     def _put_contents(self, source: Source, where: str) -> None:
         assert source.node is not None and source.tree is not None
@@ -275,10 +299,8 @@ class Layout:
             )
         if where.strip("/"):
             self.parents(where)
-            owner = self.owner or (0, 0)
-            mode = self.chmod(0o755, True) if self.chmod else 0o755
             # the root of a context comes without a time of its own
-            self.folder(where, mode, owner, node.entry.mtime if node.path != "/" and not self.classic else self.now)
+            self.make(where, node.entry.mtime if node.path != "/" and not self.classic else self.now, self.owner)
         top = node.path.rstrip("/")
         for child in source.nodes():
             rel = child.path[len(top) :].lstrip("/")
@@ -329,8 +351,8 @@ class Layout:
             read_tar(stream, self.tree, as_layer=False, owner=self.owner, prefix=where.strip("/"))
 
 
-def make_workdir(tree: Tree, view: TreeView, path: str, owner: tuple[int, int], now: int) -> None:
-    """WORKDIR: every missing folder of the path, the user's."""
+def make_workdir(tree: Tree, view: TreeView, path: str, owner: tuple[int, int] | None, now: int) -> None:
+    """WORKDIR: every missing folder of the path, the user's; None where no USER was named."""
     layout = Layout(tree, view, now, owner)
     parts = [part for part in posixpath.normpath(path).split("/") if part]
     here = "/"
@@ -341,4 +363,4 @@ def make_workdir(tree: Tree, view: TreeView, path: str, owner: tuple[int, int], 
             raise BuildError(f"mkdir {here}: not a directory", hint=f"{here} is a file in the image")
         if kind == "":
             layout.parents(here)
-            layout.folder(here, 0o755, owner)
+            layout.make(here)

@@ -117,10 +117,13 @@ def _workdir(one: StageBuild, instruction: Instruction, scratch: Scratch) -> Ste
             raise
         raise nobody_here(name) from None
     state.config["WorkingDir"] = path
-    key = CacheKey(state.key, f"WORKDIR {path}", settings={"owner": f"{user.uid}:{user.gid}", **_epoch(one.run)})
+    owner = (user.uid, user.gid) if state.config.get("User") else None
+    if name.isdecimal() and owner:
+        owner = (user.uid, user.uid)  # a number alone is the group's too here, whatever /etc/passwd says; a RUN would ask it
+    key = CacheKey(state.key, f"WORKDIR {path}", settings={"owner": str(owner), **_epoch(one.run)})
 
     def work() -> Iterator[BuildEvent | Waiting | Layer]:
-        yield from _sealed(one, scratch, lambda tree: make_workdir(tree, state.view, path, (user.uid, user.gid), _now(one.run)))
+        yield from _sealed(one, scratch, lambda tree: make_workdir(tree, state.view, path, owner, _now(one.run)))
 
     return Step(key, f"WORKDIR {path}", work)
 
