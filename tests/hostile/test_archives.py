@@ -9,7 +9,7 @@ import stat
 import subprocess
 import sys
 import tarfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ import pytest
 
 from dockerlab.engine.embedded import EmbeddedEngine
 from dockerlab.layers import TreeView, packed
+from dockerlab.store import Store
 from tests.conftest import Docker, build
 from tests.hostile.archives import (
     WAYS,
@@ -37,6 +38,27 @@ from tests.hostile.conftest import one_message
 from tests.parts import ROOT
 
 Unchanged = Callable[[], bool]
+
+
+@pytest.fixture(scope="module")
+def shared(template_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedEngine]:
+    """One store for all of them: what it may hold afterwards each test says itself."""
+    home = tmp_path_factory.mktemp("shared") / "home"
+    subprocess.run(["cp", "-a", str(template_home), str(home)], check=True)
+    engine = EmbeddedEngine(Store.open(home))
+    yield engine
+    engine.close()
+
+
+@pytest.fixture
+def home(shared: EmbeddedEngine, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("DOCKERLAB_HOME", str(shared.store.home))
+    return shared.store.home
+
+
+@pytest.fixture
+def engine(shared: EmbeddedEngine, home: Path) -> EmbeddedEngine:
+    return shared
 
 
 @pytest.fixture(params=WAYS)
@@ -168,16 +190,16 @@ def test_an_image_archive_that_grows_a_thousandfold_is_refused_at_a_limit(
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (lambda: zeros(400, header("pax", 400 << 20, tarfile.XHDTYPE)), "what tells of one of its entries takes more than 4 MB"),
-        (lambda: zeros(400, header("long", 400 << 20, tarfile.GNUTYPE_LONGNAME)), "what tells of one of its entries takes more than 4 MB"),
-        (lambda: zeros(400, header("manifest.json", 400 << 20), bytes(1024)), "more than 8 MB"),
+        (lambda: zeros(200, header("pax", 200 << 20, tarfile.XHDTYPE)), "what tells of one of its entries takes more than 4 MB"),
+        (lambda: zeros(200, header("long", 200 << 20, tarfile.GNUTYPE_LONGNAME)), "what tells of one of its entries takes more than 4 MB"),
+        (lambda: zeros(200, header("manifest.json", 200 << 20), bytes(1024)), "more than 8 MB"),
         (lambda: zeros(60, header("f", 0) * 110_000, bytes(1024)), "more than 100000 entries"),
     ],
     ids=["pax header", "long name", "manifest.json", "entries"],
 )  # fmt: skip
 def test_no_bomb_takes_memory(home: Path, unchanged: Unchanged, make: Callable[[], bytes], words: str) -> None:
     def limit() -> None:
-        resource.setrlimit(resource.RLIMIT_AS, (380 << 20, 380 << 20))
+        resource.setrlimit(resource.RLIMIT_AS, (190 << 20, 190 << 20))
 
     for verb in ("load", "import") if "of its entries" in words else ("load",):
         answer = subprocess.run(
@@ -261,8 +283,6 @@ def test_an_image_of_as_many_layers_as_docker_takes_is_loaded(docker: Docker) ->
 
 
 def test_nobody_else_may_go_to_the_programs_of_an_image(docker: Docker, home: Path, engine: EmbeddedEngine, tmp_path: Path) -> None:
-    from dockerlab.store import Store
-
     fresh = Store.open(tmp_path / "fresh")
     assert stat.S_IMODE(fresh.home.stat().st_mode) == 0o700
 

@@ -12,8 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from dockerlab.engine import BuildOptions
 from dockerlab.engine.embedded import EmbeddedEngine
 from dockerlab.runtime.capabilities import Capabilities
+from dockerlab.store import Store
 from tests.conftest import Docker, build
 from tests.hostile.asking import HERE, ask
 from tests.parts import ROOT, missing, until
@@ -35,20 +37,32 @@ def isolation(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, t
     return str(request.param)
 
 
-@pytest.fixture
-def base(docker: Docker) -> None:
-    """t:1 has a user, and programs with the set-user-ID bit, one of root and one that asks for a socket."""
-    Path("ask").write_bytes(ask("outside") if HERE else b"")
-    Path("ask").chmod(0o755)
+@pytest.fixture(scope="module")
+def armed(template_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store with t:1, which has a user, and programs with the set-user-ID bit, one of root and one that asks for a socket."""
+    folder = tmp_path_factory.mktemp("armed")
+    subprocess.run(["cp", "-a", str(template_home), str(folder / "home")], check=True)
+    (folder / "ask").write_bytes(ask("outside") if HERE else b"")
+    (folder / "ask").chmod(0o755)
     text = "FROM busybox\nCOPY ask /ask\nRUN cp /bin/busybox /bin/mine && chmod 4755 /bin/mine && echo app:x:1000:1000::/:/bin/sh >> /etc/passwd\n"
-    assert build(docker, text).code == 0
+    engine = EmbeddedEngine(Store.open(folder / "home"))
+    list(engine.build(BuildOptions(context=str(folder), dockerfile_text=text, tags=("t:1",), exclude=("home",))))
+    engine.close()
+    return folder / "home"
+
+
+@pytest.fixture
+def home(armed: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """One for all of them: its containers go with each test."""
+    monkeypatch.setenv("DOCKERLAB_HOME", str(armed))
+    return armed
 
 
 Look = Callable[[str], str]
 
 
 @pytest.fixture(params=["run", "run as app", "exec", "RUN", "run --init"])
-def look(request: pytest.FixtureRequest, docker: Docker, base: None, isolation: str) -> Iterator[Look]:
+def look(request: pytest.FixtureRequest, docker: Docker, isolation: str) -> Iterator[Look]:
     """What a script in a container prints."""
     if request.param == "run --init" and isolation == "chroot":
         pytest.skip("--init needs a PID namespace")
@@ -112,7 +126,7 @@ def test_no_descriptor_but_the_first_three_is_handed_down(look: Look) -> None:
 @pytest.mark.parametrize(
     "words", [["run", "--rm", "t:1"], ["run", "--rm", "--init", "t:1"], ["build"], ["exec", "box"]], ids=["run", "init", "RUN", "exec"]
 )
-def test_no_token_of_the_environment_is_seen(docker: Docker, base: None, isolation: str, home: Path, words: list[str]) -> None:
+def test_no_token_of_the_environment_is_seen(docker: Docker, isolation: str, home: Path, words: list[str]) -> None:
     if "--init" in words and isolation == "chroot":
         pytest.skip("--init needs a PID namespace")
     script = "env; cat /proc/*/environ /proc/*/task/*/environ 2>/dev/null | tr '\\0' '\\n'; echo looked"
@@ -132,7 +146,7 @@ def test_no_token_of_the_environment_is_seen(docker: Docker, base: None, isolati
     assert "looked\n" in said and "PATH=" in said and TOKEN not in said
 
 
-def test_no_abstract_socket_of_this_machine_is_reached(docker: Docker, base: None, isolation: str) -> None:
+def test_no_abstract_socket_of_this_machine_is_reached(docker: Docker, isolation: str) -> None:
     if not HERE:
         missing("x86-64", "the program that asks is written for it")
     if not _scoped():
@@ -166,14 +180,10 @@ def test_a_program_with_the_set_id_bit_gives_no_right_that_docker_does_not_give(
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="an ordinary user's programs have an ordinary user's rights")
-def test_a_program_with_roots_set_id_bit_is_out_of_reach_of_others_here(docker: Docker, base: None, engine: EmbeddedEngine) -> None:
+def test_a_program_with_roots_set_id_bit_is_out_of_reach_of_others_here(docker: Docker, engine: EmbeddedEngine) -> None:
     tree = engine.store.layers_of(engine.store.images.find("t:1").config)[-1].tree
     program = tree / "bin/mine"
     assert program.stat().st_mode & stat.S_ISUID and program.stat().st_uid == 0
-    home = engine.store.home
-    for folder in home.parents:  # wherever it lies
-        if folder.stat().st_mode & 0o001 == 0:
-            break
     done = subprocess.run(["setpriv", "--reuid", "nobody", "--clear-groups", str(program), "id", "-u"], capture_output=True, text=True)
     assert done.returncode and "0" not in done.stdout.split()
 

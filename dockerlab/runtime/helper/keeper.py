@@ -209,11 +209,10 @@ class Keeper:
         else:  # ready
             try:
                 self._record_start()
-            except OSError as error:  # process 1 still waits, and hears that nobody will say go
+            except OSError as error:  # process 1 waits for a word, and will not get it
                 self.failure = _unavailable(error)
                 self.started = False
-                self.loop.forget(sync.fileno())
-                sync.close()
+                kernel.signal_process(self.init_fd, kernel.SIGKILL)
                 return
             wire.send(sync, {"event": "go"})
             if self.control:

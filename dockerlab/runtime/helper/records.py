@@ -11,6 +11,7 @@ STOPPED = "stopped"  # a file of whoever stops a container: its restart policy i
 READERS_HOLD = 0.2  # seconds: who asks whether a container lives shares its lock for a moment (a `ps`, a `wait`, a `logs -f`)
 LONGEST_LINE = 16 * 1024  # docker's copier cuts here too
 ROOM = 4096  # bytes
+_second = (0, "")  # the one that was last written: a line of the log is written in a few microseconds
 
 
 def json_text(value: object) -> str:
@@ -32,8 +33,11 @@ def json_text(value: object) -> str:
 
 def timestamp() -> str:
     """RFC 3339 with nanoseconds, UTC, as docker writes times."""
-    now = time.time_ns()
-    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now // 10**9)) + f".{now % 10**9:09d}Z"
+    global _second
+    seconds, rest = divmod(time.time_ns(), 10**9)
+    if seconds != _second[0]:
+        _second = seconds, time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
+    return f"{_second[1]}.{rest:09d}Z"
 
 
 def write_record(folder: int, name: str, value: object) -> None:

@@ -1,0 +1,69 @@
+"""Many containers at once, and much that they say: all of them live, nothing of them is left, and what keeps them stays small."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from dockerlab.engine import ContainerSpec
+from dockerlab.engine.embedded import EmbeddedEngine
+from dockerlab.store.fsck import examine
+from tests.benchmarks.absolute import keepers, sleepers
+from tests.conftest import Docker
+from tests.parts import until
+
+pytestmark = pytest.mark.usefixtures("containers_run_here")
+SECONDS = str(500_000_000 + os.getpid())
+
+
+def files(home: Path) -> list[str]:
+    """Everything in the store but for what is written down of the past."""
+    return sorted(str(path.relative_to(home)) for path in home.rglob("*") if not path.name.startswith(("events", "lock", "capabilities")))
+
+
+def test_twenty_containers_at_once_live_and_leave_no_process_mount_or_file(docker: Docker, engine: EmbeddedEngine, home: Path) -> None:
+    docker("run", "--rm", "busybox", "true")
+    before, mounts, own = files(home), Path("/proc/self/mountinfo").read_text(), len(keepers(home))
+    made = [engine.create(ContainerSpec("busybox", ("sh", "-c", f"echo $HOSTNAME > /me; exec sleep {SECONDS}"))) for _ in range(20)]
+    for one in made:
+        engine.start(one)
+    until(lambda: len(sleepers(SECONDS)) == 20)
+    assert len(engine.containers()) == 20 and len(keepers(home)) == own + 20
+    for one in made:
+        assert docker("exec", one, "cat", "/me").out == one[:12] + "\n"
+    for number, one in enumerate(made):
+        if number % 2:
+            docker("rm", "-f", one)
+        else:
+            docker("stop", "-t", "0", one), docker("rm", one)
+    assert sleepers(SECONDS) == [] and engine.containers(all=True) == []
+    until(lambda: len(keepers(home)) == own)
+    assert (files(home), Path("/proc/self/mountinfo").read_text()) == (before, mounts)
+    assert examine(engine.store).problems == ()
+
+
+def peak(pid: int) -> int:
+    """The most memory that a process has had, in MB."""
+    line = next(line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith("VmHWM"))
+    return int(line.split()[1]) >> 10
+
+
+def test_what_keeps_a_container_stays_small_however_much_it_says(docker: Docker, engine: EmbeddedEngine, home: Path) -> None:
+    script = "yes 0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789 | head -c 30000000; tr '\\0' x < /dev/zero | head -c 20000000; echo; echo end; exec sleep 1000"
+    docker("run", "-d", "--name", "talker", "busybox", "sh", "-c", script)
+    until(lambda: docker("logs", "--tail", "1", "talker").out == "end\n", 60)
+    log = home / "containers" / docker("inspect", "-f", "{{.Id}}", "talker").out.strip() / "log"
+    assert log.stat().st_size > 50_000_000, "as Docker's json-file driver without max-size: all of it is kept"
+    assert max(peak(pid) for pid in keepers(home)) < 40
+    docker("rm", "-f", "talker")
+
+
+def test_a_step_shows_as_much_as_buildkit_shows_and_its_error_the_last_lines(docker: Docker) -> None:
+    from tests.conftest import build
+
+    for what in ("yes 0123456789 | head -c 20000000", "tr '\\\\0' x < /dev/zero | head -c 20000000"):
+        answer = build(docker, f"FROM busybox\nRUN {what}; echo the end; false\n", "--progress", "plain")
+        shown, _, told = answer.err.rpartition("[output clipped, log limit 2MiB reached]\n")
+        assert answer.code == 1 and len(shown) < 12_000_000 and "the end\n------" in told and "Traceback" not in answer.err
