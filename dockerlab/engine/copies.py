@@ -1,4 +1,4 @@
-"""Containers whose root is a copy (the isolation `chroot`): what the engine does before it reads their changes, makes one, or takes one away."""
+"""Containers whose root is a copy (the isolations `chroot` and `proot`): what the engine does before it reads their changes, makes one, or takes one away."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from dockerlab.engine.specs import ContainerSpec
 from dockerlab.layers import TreeView
+from dockerlab.runtime.helper import COPIES
 from dockerlab.store.rootfs import LAID
 
 if TYPE_CHECKING:
@@ -42,13 +43,15 @@ def refuse(spec: ContainerSpec, runtime: Callable[[], Runtime]) -> None:
         spec.binds or spec.volumes_from or spec.hostname or spec.read_only or spec.network == "none" or spec.init or spec.extra_host_config
     ):
         return
-    if runtime().capabilities.isolation == "chroot":
+    isolation = runtime().capabilities.isolation
+    if isolation in COPIES:
         from dockerlab.engine.create import host_config
         from dockerlab.engine.limits import limits_of
         from dockerlab.runtime.chroot import refuse_options
 
         host = host_config(spec)
         refuse_options(
+            isolation,
             binds=bool(spec.binds or spec.volumes_from),
             hostname=spec.hostname,
             readonly=spec.read_only,

@@ -17,7 +17,7 @@ import time
 from collections.abc import Collection
 
 from dockerlab.layers.birth import birth
-from dockerlab.layers.laying import put_attributes, put_copy
+from dockerlab.layers.laying import permissions, put_attributes, put_copy
 from dockerlab.layers.owners import OPAQUE, is_opaque, is_whiteout
 from dockerlab.layers.removal import remove_tree
 from dockerlab.layers.view import Node, TreeView
@@ -114,7 +114,7 @@ class _Collecting:
         try:
             st = os.fstat(fd)
             if self._note("", st, birth(fd)):
-                put_attributes(_itself(fd), self._tree, st)
+                _put_attributes(fd, self._tree, st)
             self._folder("", fd, st, self._below.root() if self._below.trees else None, fresh=False)
         finally:
             os.close(fd)
@@ -187,7 +187,7 @@ class _Collecting:
             if path not in self._dated:
                 if path and not os.path.isdir(place):
                     os.mkdir(place, 0o700)
-                    put_attributes(_itself(fd), place, st)
+                    _put_attributes(fd, place, st)
                 self._dated[path] = st
         return self._in_tree(rel)
 
@@ -201,7 +201,7 @@ class _Collecting:
             for name in os.listxattr(place):
                 if name != OPAQUE:
                     os.removexattr(place, name)
-        put_attributes(_itself(fd), place, st)
+        _put_attributes(fd, place, st)
         if hides:
             os.setxattr(place, OPAQUE, b"y")
         self._dated[rel] = st
@@ -215,7 +215,7 @@ class _Collecting:
                 os.link(first, place, follow_symlinks=False)
                 return
         try:
-            put_copy(real, place, st)
+            put_copy(real, place, st, permissions(real, st))
         except BaseException:
             remove_tree(place)
             self._first.pop((st.st_dev, st.st_ino), None)
@@ -239,6 +239,11 @@ def _join(folder: str, name: str) -> str:
 
 def _path(fd: int) -> str:
     return f"/proc/self/fd/{fd}"
+
+
+def _put_attributes(fd: int, place: str, st: os.stat_result) -> None:
+    real = _itself(fd)
+    put_attributes(real, place, st, permissions(real, st))
 
 
 def _itself(fd: int) -> str:

@@ -17,15 +17,16 @@ from __future__ import annotations
 
 TYPE_CHECKING = False  # `typing` would cost the helper 15 ms; type checkers know this name
 if TYPE_CHECKING:
-    from dockerlab.runtime.capabilities import Capabilities, Capability
+    from dockerlab.runtime.capabilities import Capabilities
     from dockerlab.runtime.container import ContainerDirectory, ContainerState, ProcessRow
+    from dockerlab.runtime.fallbacks import Capability
     from dockerlab.runtime.log import LogLine
     from dockerlab.runtime.runtime import Control, Runtime, StartedContainer
     from dockerlab.runtime.spec import BoxSpec, Mount, Port, ProcessSpec, Waiting
 
 _HOMES = {
     "Capabilities": "capabilities",
-    "Capability": "capabilities",
+    "Capability": "fallbacks",
     "ContainerDirectory": "container",
     "ContainerState": "container",
     "LogLine": "log",

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from dockerlab.data import dataclass
 from dockerlab.errors import ConflictError, NotFoundError
-from dockerlab.runtime.helper import wire
+from dockerlab.runtime.helper import COPIES, wire
 from dockerlab.runtime.helper.records import READERS_HOLD, STOPPED, lock_within, start_time
 from dockerlab.runtime.log import FOLLOW_INTERVAL, LogLine, read_log
 
@@ -203,7 +203,7 @@ class ContainerDirectory:
     def _signal_init(self, pidfd: int, number: int) -> None:
         """A signal to process 1, or what is called so where there is no PID namespace: it too is kept from what it doesn't handle."""
         record = self._record("state.json")
-        if record.get("isolation") == "chroot":
+        if record.get("isolation") in COPIES:
             from dockerlab.runtime.helper.descendants import heeds
 
             if not heeds(int(record["init"]), number):  # type: ignore[call-overload]
@@ -238,7 +238,7 @@ class ContainerDirectory:
         record = self._record("state.json")
         with self._init():
             init = int(record["init"])  # type: ignore[call-overload]
-            if record.get("isolation") == "chroot":
+            if record.get("isolation") in COPIES:
                 from dockerlab.runtime.helper.descendants import below
 
                 relay = frozenset((int(record["relay"]),))  # type: ignore[call-overload]

@@ -68,11 +68,19 @@ class ChrootKeeper(Keeper):
         if listeners:
             self.relay = network.start_relay(listeners, "127.0.0.1")
         stdio = self._open_stdio("/dev", console=False)
+        self._connect(stdio)
+        self._watch_children()
+        self._begin(stdio)
+
+    def _connect(self, stdio: list[int]) -> None:
+        """Show in /dev what stands for the process's own terminal and output."""
         if self.process["terminal"]:
             show_terminal(self.merged, stdio[0], console=True)
         for name, fd in zip(CARRIED, stdio[1:], strict=True):
             self._carry(name, fd)
-        self._watch_children()
+
+    def _begin(self, stdio: list[int]) -> None:
+        """Start the first process."""
         ours, theirs = wire.pair()
         self.init_pid = self._fork(self.process, theirs, stdio, create_cwd=True)
         theirs.close()
@@ -128,13 +136,16 @@ class ChrootKeeper(Keeper):
     def _children_ended(self, reader: int) -> None:
         os.read(reader, 4096)
         for pid, status in descendants.reap():
-            if pid == self.init_pid:
-                self.status = status
-                self.loop.stop()
-            elif pid in self.execs:
-                self.execs.pop(pid).ended(status)
-            elif pid == self.relay:
-                self.relay = 0
+            self._child_ended(pid, status)
+
+    def _child_ended(self, pid: int, status: int) -> None:
+        if pid == self.init_pid:
+            self.status = status
+            self.loop.stop()
+        elif pid in self.execs:
+            self.execs.pop(pid).ended(status)
+        elif pid == self.relay:
+            self.relay = 0
 
     def _request(self, message: wire.Message) -> None:
         if "signal" not in message or descendants.heeds(self.init_pid, int(message["signal"])):  # type: ignore[call-overload]
@@ -145,6 +156,8 @@ class ChrootKeeper(Keeper):
 
     def _all_gone(self) -> None:
         descendants.end_all()
+        if self.supervisor:
+            self.supervisor.finish()
         for stream in self.carried:
             stream.drain()
 
@@ -153,20 +166,22 @@ class ChrootKeeper(Keeper):
     def _told(self, connection: Socket, message: wire.Message, fds: list[int]) -> None:
         if message.get("event") == "exec":
             memory, *stdio = fds
-            one = Exec(connection)
-            ours, theirs = wire.pair()
-            one.pid = self._fork(wire.from_memory(memory), theirs, stdio, create_cwd=False)
-            one.pidfd = os.pidfd_open(one.pid)
-            theirs.close()
-            self._let_go_of_stdio(stdio)
-            self.execs[one.pid] = one
-            self.loop.watch(ours.fileno(), lambda _events: self._from_exec(one, ours))
+            self._enter(Exec(connection), wire.from_memory(memory), stdio)
             return
         mine = next((one for one in self.execs.values() if one.connection is connection), None)
         if mine and "signal" in message:
             kernel.signal_process(mine.pidfd, int(message["signal"]))  # type: ignore[call-overload]
         else:
             super()._told(connection, message, fds)
+
+    def _enter(self, one: Exec, process: wire.Message, stdio: list[int]) -> None:
+        ours, theirs = wire.pair()
+        one.pid = self._fork(process, theirs, stdio, create_cwd=False)
+        one.pidfd = os.pidfd_open(one.pid)
+        theirs.close()
+        self._let_go_of_stdio(stdio)
+        self.execs[one.pid] = one
+        self.loop.watch(ours.fileno(), lambda _events: self._from_exec(one, ours))
 
     def _from_exec(self, one: Exec, sync: Socket) -> None:
         message, _ = wire.receive(sync)
@@ -189,7 +204,8 @@ class Exec:
 
     def ended(self, status: int) -> None:
         """Tell it to who asked, if that one still listens."""
-        os.close(self.pidfd)
+        if self.pidfd >= 0:
+            os.close(self.pidfd)
         code = os.waitstatus_to_exitcode(status)
         try:
             wire.send(self.connection, self.failure or {"event": "exited", "code": 128 - code if code < 0 else code, "error": ""})

@@ -12,7 +12,7 @@ import os
 import struct
 
 from dockerlab.runtime.helper.loop import READ, Loop
-from dockerlab.runtime.helper.supervisor.caller import Caller, Credentials
+from dockerlab.runtime.helper.supervisor.caller import Caller, Credential, Credentials
 from dockerlab.runtime.helper.supervisor.credentials import CredentialCalls
 from dockerlab.runtime.helper.supervisor.files import FileCalls
 from dockerlab.runtime.helper.supervisor.filter import NUMBERS
@@ -36,12 +36,12 @@ _RESPONSE = struct.Struct("=QqiI")
 class Supervisor:
     """Serves the listeners of a container's process 1 and of every exec into it, from the keeper's loop."""
 
-    def __init__(self, loop: Loop, lowers: list[str], upper: str, upper_fd: int, records_fd: int, root: str) -> None:
+    def __init__(self, loop: Loop, owners: Owners) -> None:
         self._loop = loop
-        self._owners = Owners(lowers, upper, upper_fd, records_fd, root)
-        self._credentials = Credentials()
+        self._owners = owners
+        self._credentials = Credentials(owners.me)
         self._chrooted = False
-        permissions = Permissions(self._owners)
+        self.permissions = permissions = Permissions(owners)
         calls = (
             CredentialCalls(self._owners),
             FileCalls(self._owners, permissions),
@@ -56,6 +56,10 @@ class Supervisor:
     def add(self, listener: int) -> None:
         """Serve one more listener, until the last process under its filter has ended."""
         self._loop.watch(listener, lambda events: self._ready(listener, events))
+
+    def introduce(self, pid: int, credential: Credential) -> None:
+        """Say who a process is that does not say it by calls of its own."""
+        self._credentials.set(pid, credential)
 
     def finish(self) -> None:
         """The last process is gone: keep what only we know."""

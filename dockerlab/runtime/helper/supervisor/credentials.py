@@ -169,10 +169,10 @@ class CredentialCalls:
             st = os.stat(path)
         except OSError:
             return  # the kernel says why
-        if old.fsuid and st.st_uid == 0 and stat.S_ISREG(st.st_mode):
+        if old.fsuid and self._owners.ours(st) and stat.S_ISREG(st.st_mode):
             uid, gid = self._owners.of(path)
             shift = 6 if uid == old.fsuid else 3 if old.in_group(gid) else 0
-            if not st.st_mode >> shift & 1:
+            if not self._owners.mode(path, st.st_mode) >> shift & 1:
                 raise refuse(EACCES)
         if not st.st_mode & (stat.S_ISUID | stat.S_ISGID) and not old.power:
             return

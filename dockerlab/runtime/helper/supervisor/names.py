@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import fcntl
 import os
+import stat
 
-from dockerlab.runtime.helper.supervisor.caller import Caller
+from dockerlab.runtime.helper.supervisor.caller import AT_FDCWD, Caller
 from dockerlab.runtime.helper.supervisor.credentials import CONTINUE, EACCES, EPERM, refuse
 from dockerlab.runtime.helper.supervisor.owners import ROOT, Owners
 from dockerlab.runtime.helper.supervisor.permissions import EXECUTE, READ, WRITE, Permissions, parent
@@ -40,7 +41,7 @@ class NameCalls:
     def _open(self, caller: Caller, address: int, folder: int, flags: int, mode: int) -> int | None:
         credential = caller.credential
         creating = flags & (os.O_CREAT | O_TMPFILE)
-        if not credential.fsuid and not creating and caller.table.only_root:
+        if not credential.fsuid and not creating and caller.table.only_root and not caller.table.me:
             return CONTINUE
         path = caller.path(address, folder)
         if path.endswith(b"/status") and (fd := status_of(caller, path)) >= 0:
@@ -63,15 +64,20 @@ class NameCalls:
         if credential.fsuid and self._permissions.may(credential, above, WRITE | EXECUTE) is False:
             raise refuse(EACCES)
         owner = self._permissions.owner_of_new(credential, path + b"/." if flags & O_TMPFILE else path)
-        if owner == ROOT:
+        mode &= 0o7777
+        held = self._owners.held(mode, folder=False)
+        if owner == ROOT and held == mode:
             return CONTINUE
-        before = os.umask(caller.umask())
+        mask = caller.umask()
+        before = os.umask(mask)
         try:
-            fd = os.open(path, flags | os.O_CLOEXEC, mode & 0o7777)
+            fd = os.open(path, flags | os.O_CLOEXEC, held)
         finally:
             os.umask(before)
         try:
             self._owners.set(b"self/fd/%d" % fd, owner)
+            if held != mode:
+                self._owners.set_mode(b"self/fd/%d" % fd, mode & ~mask)
         except OSError:
             os.close(fd)
             raise
@@ -90,7 +96,7 @@ class NameCalls:
 
     def _mkdir(self, caller: Caller, address: int, folder: int, mode: int) -> int | None:
         path = caller.path(address, folder)
-        return self._permissions.make(caller, path, lambda: os.mkdir(path, mode & 0o7777))
+        return self._permissions.make_folder(caller, path, mode & 0o7777)
 
     def _do_mkdir(self, caller: Caller, a: list[int]) -> int | None:
         return self._mkdir(caller, a[0], -100, a[1])
@@ -153,17 +159,26 @@ class NameCalls:
 
     # ------------------------------------------------------------------ change and ask
 
-    def _do_chmod(self, caller: Caller, a: list[int]) -> None:
+    def _chmod(self, caller: Caller, address: int, folder: int, mode: int) -> int | None:
+        owners = self._owners
+        if not caller.credential.fsuid and not owners.me:
+            return CONTINUE
+        path = caller.path(address, folder)
         if caller.credential.fsuid:
-            self._permissions.check_owner(caller.credential, caller.path(a[0]))
+            self._permissions.check_owner(caller.credential, path)
+        if not owners.me or not owners.ours(st := os.stat(path)) or not (stat.S_ISREG(st.st_mode) or stat.S_ISDIR(st.st_mode)):
+            return CONTINUE
+        owners.set_mode(path, mode & 0o7777)
+        return 0
 
-    def _do_fchmod(self, caller: Caller, a: list[int]) -> None:
-        if caller.credential.fsuid:
-            self._permissions.check_owner(caller.credential, caller.path(0, a[0]))
+    def _do_chmod(self, caller: Caller, a: list[int]) -> int | None:
+        return self._chmod(caller, a[0], AT_FDCWD, a[1])
 
-    def _do_fchmodat(self, caller: Caller, a: list[int]) -> None:
-        if caller.credential.fsuid:
-            self._permissions.check_owner(caller.credential, caller.path(a[1], a[0]))
+    def _do_fchmod(self, caller: Caller, a: list[int]) -> int | None:
+        return self._chmod(caller, 0, a[0], a[1])
+
+    def _do_fchmodat(self, caller: Caller, a: list[int]) -> int | None:
+        return self._chmod(caller, a[1], a[0], a[2])
 
     _do_fchmodat2 = _do_fchmodat
 

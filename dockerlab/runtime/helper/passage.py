@@ -1,0 +1,140 @@
+"""One proot, from its start to the end of the process that it was started for: what `proot` (the keeper) and the probe need of it.
+
+The door (`door`) tells what happens behind it; whoever owns the passage reads `channel` with `heard`.
+"""
+
+from __future__ import annotations
+
+import os
+
+from dockerlab.runtime.helper import door, init, kernel, wire
+from dockerlab.runtime.helper.rootfs import DEVICES
+
+TYPE_CHECKING = False  # `typing` would cost the helper 5 ms; type checkers know this name
+if TYPE_CHECKING:
+    from _socket import socket as Socket
+
+DOOR = "/dev/.door"
+"""Where the program of `door` is shown in a container; a file must be there."""
+SHOWN = ("/proc", "/sys", "/dev/pts", "/dev/ptmx", *(f"/dev/{name}" for name in DEVICES))
+"""What of this machine is shown in a container, as far as it is there, over files and folders of these names."""
+
+
+def find() -> str:
+    """The path of the program proot, or ""."""
+    for folder in os.environ.get("PATH", init.DEFAULT_PATH).split(":"):
+        path = os.path.abspath(f"{folder or '.'}/proot")
+        if os.path.isfile(path) and os.access(path, os.X_OK):
+            return path
+    return ""
+
+
+class Passage:
+    """`root` is the container's, `scratch` a folder for the door's file; `process` has `args`, `cwd` and `terminal`, `program` is a path in the container."""
+
+    def __init__(
+        self, root: str, scratch: str, process: wire.Message, program: str, env: dict[str, str], stdio: list[int], *, shown: bool = True
+    ) -> None:
+        self.pid = 0
+        """The process that it is all for, once it is there."""
+        self.ended = False
+        self.complaint = ""
+        """What proot itself had to say of a failure; known once it is closed."""
+        self.stderr = os.dup(stdio[2])
+        self._file, self._loader = f"{scratch}/door-{os.urandom(8).hex()}", ""
+        door.write(self._file, program, list(process["args"]), env, terminal=bool(process["terminal"]))  # type: ignore[call-overload]
+        self._errors = os.memfd_create("errors", os.MFD_CLOEXEC)
+        self.channel, theirs = wire.pair()
+        command = ["proot", "-r", root, "-w", str(process["cwd"]) or "/", "-b", f"{os.path.relpath(self._file, root)}:{DOOR}"]
+        for path in SHOWN if shown else ():
+            if os.path.exists(path):
+                command += ["-b", path]
+        self.proot = os.fork()
+        if self.proot == 0:
+            try:
+                self._become_proot(root, [*command, DOOR], stdio, theirs)
+            except OSError as error:
+                os.pwrite(self._errors, f"proot: {error.strerror}".encode(), 0)
+            finally:
+                os._exit(125)
+        theirs.close()
+
+    def _become_proot(self, root: str, command: list[str], stdio: list[int], channel: Socket) -> None:
+        kernel.prctl(kernel.PR_SET_PDEATHSIG, kernel.SIGKILL)
+        os.setsid()
+        # proot changes folders for its processes in its own mind only: by the kernel's word all that belong to a container are here
+        os.chdir(root)
+        null = os.open(os.devnull, os.O_RDWR)
+        wanted = [null, null, self._errors, *stdio, channel.fileno()]  # 0, 1, 2 are proot's; then door.STDIO and door.SOCKET
+        high = [_above(fd, len(wanted)) for fd in wanted]
+        for number, fd in enumerate(high):
+            os.dup2(fd, number, inheritable=True)
+        kernel.close_on_exec_from(len(wanted))
+        init.plain_limits()
+        # newer ones have seccomp choose what they translate, and our filter would come before theirs
+        os.execve(find(), command, {"PROOT_NO_SECCOMP": "1"})
+
+    def heard(self) -> tuple[int, int, list[int]]:
+        """(what happened, a number, descriptors): see `door`; 0 at the end."""
+        try:
+            data, ancillary, _, _ = self.channel.recvmsg(16, 64)
+        except ConnectionResetError:
+            return 0, 0, []
+        what, number = int.from_bytes(data[:8], "little"), int.from_bytes(data[8:], "little", signed=True)
+        if what == door.LISTENER:
+            self.pid = number
+            self._loader = _link(f"/proc/{number}/exe")
+            self._forget_file()
+        self.ended = self.ended or what == door.ENDED
+        return what, number, [int.from_bytes(body[:4], "little") for _, _, body in ancillary]
+
+    def go(self) -> None:
+        """Let the process become its program."""
+        self.channel.send(b"g")
+
+    def say(self, text: str) -> None:
+        """Write to the process's stderr, for one that could not be run."""
+        try:
+            os.write(self.stderr, text.encode(errors="surrogateescape"))
+        except OSError:
+            pass  # nobody reads it
+
+    def _read_errors(self) -> str:
+        lines = os.pread(self._errors, 4096, 0).decode(errors="replace").splitlines()
+        return lines[0] if lines else "proot ended without a word"
+
+    def close(self) -> None:
+        """proot has ended; one that was killed has left its loader behind."""
+        self.complaint = self._read_errors()
+        self._forget_file()
+        if os.path.basename(self._loader).startswith("prooted-"):
+            try:
+                os.unlink(self._loader)
+            except OSError:
+                pass
+        for fd in (self.stderr, self._errors):
+            os.close(fd)
+        self.channel.close()
+
+    def _forget_file(self) -> None:
+        try:
+            os.unlink(self._file)
+        except FileNotFoundError:
+            pass
+
+
+def _above(fd: int, floor: int) -> int:
+    low = []
+    while fd < floor:
+        low.append(fd)
+        fd = os.dup(fd)
+    for one in low[1:]:
+        os.close(one)
+    return fd
+
+
+def _link(path: str) -> str:
+    try:
+        return os.readlink(path)
+    except OSError:
+        return ""
