@@ -7,7 +7,7 @@ import os
 import stat
 
 from dockerlab.runtime.helper.supervisor.caller import AT_FDCWD, Caller
-from dockerlab.runtime.helper.supervisor.credentials import CONTINUE, EACCES, EPERM, refuse
+from dockerlab.runtime.helper.supervisor.credentials import CONTINUE, EACCES, EPERM, become_program, refuse
 from dockerlab.runtime.helper.supervisor.owners import ROOT, Owners
 from dockerlab.runtime.helper.supervisor.permissions import EXECUTE, READ, WRITE, Permissions, parent
 from dockerlab.runtime.helper.supervisor.processes import check_proc, status_of
@@ -44,6 +44,10 @@ class NameCalls:
         if not credential.fsuid and not creating and caller.table.only_root and not caller.table.me:
             return CONTINUE
         path = caller.path(address, folder)
+        if caller.pid in caller.table.loading:
+            caller.table.loading.discard(caller.pid)
+            become_program(self._owners, caller, path)
+            return CONTINUE
         if path.endswith(b"/status") and (fd := status_of(caller, path)) >= 0:
             return _hand_over(caller, fd, flags)
         if not credential.fsuid and not creating:
