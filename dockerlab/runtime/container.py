@@ -233,17 +233,21 @@ class ContainerDirectory:
 
     # ------------------------------------------------------------------ processes
 
-    def _members(self) -> list[int]:
-        """The machine's numbers of all processes of the container, process 1 first: its PID namespace, or where it has none what is below its keeper."""
+    def _members(self, *, tracers: bool = False) -> list[int]:
+        """The machine's numbers of all processes of the container, process 1 first: its PID namespace, or where it has none what is below its keeper.
+
+        `tracers`: also what proot needs beside them.
+        """
         record = self._record("state.json")
         with self._init():
             init = int(record["init"])  # type: ignore[call-overload]
             if record.get("isolation") in COPIES:
                 from dockerlab.runtime.helper.descendants import below
+                from dockerlab.runtime.helper.passage import is_part_of_one
 
                 relay = frozenset((int(record["relay"]),))  # type: ignore[call-overload]
                 others = [pid for pid, _ in below(int(record["keeper"]), relay) if pid != init]  # type: ignore[call-overload]
-                return [init, *others]
+                return [init, *(pid for pid in others if tracers or not is_part_of_one(pid))]
             namespace = os.readlink(f"/proc/{record['entrance'][0]}/ns/pid")  # type: ignore[index]
             members = [init]
             for name in os.listdir("/proc"):
@@ -282,7 +286,9 @@ class ContainerDirectory:
             raise ConflictError("the container is already paused")
         (self.folder / "paused").touch()
         seen: set[int] = set()
-        while new := [pid for pid in self._members() if pid not in seen]:  # what was forked meanwhile is stopped in the next round
+        while new := [
+            pid for pid in self._members(tracers=True) if pid not in seen
+        ]:  # what was forked meanwhile is stopped in the next round
             _signal_all(new, signal.SIGSTOP)
             seen.update(new)
 
@@ -290,7 +296,7 @@ class ContainerDirectory:
         """Let every process go on."""
         if not (self.folder / "paused").exists():
             raise ConflictError("the container is not paused")
-        _signal_all(self._members(), signal.SIGCONT)
+        _signal_all(self._members(tracers=True), signal.SIGCONT)
         (self.folder / "paused").unlink(missing_ok=True)
 
     # ------------------------------------------------------------------ what it says

@@ -96,7 +96,7 @@ _LACKING = {
         _lacking("own_processes", "process numbers of a container's own, and the end of all with process 1",
                  "processes have this machine's numbers, and may signal all others of yours (`kill -9 -1` would end the notebook too); the keeper finds "
                  "all of a container and ends them with its first one"),
-        _lacking("own_proc", "/proc and /sys in a container", "they are this machine's, so `ps` shows its processes"),
+        _lacking("own_proc", "/proc and /sys in a container", "/proc is this machine's, so `ps` shows its processes; /sys is an empty folder"),
         _lacking("real_root", "root's rights in a container",
                  "paths are translated by proot, which stops each system call: a step takes two to three times as long; owners, users and modes are a "
                  "supervisor's work, true for teaching, no border: a process could leave its root; no chroot, capabilities or set-ID programs in it"),

@@ -14,7 +14,8 @@ import pytest
 from dockerlab.errors import ContainerStartError, RuntimeUnavailableError
 from dockerlab.layers import Tree, tree_entries
 from dockerlab.runtime import Capabilities, Mount, Runtime
-from dockerlab.runtime.chroot import bring_up
+from dockerlab.runtime.chroot import bring_up, members
+from dockerlab.runtime.helper.passage import is_part_of_one
 from tests.parts import until
 from tests.pod import pass_tests
 
@@ -55,16 +56,9 @@ def text(container) -> str:
     return b"".join(line.data for line in container.logs()).decode()
 
 
-def processes(root: Path) -> list[str]:
+def processes(root: Path) -> list[int]:
     """Those whose root is this folder."""
-    found = []
-    for path in Path("/proc").glob("[0-9]*/root"):
-        try:
-            if os.readlink(path) == str(root):
-                found.append(path.parent.name)
-        except OSError:
-            pass
-    return found
+    return [pid for pid in members(str(root)) if not is_part_of_one(pid)]
 
 
 # ------------------------------------------------------------------ what a step leaves

@@ -14,8 +14,8 @@ import os
 from dockerlab.runtime.helper import kernel
 from dockerlab.runtime.helper.supervisor import filter as seccomp
 
-STDIO, SOCKET = (3, 4, 5), 6
-"""The descriptors that the program is started with: the container's own stdin, stdout and stderr, and the socket to us."""
+SOCKET = 3
+"""The descriptor of the socket to us. By it come the process's stdin, stdout and stderr: proot must not hold them, since it lives as long as anything does."""
 LISTENER, ENDED, FAILED = 1, 2, 3
 """I am process N and here is my listener; my child ended with wait status N; the program could not be run because of errno -N."""
 
@@ -44,7 +44,7 @@ _NUMBERS = {
     for name, pair in {  # (x86-64, aarch64), asm/unistd.h
         "clone": (56, 220), "wait4": (61, 260), "write": (1, 64), "read": (0, 63), "exit_group": (231, 94), "getpid": (39, 172), "setsid": (112, 157),
         "ioctl": (16, 29), "dup3": (292, 24), "close": (3, 57), "close_range": (436, 436), "fcntl": (72, 25), "prctl": (157, 167), "seccomp": (317, 277),
-        "sendmsg": (46, 211), "execve": (59, 221),
+        "sendmsg": (46, 211), "recvmsg": (47, 212), "execve": (59, 221),
     }.items()
 }  # fmt: skip
 _CALL = 11 * 8  # bytes: number, six arguments, where the result goes, the call after a negative one, after zero, after a positive one
@@ -77,6 +77,8 @@ def _fill(listing: _Listing, program: str, args: list[str], env: dict[str, str],
     hello, end, failure = (put(_word(kind) + _word(0)) for kind in (LISTENER, ENDED, FAILED))
     rights = put(_word(20) + (1).to_bytes(4, "little") * 2 + _word(0))  # one descriptor by SCM_RIGHTS (cmsg(3))
     message = put(b"".join(map(_word, (0, 0, put(_word(hello) + _word(16)), 1, rights, 24, 0))))
+    byte = put(_word(0))
+    stdio = put(b"".join(map(_word, (0, 0, put(_word(byte) + _word(1)), 1, put(bytes(32)), 32, 0))))
     listing.unwanted = failure + 8
 
     call("clone", _SIGCHLD, store=listing.argument(1), failed="exit", zero="child")
@@ -85,18 +87,18 @@ def _fill(listing: _Listing, program: str, args: list[str], env: dict[str, str],
     call("exit_group", 0, label="exit")
     call("getpid", store=hello + 8, label="child")
     call("setsid")
-    if terminal:
-        call("ioctl", STDIO[0], _TIOCSCTTY, 0)
-    for number, fd in enumerate(STDIO):
-        call("dup3", fd, number, 0)
-    for fd in STDIO:
-        call("close", fd)
     call("close_range", SOCKET + 1, 0xFFFFFFFF, 0)
+    call("recvmsg", SOCKET, stdio, 0, failed="exit", zero="exit")
+    for number in range(3):  # they have got the lowest numbers that are free
+        call("dup3", SOCKET + 1 + number, number, 0)
+        call("close", SOCKET + 1 + number)
+    if terminal:
+        call("ioctl", 0, _TIOCSCTTY, 0)
     call("fcntl", SOCKET, _F_SETFD, 1)
     call("prctl", kernel.PR_SET_NO_NEW_PRIVS, 1)
     call("seccomp", 1, 8, filter_, store=rights + 16, failed="failed")
     call("sendmsg", SOCKET, message, 0)
-    call("read", SOCKET, put(_word(0)), 1, zero="exit")  # nobody is there any more
+    call("read", SOCKET, byte, 1, zero="exit")  # nobody is there any more
     call("execve", path, arguments, environment)
     call("write", SOCKET, failure, 16, label="failed")
     call("exit_group", 255)

@@ -6,6 +6,7 @@ The door (`door`) tells what happens behind it; whoever owns the passage reads `
 from __future__ import annotations
 
 import os
+from _socket import SCM_RIGHTS, SOL_SOCKET
 
 from dockerlab.runtime.helper import door, init, kernel, wire
 from dockerlab.runtime.helper.rootfs import DEVICES
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 DOOR = "/dev/.door"
 """Where the program of `door` is shown in a container; a file must be there."""
-SHOWN = ("/proc", "/sys", "/dev/pts", "/dev/ptmx", *(f"/dev/{name}" for name in DEVICES))
+SHOWN = ("/proc", "/dev/pts", "/dev/ptmx", *(f"/dev/{name}" for name in DEVICES))
 """What of this machine is shown in a container, as far as it is there, over files and folders of these names."""
 
 
@@ -27,6 +28,16 @@ def find() -> str:
         if os.path.isfile(path) and os.access(path, os.X_OK):
             return path
     return ""
+
+
+def is_part_of_one(pid: int) -> bool:
+    """Whether a process below a keeper is a proot or the program of a door, and so none of the container's."""
+    try:
+        with open(f"/proc/{pid}/cmdline", "rb") as file:
+            command = file.read(64).split(b"\0")[0]
+    except OSError:
+        return False
+    return command == DOOR.encode() or (command == b"proot" and os.path.basename(_link(f"/proc/{pid}/exe")) == "proot")
 
 
 class Passage:
@@ -40,7 +51,7 @@ class Passage:
         self.ended = False
         self.complaint = ""
         """What proot itself had to say of a failure; known once it is closed."""
-        self.stderr = os.dup(stdio[2])
+        self._stderr = os.dup(stdio[2])
         self._file, self._loader = f"{scratch}/door-{os.urandom(8).hex()}", ""
         door.write(self._file, program, list(process["args"]), env, terminal=bool(process["terminal"]))  # type: ignore[call-overload]
         self._errors = os.memfd_create("errors", os.MFD_CLOEXEC)
@@ -52,20 +63,24 @@ class Passage:
         self.proot = os.fork()
         if self.proot == 0:
             try:
-                self._become_proot(root, [*command, DOOR], stdio, theirs)
+                self._become_proot(root, [*command, DOOR], theirs)
             except OSError as error:
                 os.pwrite(self._errors, f"proot: {error.strerror}".encode(), 0)
             finally:
                 os._exit(125)
         theirs.close()
+        try:
+            self.channel.sendmsg([b"s"], [(SOL_SOCKET, SCM_RIGHTS, wire.pack(stdio))])
+        except (BrokenPipeError, ConnectionResetError):
+            pass  # it has ended already, and will be heard of
 
-    def _become_proot(self, root: str, command: list[str], stdio: list[int], channel: Socket) -> None:
+    def _become_proot(self, root: str, command: list[str], channel: Socket) -> None:
         kernel.prctl(kernel.PR_SET_PDEATHSIG, kernel.SIGKILL)
         os.setsid()
         # proot changes folders for its processes in its own mind only: by the kernel's word all that belong to a container are here
         os.chdir(root)
         null = os.open(os.devnull, os.O_RDWR)
-        wanted = [null, null, self._errors, *stdio, channel.fileno()]  # 0, 1, 2 are proot's; then door.STDIO and door.SOCKET
+        wanted = [null, null, self._errors, channel.fileno()]  # the last is door.SOCKET
         high = [_above(fd, len(wanted)) for fd in wanted]
         for number, fd in enumerate(high):
             os.dup2(fd, number, inheritable=True)
@@ -85,17 +100,22 @@ class Passage:
             self.pid = number
             self._loader = _link(f"/proc/{number}/exe")
             self._forget_file()
-        self.ended = self.ended or what == door.ENDED
+        if what == door.ENDED:
+            self.ended = True
+            self._let_go_of_stderr()
         return what, number, [int.from_bytes(body[:4], "little") for _, _, body in ancillary]
 
     def go(self) -> None:
         """Let the process become its program."""
-        self.channel.send(b"g")
+        try:
+            self.channel.send(b"g")
+        except (BrokenPipeError, ConnectionResetError):
+            pass  # it has ended meanwhile
 
     def say(self, text: str) -> None:
         """Write to the process's stderr, for one that could not be run."""
         try:
-            os.write(self.stderr, text.encode(errors="surrogateescape"))
+            os.write(self._stderr, text.encode(errors="surrogateescape"))
         except OSError:
             pass  # nobody reads it
 
@@ -112,9 +132,14 @@ class Passage:
                 os.unlink(self._loader)
             except OSError:
                 pass
-        for fd in (self.stderr, self._errors):
-            os.close(fd)
+        self._let_go_of_stderr()
+        os.close(self._errors)
         self.channel.close()
+
+    def _let_go_of_stderr(self) -> None:
+        if self._stderr >= 0:
+            os.close(self._stderr)
+            self._stderr = -1
 
     def _forget_file(self) -> None:
         try:
