@@ -43,6 +43,7 @@ class ChrootKeeper(Keeper):
             )  # above all the container's lock, once the keeper has it, and the client's channel
             if os.WIFSIGNALED(os.waitpid(keeper, 0)[1]):
                 descendants.end_all()
+                self._keeper_was_killed()
             return
         kernel.prctl(kernel.PR_SET_CHILD_SUBREAPER, 1)
         self.merged = str(self.box["merged"])
@@ -54,6 +55,9 @@ class ChrootKeeper(Keeper):
         except BaseException:
             descendants.end_all()
             raise
+
+    def _keeper_was_killed(self) -> None:
+        """For the guard: what the keeper would have taken away."""
 
     def _prepare(self) -> None:
         if self.is_container:

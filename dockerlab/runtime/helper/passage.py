@@ -40,6 +40,17 @@ def is_part_of_one(pid: int) -> bool:
     return command == DOOR.encode() or (command == b"proot" and os.path.basename(_link(f"/proc/{pid}/exe")) == "proot")
 
 
+def sweep() -> None:
+    """Take away the loaders of proots that were killed and whose keeper was, too."""
+    for name in os.listdir("/tmp"):
+        parts = name.split("-")
+        if parts[0] == "prooted" and len(parts) == 3 and not os.path.exists(f"/proc/{parts[1]}"):
+            try:
+                os.unlink(f"/tmp/{name}")
+            except OSError:
+                pass  # another user's
+
+
 class Passage:
     """`root` is the container's, `scratch` a folder for the door's file; `process` has `args`, `cwd` and `terminal`, `program` is a path in the container."""
 
@@ -99,7 +110,6 @@ class Passage:
         if what == door.LISTENER:
             self.pid = number
             self._loader = _link(f"/proc/{number}/exe")
-            self._forget_file()
         if what == door.ENDED:
             self.ended = True
             self._let_go_of_stderr()
@@ -125,8 +135,8 @@ class Passage:
 
     def close(self) -> None:
         """proot has ended; one that was killed has left its loader behind."""
+        os.unlink(self._file)
         self.complaint = self._read_errors()
-        self._forget_file()
         if os.path.basename(self._loader).startswith("prooted-"):
             try:
                 os.unlink(self._loader)
@@ -140,12 +150,6 @@ class Passage:
         if self._stderr >= 0:
             os.close(self._stderr)
             self._stderr = -1
-
-    def _forget_file(self) -> None:
-        try:
-            os.unlink(self._file)
-        except FileNotFoundError:
-            pass
 
 
 def _above(fd: int, floor: int) -> int:

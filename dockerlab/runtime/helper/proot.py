@@ -13,7 +13,7 @@ from dockerlab.runtime.helper import descendants, door, init, kernel, limits, re
 from dockerlab.runtime.helper.becoming import UNAVAILABLE
 from dockerlab.runtime.helper.chroot import ChrootKeeper, Exec
 from dockerlab.runtime.helper.init import StartError
-from dockerlab.runtime.helper.passage import Passage
+from dockerlab.runtime.helper.passage import Passage, sweep
 from dockerlab.runtime.helper.rootfs import inside
 from dockerlab.runtime.helper.supervisor import Supervisor
 from dockerlab.runtime.helper.supervisor.caller import Credential
@@ -25,6 +25,9 @@ RECORD = "laid.owners"
 
 class ProotKeeper(ChrootKeeper):
     """As ChrootKeeper, for an ordinary user."""
+
+    def _keeper_was_killed(self) -> None:
+        sweep()
 
     def _connect(self, stdio: list[int]) -> None:
         """Nothing: /dev/stdout leads into /proc, and the terminals are this machine's."""
@@ -134,14 +137,15 @@ class ProotKeeper(ChrootKeeper):
                 guest.ended(status)
             super()._child_ended(pid, status)
             return
-        while self.loop.watches(guest.passage.channel.fileno()) and not guest.passage.ended:
+        killed = os.WIFSIGNALED(status)
+        while not killed and self.loop.watches(guest.passage.channel.fileno()):  # all are gone, and what the door has said is here
             self._from_door(guest)
         self.loop.forget(guest.passage.channel.fileno())
         guest.passage.close()
         if not guest.passage.pid:
             guest.failed({"event": "failed", "code": 125, "message": guest.passage.complaint, "kind": UNAVAILABLE, "errno": 0})
             guest.ended(kernel.SIGKILL)
-        elif os.WIFSIGNALED(status):
+        elif killed:
             self.over(kernel.SIGKILL)
 
     def _enter(self, one: Exec, process: wire.Message, stdio: list[int]) -> None:

@@ -68,12 +68,13 @@ class NameCalls:
         if credential.fsuid and self._permissions.may(credential, above, WRITE | EXECUTE) is False:
             raise refuse(EACCES)
         owner = self._permissions.owner_of_new(credential, path + b"/." if flags & O_TMPFILE else path)
-        mode &= 0o7777
+        if owner == ROOT and not self._owners.me:
+            return CONTINUE
+        mode &= 0o7777 & ~caller.umask()
         held = self._owners.held(mode, folder=False)
         if owner == ROOT and held == mode:
             return CONTINUE
-        mask = caller.umask()
-        before = os.umask(mask)
+        before = os.umask(0)
         try:
             fd = os.open(path, flags | os.O_CLOEXEC, held)
         finally:
@@ -81,7 +82,7 @@ class NameCalls:
         try:
             self._owners.set(b"self/fd/%d" % fd, owner)
             if held != mode:
-                self._owners.set_mode(b"self/fd/%d" % fd, mode & ~mask)
+                self._owners.set_mode(b"self/fd/%d" % fd, mode)
         except OSError:
             os.close(fd)
             raise
@@ -144,14 +145,21 @@ class NameCalls:
             for folder, address in places:
                 self._permissions.check_change(credential, caller.path(address, folder))
 
+    def _forget(self, caller: Caller, folder: int, address: int) -> None:
+        """What is recorded of a link goes with its last name: another may get its number."""
+        if self._owners.knows_links:
+            self._owners.forget(caller.path(address, folder))
+
     def _do_unlink(self, caller: Caller, a: list[int]) -> None:
         self._change(caller, (-100, a[0]))
+        self._forget(caller, -100, a[0])
 
     def _do_rmdir(self, caller: Caller, a: list[int]) -> None:
         self._change(caller, (-100, a[0]))
 
     def _do_unlinkat(self, caller: Caller, a: list[int]) -> None:
         self._change(caller, (a[0], a[1]))
+        self._forget(caller, a[0], a[1])
 
     def _do_rename(self, caller: Caller, a: list[int]) -> None:
         self._change(caller, (-100, a[0]), (-100, a[1]))

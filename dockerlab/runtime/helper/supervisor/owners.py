@@ -90,6 +90,20 @@ class Owners:
             key, what = _identify(path, follow)
             self._keep(key, what, owner)
 
+    @property
+    def knows_links(self) -> bool:
+        """Whether anything is recorded by inode."""
+        return bool(self._links)
+
+    def forget(self, path: bytes) -> None:
+        """Its last name is about to go."""
+        try:
+            key, what = _identify(path, False)
+            if key in self._links and os.lstat(path).st_nlink == 1:
+                self._keep(key, what, ROOT)
+        except OSError:
+            pass  # the kernel says what is wrong
+
     def _keep(self, key: tuple[int, int], what: str, owner: Owner) -> None:
         self._links[key] = what, owner
         self._changed = True

@@ -105,13 +105,14 @@ class Permissions:
 
     def make_folder(self, caller: Caller, path: bytes, mode: int) -> int | None:
         """As `make`, for a folder of this mode."""
-        held = self._owners.held(mode, folder=True)
-        if held == mode:
+        wanted = mode & ~caller.umask() if self._owners.me else mode
+        held = self._owners.held(wanted, folder=True)
+        if held == wanted:
             return self.make(caller, path, lambda: os.mkdir(path, mode))
 
         def action() -> None:
             os.mkdir(path, held)
-            self._owners.set_mode(path, mode & ~caller.umask())
+            self._owners.set_mode(path, wanted)
 
         return self.make(caller, path, action, always=True)
 
