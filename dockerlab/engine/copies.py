@@ -32,6 +32,11 @@ def give_up(folder: Path) -> None:
         give_up(folder)
 
 
+def running_root(folder: Path, pid: int) -> Path:
+    """The root of a running container, by which its files can be reached at once; `pid` is its process 1."""
+    return folder / "merged" if (folder / LAID).exists() else Path(f"/proc/{pid}/root")
+
+
 def as_it_runs(folder: Path) -> TreeView | None:
     """The root of a running container that is a copy, as it is, without a comparison; None for all others."""
     return TreeView([folder / "merged"]) if (folder / LAID).exists() else None

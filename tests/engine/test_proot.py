@@ -32,9 +32,9 @@ MODES = r"""FROM busybox
 ARG SOURCE_DATE_EPOCH
 COPY --chown=7:8 --chmod=400 a /data/a
 RUN echo more >> /data/a && mkdir -m 000 /locked && echo 1 > /locked/f && chmod 2555 /data && umask 077 && mkdir -p /deep/er && : > /deep/er/f
-RUN ln -s a /data/link && chown -h 5:6 /data/link && mkfifo /data/pipe && chown 9:9 /data/pipe && chmod 111 /data/pipe
-RUN cat /locked/f && rm /locked/f && ls /locked && ln /data/a /hard && chmod 6755 /data/a && mv /data/link /moved
-RUN mv /data /elsewhere && mknod /disk b 254 0 && chown 3:4 /disk
+RUN ln -s a /data/link && chown -h 5:6 /data/link && mv /data/link /moved && mkfifo /data/pipe && chown 9:9 /data/pipe && chmod 111 /data/pipe
+RUN cat /locked/f && rm /locked/f && ls /locked && ln /data/a /hard && ln -s x /again && chown -h 5:6 /again && mv /again /moved2 && chmod 6755 /data/a
+RUN rm /moved && mv /data /elsewhere && mknod /disk b 254 0 && chown 3:4 /disk
 USER 1000:50
 RUN umask 027; : > /tmp/f; mkdir -m 2770 /tmp/d; : > /tmp/d/g; ln -s f /tmp/l; mkfifo /tmp/p; chgrp 50 /tmp/f
 """
