@@ -8,8 +8,8 @@ when the channel closes, the keeper kills what is left.
 A container walks the same way by `Runtime.start`, but its keeper has a folder: it holds the lock there for as long as it lives, writes
 the state, the log and the exit code, and goes on when the one who asked is gone. `container` reads that folder, from any process.
 
-Where namespaces and mounts are refused, root has chroots: `chroot` makes a root that is a copy, `helper/chroot.py` keeps what runs in it, and
-`DOCKERLAB_ISOLATION` chooses. Where this machine gives us one ID only, `helper/supervisor/` does what the kernel would do with owners and users. `capabilities` finds
+Where namespaces and mounts are refused, `chroot` makes a root that is a copy; `helper/chroot.py` keeps what runs in it where we are root, `helper/proot.py`
+where we are not, and `DOCKERLAB_ISOLATION` chooses. Where this machine gives us one ID only, `helper/supervisor/` does what the kernel would do with owners and users. `capabilities` finds
 out what the machine gives. Nothing here knows images, layers' digests or Dockerfiles.
 """
 

@@ -42,15 +42,7 @@ from tests.runtime.test_chroot import (  # noqa: F401 - what holds for root's co
     test_what_needs_a_namespace_is_refused_before_anything_is_made,
 )
 
-ordinary = pytest.mark.skipif(os.geteuid() == 0, reason="root has chroot; an ordinary user runs this below")
-pytestmark = ordinary
-
-NEEDS_MORE = {
-    "test_run.py": (),
-    "test_containers.py": (),
-    "test_owners.py": (),
-}
-"""What no container has here; `dockerlab doctor` says so."""
+pytestmark = pytest.mark.skipif(os.geteuid() == 0, reason="root has chroot; an ordinary user runs this (test_proot_in_a_pod.py)")
 
 
 @pytest.fixture(scope="module")
