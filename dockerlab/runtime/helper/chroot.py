@@ -62,19 +62,29 @@ class ChrootKeeper(Keeper):
     def _prepare(self) -> None:
         if self.is_container:
             self._take_folder()
-        wanted: list[network.Port] = list(self.box["ports"])  # type: ignore[call-overload]
-        listeners = network.listen(wanted)
-        self.ports = [port for _, port in listeners]
-        for listener, (_, outer, inner, _) in listeners:
-            if outer == inner:  # one network: the program itself will listen there
-                listener.close()
-        listeners = [pair for pair in listeners if pair[1][1] != pair[1][2]]
-        if listeners:
-            self.relay = network.start_relay(listeners, "127.0.0.1")
+        self._publish()
         stdio = self._open_stdio("/dev", console=False)
         self._connect(stdio)
         self._watch_children()
         self._begin(stdio)
+
+    def _publish(self) -> None:
+        wanted: list[network.Port] = list(self.box["ports"])  # type: ignore[call-overload]
+        listeners = network.listen(wanted)
+        self.ports = [port for _, port in listeners]
+        for listener, port in listeners:
+            if self._is_there_by_itself(port):
+                listener.close()
+        listeners = [pair for pair in listeners if not self._is_there_by_itself(pair[1])]
+        if listeners:
+            self.relay = network.start_relay(listeners, "127.0.0.1", self._real_port)
+
+    def _is_there_by_itself(self, port: network.Port) -> bool:
+        """One network: the program itself will listen there."""
+        return port[1] == port[2]
+
+    def _real_port(self, port: int) -> int:
+        return port
 
     def _connect(self, stdio: list[int]) -> None:
         """Show in /dev what stands for the process's own terminal and output."""

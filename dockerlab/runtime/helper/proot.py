@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 
-from dockerlab.runtime.helper import descendants, door, init, kernel, limits, records, wire
+from dockerlab.runtime.helper import descendants, door, init, kernel, limits, network, records, wire
 from dockerlab.runtime.helper.becoming import UNAVAILABLE
 from dockerlab.runtime.helper.chroot import ChrootKeeper, Exec
 from dockerlab.runtime.helper.init import StartError
@@ -19,6 +19,7 @@ from dockerlab.runtime.helper.supervisor import Supervisor
 from dockerlab.runtime.helper.supervisor.caller import Credential
 from dockerlab.runtime.helper.supervisor.laid import LaidOwners
 from dockerlab.runtime.helper.supervisor.permissions import EXECUTE
+from dockerlab.runtime.helper.supervisor.sockets import Ports
 
 RECORD = "laid.owners"
 
@@ -29,6 +30,16 @@ class ProotKeeper(ChrootKeeper):
     def _keeper_was_killed(self) -> None:
         sweep()
 
+    def _publish(self) -> None:
+        self.moved = None if self.is_container and self.box["network"] == "host" else Ports()
+        super()._publish()
+
+    def _is_there_by_itself(self, port: network.Port) -> bool:
+        return super()._is_there_by_itself(port) and (self.moved is None or port[3] != "tcp")
+
+    def _real_port(self, port: int) -> int:
+        return self.moved.real(port) if self.moved else port
+
     def _connect(self, stdio: list[int]) -> None:
         """Nothing: /dev/stdout leads into /proc, and the terminals are this machine's."""
 
@@ -37,7 +48,7 @@ class ProotKeeper(ChrootKeeper):
         os.chdir("/proc")
         self.passages: dict[int, Guest] = {}
         self.owners = LaidOwners(self.merged, os.path.join(os.path.dirname(self.merged), RECORD))
-        self.supervisor = Supervisor(self.loop, self.owners)
+        self.supervisor = Supervisor(self.loop, self.owners, self.moved)
         init.make_folder(inside(self.merged, str(self.process["cwd"]) or "/"))
         try:
             self.enter(First(self, self.process), stdio)

@@ -27,6 +27,8 @@ for _name, _pair in _NUMBERS.items():
     _number = _pair[0 if kernel.X86 else 1]
     if _number is not None:
         NUMBERS[_name] = _number
+SOCKETS = {"bind": 49, "connect": 42, "getsockname": 51} if kernel.X86 else {"bind": 200, "connect": 203, "getsockname": 204}
+"""Asked about where a container has no network of its own."""
 
 # Ways around the calls above that every C library can do without: answered ENOSYS.
 UNKNOWN = (437, 425)  # openat2, io_uring_setup
@@ -50,10 +52,10 @@ def _instruction(code: int, on_true: int, on_false: int, value: int) -> bytes:
     return code.to_bytes(2, "little") + bytes((on_true, on_false)) + value.to_bytes(4, "little")
 
 
-def program(more_unknown: tuple[int, ...] = ()) -> list[bytes]:
+def program(more_unknown: tuple[int, ...] = (), more_asked: tuple[int, ...] = ()) -> list[bytes]:
     """The filter in classic BPF: look at the call's number, ask or allow. `more_unknown` are answered ENOSYS too."""
     unknown = UNKNOWN + more_unknown
-    asked = [number for number in NUMBERS.values() if number not in unknown]
+    asked = [number for number in (*NUMBERS.values(), *more_asked) if number not in unknown]
     lines = [
         _instruction(_LOAD, 0, 0, 4),  # seccomp_data.arch
         _instruction(_EQUAL, 1, 0, _ARCHITECTURE),
@@ -75,7 +77,7 @@ _PROGRAM = program() if kernel.SUPPORTED else []
 
 def below_proot() -> list[bytes]:
     """The filter of what runs below proot."""
-    return program(UNTRANSLATED)
+    return program(UNTRANSLATED, tuple(SOCKETS.values()))
 
 
 def install() -> int:
