@@ -73,9 +73,8 @@ def _lacking(name: str, purpose: str, emulated: str) -> Capability:
     return Capability(name, False, "follows from the isolation", purpose, emulated)
 
 
+_NETWORK = "a network of a container's own"
 _SHARED = (
-    _lacking("own_network", "a network of a container's own", "the network is this machine's: what a program listens on is reachable without -p, "
-             "a -p to another port is relayed, two programs can't have one port; --network none is refused"),
     _lacking("own_hostname", "a hostname of a container's own", "`hostname` says this machine's name, /etc/hostname and $HOSTNAME the container's; "
              "--hostname is refused"),
     _lacking("mounts", "-v, --read-only, --tmpfs, RUN --mount", "-v and --read-only are refused; a tmpfs is a folder that is emptied at the end, "
@@ -89,6 +88,8 @@ _LACKING = {
                  "processes have this machine's numbers, and one of root may signal any other (`kill -9 -1` would end the notebook too); the keeper finds all of a container and ends them with its first one"),
         _lacking("own_proc", "/proc and /sys in a container", "both are empty folders: `ps` shows nothing there, /dev/fd and /dev/stdin lead nowhere; /dev/stdout is a pipe to the container's output; "
                  "`docker top` works"),
+        _lacking("own_network", _NETWORK, "the network is this machine's: what a program listens on is reachable without -p, "
+                 "a -p to another port is relayed, two programs can't have one port; --network none is refused"),
         *_SHARED,
         _lacking("sys_chroot_and_mknod", "CAP_SYS_CHROOT and CAP_MKNOD in a container", "root has neither, unlike in Docker: it could leave its root"),
     ),
@@ -100,6 +101,9 @@ _LACKING = {
         _lacking("real_root", "root's rights in a container",
                  "paths are translated by proot, which stops each system call: a step takes two to three times as long; owners, users and modes are a "
                  "supervisor's work, true for teaching, no border: a process could leave its root; no chroot, capabilities or set-ID programs in it"),
+        _lacking("own_network", _NETWORK, "the network is this machine's, but a TCP port that a program listens on is a free one of loopback: `connect` and "
+                 "`getsockname` follow, -p leads there, and two containers may have one port, or one below 1024; UDP ports are not moved, nor any with "
+                 "--network host; --network none is refused"),
         *_SHARED,
     ),
 }  # fmt: skip

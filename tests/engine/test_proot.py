@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from dockerlab.engine.embedded import EmbeddedEngine
 from dockerlab.runtime.capabilities import Capabilities
 from dockerlab.store import Store
 from tests.conformance.program import Program
-from tests.conftest import Command, Docker, build
+from tests.conftest import Command, Docker, build, sh
 from tests.engine.test_chroot import (  # noqa: F401 - what holds for root's copies holds for an ordinary user's
     layers,
     test_a_build_makes_the_layers_that_it_makes_in_namespaces,
@@ -24,7 +25,7 @@ from tests.engine.test_chroot import (  # noqa: F401 - what holds for root's cop
     test_what_needs_a_namespace_is_refused_and_nothing_is_made,
 )
 from tests.ordinary import OrdinaryUser
-from tests.parts import missing
+from tests.parts import missing, until
 
 ordinary = pytest.mark.skipif(os.geteuid() == 0, reason="root has chroot; an ordinary user runs this below")
 
@@ -65,6 +66,26 @@ def test_modes_and_owners_of_links_are_the_layers_that_namespaces_make(docker: D
     assert answer.returncode == 0, answer.stderr
     other.engine.close()
     assert layers(docker, "t:2") == layers(docker) and len(layers(docker).split()) == 7
+
+
+@ordinary
+def test_a_link_keeps_its_owner_when_it_is_renamed_in_a_later_layer(docker: Docker) -> None:
+    answer = build(docker, "FROM busybox\nRUN ln -s a /link && chown -h 5:6 /link\nRUN mv /link /moved\n")
+    assert answer.code == 0, answer.err
+    assert sh(docker, "stat -c '%u:%g %N' /moved; ls /link 2>&1; true").startswith("5:6 ")
+
+
+@ordinary
+def test_two_containers_publish_port_80_at_once(docker: Docker) -> None:
+    answer = build(docker, 'FROM busybox\nCOPY page /www/index.html\nEXPOSE 80\nCMD ["httpd", "-f", "-h", "/www"]\n', page="page\n")
+    assert answer.code == 0, answer.err
+    for name in ("one", "two"):
+        assert docker("run", "-d", "--name", name, "-p", "80", "t:1").code == 0
+    for name in ("one", "two"):
+        where = docker("port", name, "80").out.strip()
+        until(lambda name=name: docker("exec", name, "wget", "-qO-", "localhost").out == "page\n")  # type: ignore[misc]
+        with urllib.request.urlopen(f"http://{where}/") as page:
+            assert page.read() == b"page\n"
 
 
 @ordinary

@@ -6,14 +6,17 @@ import json
 import os
 import shutil
 import signal
+import socket
 import stat
+import subprocess
+import urllib.request
 from pathlib import Path
 
 import pytest
 
 from dockerlab.errors import RuntimeUnavailableError
 from dockerlab.layers import tree_entries
-from dockerlab.runtime import Capabilities, Runtime
+from dockerlab.runtime import Capabilities, Port, Runtime
 from dockerlab.runtime.chroot import bring_up, members
 from dockerlab.runtime.helper.passage import is_part_of_one
 from tests.parts import missing, until
@@ -158,6 +161,85 @@ def test_nothing_of_proot_is_left_when_a_container_has_been_killed(box):
     container.wait()
     assert not any(path.exists() for path in loaders)
     assert os.listdir(box.folder / "work") == []
+
+
+# ------------------------------------------------------------------ ports
+
+PORTS = r"""
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+static void show(int fd) {
+    struct sockaddr_in a;
+    socklen_t n = sizeof a;
+    getsockname(fd, (void *)&a, &n);
+    printf("%s:%d %d\n", inet_ntoa(a.sin_addr), ntohs(a.sin_port), n);
+}
+int main(void) {
+    struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons(80)};
+    int listener = socket(AF_INET, SOCK_STREAM, 0), client = socket(AF_INET, SOCK_STREAM, 0), other = socket(AF_INET, SOCK_STREAM, 0), last, one = 1;
+    if (bind(listener, (void *)&a, sizeof a) || listen(listener, 5)) return perror("bind"), 1;
+    show(listener);
+    if (bind(other, (void *)&a, sizeof a)) perror("again");
+    a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    if (connect(client, (void *)&a, sizeof a)) return perror("connect"), 1;
+    last = accept(listener, 0, 0);
+    show(last);
+    close(last), close(listener), close(client);
+    setsockopt(other, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+    a.sin_addr.s_addr = 0;
+    printf("%d\n", bind(other, (void *)&a, sizeof a));
+    a.sin_port = htons(81);
+    a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    printf("%d\n", connect(socket(AF_INET, SOCK_STREAM, 0), (void *)&a, sizeof a));
+    return 0;
+}
+"""
+
+
+def test_a_program_finds_the_port_that_it_asked_for(box, tmp_path):
+    compiler = shutil.which("cc") or missing("a C compiler", "apt-get install gcc libc6-dev")
+    (tmp_path / "ports.c").write_text(PORTS)
+    subprocess.run([compiler, "-static", "-o", box.upper / "ports", tmp_path / "ports.c"], check=True)
+    expected = "0.0.0.0:80 16\n127.0.0.1:80 16\n0\n-1\n"
+    code, said = box.run("/ports")
+    assert (code, said.replace("again: Address already in use\n", "")) == (0, expected) and "again" in said
+
+
+def test_two_containers_have_one_port_and_each_its_own_server(make_box):
+    containers = []
+    for text in ("one", "two"):
+        box = make_box()
+        box.sh(f"mkdir /www; echo {text} > /www/index.html")
+        containers.append((text, box, box.start("httpd", "-f", "-p", "80", "-h", "/www", network="private", ports=(Port("", 0, 80),))))
+    for text, box, container in containers:
+        until(lambda box=box: box.exec("wget -qO- http://127.0.0.1/")[0] == 0)
+        assert box.exec("wget -qO- http://127.0.0.1/; wget -qO- 'http://[::1]:80/'") == (0, f"{text}\n{text}\n")
+        with urllib.request.urlopen(f"http://127.0.0.1:{container.state().ports[0][1]}/") as answer:
+            assert answer.read().decode() == f"{text}\n"
+
+
+def test_a_port_published_under_its_own_number_leads_to_the_container(box):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        number = free.getsockname()[1]
+    box.sh("mkdir /www; echo here > /www/index.html")
+    box.start("httpd", "-f", "-p", str(number), "-h", "/www", network="private", ports=(Port("", number, number),))
+    until(lambda: box.exec(f"wget -qO- http://127.0.0.1:{number}/") == (0, "here\n"))
+    with urllib.request.urlopen(f"http://127.0.0.1:{number}/") as answer:
+        assert answer.read() == b"here\n"
+
+
+def test_with_the_hosts_network_ports_are_the_hosts(box):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        number = free.getsockname()[1]
+    box.sh("mkdir /www; echo there > /www/index.html")
+    box.start("httpd", "-f", "-p", str(number), "-h", "/www", network="host")
+    until(lambda: box.exec(f"wget -qO- http://127.0.0.1:{number}/") == (0, "there\n"))
+    with urllib.request.urlopen(f"http://127.0.0.1:{number}/") as answer:
+        assert answer.read() == b"there\n"
 
 
 # ------------------------------------------------------------------ the choice

@@ -21,8 +21,6 @@ NEEDS_NAMESPACES = {
     ),
     "test_containers.py": (
         "test_exec",  # a host name
-        "test_a_published_port_serves",  # a port below 1024
-        "test_a_burst_of_connections_waits_and_the_port_goes_on",
         "test_a_published_port_takes_as_many_connections_as_the_machine_allows",  # looks for the relay among children of which proot is one
         "test_processes_show_their_users_inside",  # number 1
     ),
