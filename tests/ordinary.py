@@ -62,10 +62,11 @@ class OrdinaryUser:
         where = "/" if first or _opening() else cwd or self.home
         return subprocess.run(command, cwd=where, env={**environment, **more}, capture_output=True, text=True, timeout=timeout)
 
-    def pass_tests(self, *tests: str, **more: str) -> None:
-        """Run modules or folders of tests; they must pass."""
+    def pass_tests(self, *tests: str, in_pod: bool = False, **more: str) -> None:
+        """Run modules or folders of tests; they must pass. `in_pod`: where every namespace and mount is refused (`tests.pod`)."""
         pytest_ = [sys.executable, "-B", "-m", "pytest", *tests, "-q", "-p", "no:cacheprovider", "--basetemp", f"{self.home}/tests"]
-        done = self(*pytest_, cwd=ROOT, **more)
+        pod = [sys.executable, "-B", "-m", "tests.pod"] if in_pod else []
+        done = self(*pod, *pytest_, cwd=ROOT, **more)
         assert done.returncode == 0, done.stdout[-12000:] + done.stderr[-2000:]
 
 

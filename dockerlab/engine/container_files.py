@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from dockerlab.engine.box import etc_of
+from dockerlab.engine.copies import running_root
 from dockerlab.engine.records import Record
 from dockerlab.errors import StoreError
 from dockerlab.layers import Entry, Node, Tree, TreeView, changes
@@ -67,21 +68,21 @@ def looked_at(store: Store, record: Record, folder: Path, mounts: Mapping[str, s
         yield MountedView([*trees, folder / "diff"], mounted)
 
 
-def mounted_etc(record: Record, now: ContainerState) -> dict[str, bytes]:
+def mounted_etc(record: Record, now: ContainerState, folder: Path) -> dict[str, bytes]:
     """The files that docker mounts into /etc of a container that runs, or ran; none for one that never did."""
     if now.running:
-        return _mounted_etc(now.pid)
+        return _mounted_etc(running_root(folder, now.pid))
     if now.status == "created":
         return {}
     return etc_of(record)
 
 
-def _mounted_etc(pid: int) -> dict[str, bytes]:
+def _mounted_etc(path: Path) -> dict[str, bytes]:
     """The files that are mounted into /etc of a running container, as they are now; links, which could lead out of it, are not followed."""
     found: dict[str, bytes] = {}
     with ExitStack() as opened:
         try:
-            root = _open(f"/proc/{pid}/root", os.O_PATH | os.O_DIRECTORY, opened)
+            root = _open(str(path), os.O_PATH | os.O_DIRECTORY, opened)
             etc = _open("etc", os.O_PATH | os.O_DIRECTORY, opened, root)
         except OSError:
             return found

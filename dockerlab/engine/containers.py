@@ -168,9 +168,9 @@ class Containers:
         """Its file system as `docker cp` sees it: with what is mounted."""
         from dockerlab.engine.container_files import looked_at, mounted_etc
 
-        etc = mounted_etc(record, self.process(record).state())
+        etc = mounted_etc(record, self.process(record).state(), folder := self.settled(record))
         mounts = {mount["Destination"]: mount["Source"] for mount in record.mounts}
-        return looked_at(self._store, record, self.settled(record), mounts, etc)
+        return looked_at(self._store, record, folder, mounts, etc)
 
     def note_deaths(self) -> None:
         """Note in the journal whose process has ended while nobody looked."""

@@ -1,4 +1,4 @@
-"""Containers whose root is a copy (the isolation `chroot`): what the engine does before it reads their changes, makes one, or takes one away."""
+"""Containers whose root is a copy (the isolations `chroot` and `proot`): what the engine does before it reads their changes, makes one, or takes one away."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from dockerlab.engine.specs import ContainerSpec
 from dockerlab.layers import TreeView
+from dockerlab.runtime.helper import COPIES
 from dockerlab.store.rootfs import LAID
 
 if TYPE_CHECKING:
@@ -31,6 +32,11 @@ def give_up(folder: Path) -> None:
         give_up(folder)
 
 
+def running_root(folder: Path, pid: int) -> Path:
+    """The root of a running container, by which its files can be reached at once; `pid` is its process 1."""
+    return folder / "merged" if (folder / LAID).exists() else Path(f"/proc/{pid}/root")
+
+
 def as_it_runs(folder: Path) -> TreeView | None:
     """The root of a running container that is a copy, as it is, without a comparison; None for all others."""
     return TreeView([folder / "merged"]) if (folder / LAID).exists() else None
@@ -42,13 +48,15 @@ def refuse(spec: ContainerSpec, runtime: Callable[[], Runtime]) -> None:
         spec.binds or spec.volumes_from or spec.hostname or spec.read_only or spec.network == "none" or spec.init or spec.extra_host_config
     ):
         return
-    if runtime().capabilities.isolation == "chroot":
+    isolation = runtime().capabilities.isolation
+    if isolation in COPIES:
         from dockerlab.engine.create import host_config
         from dockerlab.engine.limits import limits_of
         from dockerlab.runtime.chroot import refuse_options
 
         host = host_config(spec)
         refuse_options(
+            isolation,
             binds=bool(spec.binds or spec.volumes_from),
             hostname=spec.hostname,
             readonly=spec.read_only,

@@ -9,7 +9,6 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
-from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from dockerlab.engine.happenings import happened, tell_container, tell_image
@@ -314,11 +313,13 @@ class EmbeddedEngine:
 
     @contextmanager
     def _target(self, container: str) -> Iterator[Target]:
+        from dockerlab.engine.copies import running_root
         from dockerlab.engine.copying import Target
 
         record = self.records.find(container)
         now = self.containers_.process(record).state()
-        root = Path(f"/proc/{now.pid}/root") if now.running else self.records.folder(record) / "diff"
+        folder = self.records.folder(record)
+        root = running_root(folder, now.pid) if now.running else folder / "diff"
         with self.containers_.files(record) as view:
             yield Target(record.name, view, root, now.running, record.mounts, readonly=record.host["ReadonlyRootfs"])
         tell_container(self.store, record, "extract-to-dir")

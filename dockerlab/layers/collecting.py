@@ -17,8 +17,8 @@ import time
 from collections.abc import Collection
 
 from dockerlab.layers.birth import birth
-from dockerlab.layers.laying import put_attributes, put_copy
-from dockerlab.layers.owners import OPAQUE, is_opaque, is_whiteout
+from dockerlab.layers.laying import permissions, put_attributes, put_copy
+from dockerlab.layers.owners import OPAQUE, Owners, is_opaque, is_whiteout
 from dockerlab.layers.removal import remove_tree
 from dockerlab.layers.view import Node, TreeView
 
@@ -102,6 +102,8 @@ class _Collecting:
         """The folders from the top to where we are: path, descriptor, what it was."""
         self._dated: dict[str, os.stat_result] = {}
         """Folders of the tree that were written to, and what they are in the root: their times are set at the end."""
+        self._locked: dict[str, int] | None = None if Owners.here().real else {}
+        """Folders of the tree whose modes keep an ordinary user out until all is written, and these modes."""
         self._first: dict[tuple[int, int], str] = {}
         self._names: dict[str, list[str]] = {}
         for path in marks:
@@ -114,12 +116,15 @@ class _Collecting:
         try:
             st = os.fstat(fd)
             if self._note("", st, birth(fd)):
-                put_attributes(_itself(fd), self._tree, st)
+                _put_attributes(fd, self._tree, st)
             self._folder("", fd, st, self._below.root() if self._below.trees else None, fresh=False)
         finally:
             os.close(fd)
         for path, st in sorted(self._dated.items(), reverse=True):
             os.utime(self._in_tree(path), ns=(st.st_atime_ns, st.st_mtime_ns))
+        for path, bits in sorted((self._locked or {}).items(), reverse=True):
+            if os.path.isdir(self._in_tree(path)):
+                os.chmod(self._in_tree(path), bits)
         return self._new
 
     def _note(self, path: str, st: os.stat_result, born: int) -> bool:
@@ -137,6 +142,7 @@ class _Collecting:
     def _folder(self, path: str, fd: int, st: os.stat_result, under: Node | None, *, fresh: bool) -> None:
         """`under` is what lower layers show of this folder; `fresh`: it is not the one that was laid out, so neither is anything in it."""
         self._way.append((path, fd, st))
+        self._unlock(path)
         try:
             here = {name for name in sorted(os.listdir(fd)) if self._is_there(path, name, fd, under, fresh)}
             for name in () if fresh else self._names.get(path, ()):
@@ -144,6 +150,14 @@ class _Collecting:
                     self._gone(_join(path, name), name, under)
         finally:
             self._way.pop()
+
+    def _unlock(self, path: str) -> None:
+        if self._locked is None:
+            return
+        place = self._in_tree(path)
+        if os.path.isdir(place) and (bits := stat.S_IMODE(os.lstat(place).st_mode)) & stat.S_IRWXU != stat.S_IRWXU:
+            self._locked[path] = bits
+            os.chmod(place, bits | stat.S_IRWXU)
 
     def _is_there(self, path: str, name: str, fd: int, under: Node | None, fresh: bool) -> bool:
         rel = _join(path, name)
@@ -187,7 +201,8 @@ class _Collecting:
             if path not in self._dated:
                 if path and not os.path.isdir(place):
                     os.mkdir(place, 0o700)
-                    put_attributes(_itself(fd), place, st)
+                    _put_attributes(fd, place, st)
+                    self._unlock(path)
                 self._dated[path] = st
         return self._in_tree(rel)
 
@@ -201,7 +216,8 @@ class _Collecting:
             for name in os.listxattr(place):
                 if name != OPAQUE:
                     os.removexattr(place, name)
-        put_attributes(_itself(fd), place, st)
+        _put_attributes(fd, place, st)
+        self._unlock(rel)
         if hides:
             os.setxattr(place, OPAQUE, b"y")
         self._dated[rel] = st
@@ -215,7 +231,7 @@ class _Collecting:
                 os.link(first, place, follow_symlinks=False)
                 return
         try:
-            put_copy(real, place, st)
+            put_copy(real, place, st, permissions(real, st))
         except BaseException:
             remove_tree(place)
             self._first.pop((st.st_dev, st.st_ino), None)
@@ -239,6 +255,11 @@ def _join(folder: str, name: str) -> str:
 
 def _path(fd: int) -> str:
     return f"/proc/self/fd/{fd}"
+
+
+def _put_attributes(fd: int, place: str, st: os.stat_result) -> None:
+    real = _itself(fd)
+    put_attributes(real, place, st, permissions(real, st))
 
 
 def _itself(fd: int) -> str:

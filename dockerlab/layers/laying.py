@@ -1,4 +1,6 @@
-"""A union of layers, laid out into one folder: what a process works in where no overlay can be mounted. For root only: owners are real.
+"""A union of layers, laid out into one folder: what a process works in where no overlay can be mounted.
+
+Where we are root, owners are real. Where we are not, they stay in their xattrs, `laid_links` keeps those of what takes none, and modes are lent (`owners`).
 
 Every file is a copy (blocks are shared where the file system can), never a hard link: a write in place would change the layer. Names that are one
 inode in a layer become files of their own, as overlay makes them when one of them is written.
@@ -11,22 +13,31 @@ import os
 import stat
 from collections.abc import Iterable
 
-from dockerlab.layers.owners import DEVICE
+from dockerlab.layers.laid_links import LinkOwner, link_owner
+from dockerlab.layers.lending import lent, open_lent, reached
+from dockerlab.layers.owners import DEVICE, MODE, Owners, lent_mode, own_mode
 from dockerlab.layers.tree import copy_bytes, made_device
 from dockerlab.layers.view import Node, TreeView
 
 _OVERLAYS_OWN = "user.overlay."
 
 
-def lay_out(view: TreeView, target: str, apart: Iterable[str] = ()) -> None:
-    """Make the empty folder `target` what `view` shows, without the paths of `apart` ("dev") and what lies below them."""
+def lay_out(view: TreeView, target: str, apart: Iterable[str] = ()) -> list[LinkOwner]:
+    """Make the empty folder `target` what `view` shows, without the paths of `apart` ("dev") and what lies below them.
+
+    Returns the owners that could not be written on disk.
+    """
+    laying = _Laying(view, target, frozenset("/" + path for path in apart))
     if view.trees:
-        _Laying(view, target, frozenset("/" + path for path in apart)).folder(view.root())
+        laying.folder(view.root())
+    return laying.links
 
 
 class _Laying:
     def __init__(self, view: TreeView, target: str, apart: frozenset[str]) -> None:
         self._view, self._target, self._apart = view, target, apart
+        self._lend = not Owners.here().real
+        self.links: list[LinkOwner] = []
 
     def folder(self, node: Node) -> None:
         place = self._target + (node.path if node.path != "/" else "")
@@ -39,15 +50,17 @@ class _Laying:
                 os.mkdir(there, 0o700)
                 self.folder(child)
             else:
-                put_copy(child.real, there, child.st)
-        put_attributes(node.real, place, node.st)
+                put_copy(child.real, there, child.st, stat.S_IMODE(child.st.st_mode), lend=self._lend)
+                if self._lend and not stat.S_ISREG(child.st.st_mode) and child.owner != (0, 0):
+                    self.links.append(link_owner(there, child.owner))
+        put_attributes(node.real, place, node.st, stat.S_IMODE(node.st.st_mode), lend=self._lend)
 
 
-def put_copy(source: str, target: str, st: os.stat_result) -> None:
-    """A copy of what is no folder, with its attributes; `st` is what lstat says of `source`."""
+def put_copy(source: str, target: str, st: os.stat_result, bits: int, *, lend: bool = False) -> None:
+    """A copy of what is no folder, with its attributes; `st` is what lstat says of `source`, `bits` are its permissions (see `put_attributes`)."""
     mode = st.st_mode
     if stat.S_ISREG(mode):
-        read = os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        read = open_lent(source, os.O_RDONLY | os.O_NONBLOCK)
         try:
             write = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
             try:
@@ -57,10 +70,18 @@ def put_copy(source: str, target: str, st: os.stat_result) -> None:
         finally:
             os.close(read)
     elif stat.S_ISLNK(mode):
-        os.symlink(os.readlink(source), target)
+        os.symlink(_target(source), target)
     else:
         make_node(target, mode, st.st_rdev)
-    put_attributes(source, target, st)
+    put_attributes(source, target, st, bits, lend=lend)
+
+
+def _target(link: str) -> str:
+    try:
+        return os.readlink(link)
+    except PermissionError:
+        with reached(link):
+            return os.readlink(link)
 
 
 def make_node(path: str, mode: int, device: int) -> None:
@@ -74,19 +95,42 @@ def make_node(path: str, mode: int, device: int) -> None:
         os.setxattr(path, DEVICE, b"%o:%d:%d" % (mode, *numbers))
 
 
-def put_attributes(source: str, target: str, st: os.stat_result) -> None:
-    """Owner, extended attributes, mode, time: in this order, since a new owner takes capabilities and set-ID bits away."""
-    os.chown(target, st.st_uid, st.st_gid, follow_symlinks=False)
-    if stat.S_ISREG(st.st_mode) or stat.S_ISDIR(st.st_mode):
+def put_attributes(source: str, target: str, st: os.stat_result, bits: int, *, lend: bool = False) -> None:
+    """Owner, extended attributes, mode, time: in this order, since a new owner takes capabilities and set-ID bits away.
+
+    `bits` are the permissions: `lend` those that they keep from the owner, where an ordinary user's processes will work.
+    """
+    if Owners.here().real:
+        os.chown(target, st.st_uid, st.st_gid, follow_symlinks=False)
+    marked = stat.S_ISREG(st.st_mode) or stat.S_ISDIR(st.st_mode)
+    if marked:
         _put_xattrs(source, target)
     if not stat.S_ISLNK(st.st_mode):
-        os.chmod(target, stat.S_IMODE(st.st_mode))
+        held = lent_mode(bits, folder=stat.S_ISDIR(st.st_mode)) if lend and marked else bits
+        if held != bits:
+            os.setxattr(target, MODE, b"%o" % bits)
+        os.chmod(target, held)
     os.utime(target, ns=(st.st_atime_ns, st.st_mtime_ns), follow_symlinks=False)
 
 
+def permissions(source: str, st: os.stat_result) -> int:
+    """The permission bits of what lies in a copy, whatever was lent."""
+    if Owners.here().real or not (stat.S_ISREG(st.st_mode) or stat.S_ISDIR(st.st_mode)):
+        return stat.S_IMODE(st.st_mode)
+    return own_mode(source, st)
+
+
 def _put_xattrs(source: str, target: str) -> None:
+    try:
+        _copy_xattrs(source, target)
+    except PermissionError:
+        with reached(source), lent(source, stat.S_IRUSR):
+            _copy_xattrs(source, target)
+
+
+def _copy_xattrs(source: str, target: str) -> None:
     for name in os.listxattr(source, follow_symlinks=False):
-        if name.startswith(_OVERLAYS_OWN):
+        if name.startswith(_OVERLAYS_OWN) or name == MODE:
             continue
         value = os.getxattr(source, name, follow_symlinks=False)
         try:

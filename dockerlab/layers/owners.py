@@ -3,6 +3,9 @@
 An ordinary user can't give files away, so the owner that Docker would show is kept in the xattr `user.dockerlab.owner` = `UID:GID`; it follows the
 inode through copy-up, rename and hard link without any work. Symbolic links, pipes and sockets take no user xattr: their owners stand in
 `owners.json` beside the tree, by path.
+
+In a copy that an ordinary user's processes work in, who is root there must get everywhere, but the kernel judges us by the mode: what a mode keeps from
+its owner is lent on disk, and the mode itself kept in `user.dockerlab.mode`.
 """
 
 from __future__ import annotations
@@ -15,7 +18,7 @@ from pathlib import Path
 
 from dockerlab.layers.lending import lent, reached
 
-OWNER, DEVICE = "user.dockerlab.owner", "user.dockerlab.device"
+OWNER, DEVICE, MODE = "user.dockerlab.owner", "user.dockerlab.device", "user.dockerlab.mode"
 OPAQUE = "user.overlay.opaque"
 CAPABILITY, KEPT = "security.capability", "user.dockerlab.xattr."
 """The attribute that says what a program may do, and the prefix under which an ordinary user keeps what only root may set."""
@@ -23,6 +26,19 @@ OURS = ("user.overlay.", "user.dockerlab.")
 """Prefixes of marks that never leave in a tar."""
 
 Links = dict[str, tuple[int, int]]
+
+
+def lent_mode(mode: int, *, folder: bool) -> int:
+    """The permission bits that stand on disk for `mode` where root, who may do all, is an ordinary user who owns everything."""
+    return mode | (stat.S_IRWXU if folder else stat.S_IRUSR | stat.S_IWUSR | (stat.S_IXUSR if mode & 0o111 else 0))
+
+
+def own_mode(path: str, st: os.stat_result) -> int:
+    """The permission bits of a file or folder in such a copy."""
+    try:
+        return int(os.getxattr(path, MODE), 8)
+    except OSError:
+        return stat.S_IMODE(st.st_mode)
 
 
 def is_whiteout(st: os.stat_result) -> bool:

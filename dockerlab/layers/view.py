@@ -15,7 +15,19 @@ from pathlib import Path
 from dockerlab.errors import DockerlabError
 from dockerlab.layers.entry import KINDS, Entry, Inode
 from dockerlab.layers.lending import lent, lstat_lent, names_lent, open_lent, reached
-from dockerlab.layers.owners import CAPABILITY, DEVICE, KEPT, OURS, Links, Owners, is_opaque, is_whiteout, plain_capability, read_links
+from dockerlab.layers.owners import (
+    CAPABILITY,
+    DEVICE,
+    KEPT,
+    MODE,
+    OURS,
+    Links,
+    Owners,
+    is_opaque,
+    is_whiteout,
+    plain_capability,
+    read_links,
+)
 
 _HOPS = 40
 
@@ -97,6 +109,8 @@ def _read_marks(real: str, marks: list[str], kind: str, mode: int, xattrs: dict[
         if name == DEVICE:
             bits, major, minor = os.getxattr(real, name).decode().split(":")
             kind, device = KINDS[stat.S_IFMT(int(bits, 8))], (int(major), int(minor))
+        elif name == MODE:
+            mode = int(os.getxattr(real, name), 8)
         elif name.startswith(KEPT):
             xattrs[name.removeprefix(KEPT)] = os.getxattr(real, name)
         elif name == CAPABILITY:

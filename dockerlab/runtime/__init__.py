@@ -8,8 +8,8 @@ when the channel closes, the keeper kills what is left.
 A container walks the same way by `Runtime.start`, but its keeper has a folder: it holds the lock there for as long as it lives, writes
 the state, the log and the exit code, and goes on when the one who asked is gone. `container` reads that folder, from any process.
 
-Where namespaces and mounts are refused, root has chroots: `chroot` makes a root that is a copy, `helper/chroot.py` keeps what runs in it, and
-`DOCKERLAB_ISOLATION` chooses. Where this machine gives us one ID only, `helper/supervisor/` does what the kernel would do with owners and users. `capabilities` finds
+Where namespaces and mounts are refused, `chroot` makes a root that is a copy; `helper/chroot.py` keeps what runs in it where we are root, `helper/proot.py`
+where we are not, and `DOCKERLAB_ISOLATION` chooses. Where this machine gives us one ID only, `helper/supervisor/` does what the kernel would do with owners and users. `capabilities` finds
 out what the machine gives. Nothing here knows images, layers' digests or Dockerfiles.
 """
 
@@ -17,16 +17,17 @@ from __future__ import annotations
 
 TYPE_CHECKING = False  # `typing` would cost the helper 15 ms; type checkers know this name
 if TYPE_CHECKING:
-    from dockerlab.runtime.capabilities import Capabilities, Capability
+    from dockerlab.runtime.capabilities import Capabilities
     from dockerlab.runtime.container import ContainerDirectory, ContainerState, ProcessRow
     from dockerlab.runtime.control import Control
+    from dockerlab.runtime.fallbacks import Capability
     from dockerlab.runtime.log import LogLine
     from dockerlab.runtime.runtime import Runtime, StartedContainer
     from dockerlab.runtime.spec import BoxSpec, Mount, Port, ProcessSpec, Waiting
 
 _HOMES = {
     "Capabilities": "capabilities",
-    "Capability": "capabilities",
+    "Capability": "fallbacks",
     "ContainerDirectory": "container",
     "ContainerState": "container",
     "LogLine": "log",

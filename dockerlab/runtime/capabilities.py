@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 from _socket import socket as Socket
@@ -12,30 +11,19 @@ from pathlib import Path
 import dockerlab
 from dockerlab.data import asdict, dataclass, replace
 from dockerlab.errors import RuntimeUnavailableError
+from dockerlab.runtime.fallbacks import Capability, Results, chroot_items, lacking, proot_item, refusal
 from dockerlab.runtime.helper import wire
+from dockerlab.runtime.helper.passage import find
 
 NOT_LINUX = "the embedded engine needs Linux; a Docker daemon will do"
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
 @dataclass(frozen=True)
-class Capability:
-    """One thing that was tried. `refused` is what the kernel said; `emulated` what stands in for it; `remedy` the one thing that helps."""
-
-    name: str
-    available: bool
-    probed: str
-    purpose: str
-    emulated: str = ""
-    remedy: str = ""
-    refused: str = ""
-
-
-@dataclass(frozen=True)
 class Capabilities:
     """The answer of one probe.
 
-    `isolation` is "namespaces", "chroot" or "none"; `identity` is "root" (real IDs), "mapped" (real IDs in a user namespace) or "single" (one
+    `isolation` is "namespaces", "chroot", "proot" or "none"; `identity` is "root" (real IDs), "mapped" (real IDs in a user namespace) or "single" (one
     ID; a supervisor answers for owners and users); `reason` says why it is no better isolation; `possible` are those that can be asked for.
     """
 
@@ -56,7 +44,9 @@ class Capabilities:
 
     def unavailable(self) -> RuntimeUnavailableError:
         """The error of whoever wants a process where there can be none."""
-        missing = next((item for item in self.items if not item.available and item.remedy and item.name in _NEEDED), None)
+        missing = self.get("proot")  # the remedy that is in a user's own hands comes first
+        if missing is None or missing.available or not missing.remedy or self.possible:
+            missing = next((item for item in self.items if not item.available and item.remedy and item.name in _NEEDED), None)
         return RuntimeUnavailableError(
             f"this machine can't run containers: {self.reason}", hint=missing.remedy if missing else "`dockerlab doctor` says more"
         )
@@ -76,18 +66,20 @@ class Capabilities:
                 _write(cache_file, key, found)
         _known[key] = found
         chosen = _overridden(found)
-        return replace(chosen, items=(*chosen.items, *_LACKING)) if chosen.isolation == "chroot" else chosen
+        return replace(chosen, items=(*chosen.items, *lacking(chosen.isolation)))
 
 
 _known: dict[str, Capabilities] = {}
+_IDENTITIES = {"chroot": "root", "proot": "single"}
 _NEEDED = ("namespaces", "pid_namespace", "overlay", "pivot_root", "user_notification")
-ISOLATIONS = ("namespaces", "chroot", "none")
+ISOLATIONS = ("namespaces", "chroot", "proot", "none")
 """The best first."""
 
 
 def _key(folder: Path) -> str:
     boot = _BOOT_ID.read_text().strip() if _BOOT_ID.exists() else "?"
-    return f"{boot} {os.geteuid() if hasattr(os, 'geteuid') else 0} {_rights()} {dockerlab.__version__} {folder}"
+    user = os.geteuid() if hasattr(os, "geteuid") else 0
+    return f"{boot} {user} {_rights()} {find() if user else ''} {dockerlab.__version__} {folder}"
 
 
 def _rights() -> str:
@@ -109,15 +101,17 @@ def _overridden(found: Capabilities) -> Capabilities:
             f"DOCKERLAB_ISOLATION={asked} names no isolation", hint=f"unset it, or choose one of {', '.join(ISOLATIONS)}"
         )
     if asked == "none" or asked in found.possible:
-        identity = "root" if asked == "chroot" else found.identity
+        identity = _IDENTITIES.get(asked, found.identity)
         return replace(found, isolation=asked, identity=identity, reason=f"DOCKERLAB_ISOLATION={asked} asks for it")
-    why = found.reason if asked == "namespaces" else _without_chroot(found)
+    why = found.reason if asked == "namespaces" else _without(found, asked)
     return replace(found, isolation="none", reason=f"DOCKERLAB_ISOLATION={asked} asks for what can't be had: {why}")
 
 
-def _without_chroot(found: Capabilities) -> str:
-    item = found.get("chroot")
-    return f"{item.probed} was refused: {item.refused}" if item else "it needs root"
+def _without(found: Capabilities, asked: str) -> str:
+    item = found.get(asked)
+    if item:
+        return f"{item.probed} was refused: {item.refused}"
+    return "it needs root" if asked == "chroot" else "it is for an ordinary user, and root has chroot"
 
 
 def _read(cache_file: Path | None, key: str) -> Capabilities | None:
@@ -167,7 +161,7 @@ def probe(folder: Path) -> Capabilities:
     finally:
         helper.close()
         _remove(scratch)
-    results: dict[str, tuple[bool, str, int]] = dict(message["items"])  # type: ignore[call-overload]
+    results: Results = dict(message["items"])  # type: ignore[call-overload]
     return _judge(results, folder)
 
 
@@ -190,17 +184,12 @@ def _remove(folder: str) -> None:
     os.rmdir(folder)
 
 
-def _refusal(results: dict[str, tuple[bool, str, int]], name: str) -> str:
-    works, what, number = results.get(name, (False, "not tried", 0))
-    return "" if works else f"{what} ({errno.errorcode.get(number, number)})"
-
-
-def _judge(results: dict[str, tuple[bool, str, int]], folder: Path) -> Capabilities:
+def _judge(results: Results, folder: Path) -> Capabilities:
     identity = next((name for name in ("root", "mapped", "single") if results.get(name, (False,))[0]), "")
     single = identity == "single"
 
     def item(name: str, probed: str, purpose: str, *, emulated: str = "", remedy: str = "", result: str = "") -> Capability:
-        refused = _refusal(results, result or name)
+        refused = refusal(results, result or name)
         return Capability(name, not refused, probed, purpose, emulated, remedy if refused else "", refused)
 
     tried = [name for name in ("root", "mapped", "single") if name in results]
@@ -236,47 +225,12 @@ def _judge(results: dict[str, tuple[bool, str, int]], folder: Path) -> Capabilit
     needed = [name for name in _NEEDED if single or name != "user_notification"]
     missing = next((entry for entry in items if entry.name in needed and not entry.available), None)
     reason = f"{missing.probed} was refused: {missing.refused}" if missing else "" if identity else "nothing could be probed"
-    chroot = chroot_items(results)
-    possible = (("namespaces",) if not reason else ()) + (("chroot",) if chroot and chroot[0].available else ())
+    proot = proot_item(results, str(folder))
+    others = (*chroot_items(results), *((proot,) if proot else ()))
+    possible = (("namespaces",) if not reason else ()) + tuple(
+        entry.name for entry in others if entry.name in ("chroot", "proot") and entry.available
+    )
     chosen = possible[0] if possible else "none"
-    return Capabilities(chosen, "root" if chosen == "chroot" else identity, reason, (*items, *chroot), possible)
-
-
-def _lacking(name: str, purpose: str, emulated: str) -> Capability:
-    return Capability(name, False, "follows from the isolation", purpose, emulated)
-
-
-_LACKING = (
-    _lacking("own_processes", "process numbers of a container's own, and the end of all with process 1",
-             "processes have this machine's numbers, and one of root may signal any other (`kill -9 -1` would end the notebook too); the keeper finds all of a container and ends them with its first one"),
-    _lacking("own_proc", "/proc and /sys in a container", "both are empty folders: `ps` shows nothing there, /dev/fd and /dev/stdin lead nowhere; /dev/stdout is a pipe to the container's output; "
-             "`docker top` works"),
-    _lacking("own_network", "a network of a container's own", "the network is this machine's: what a program listens on is reachable without -p, "
-             "a -p to another port is relayed, two programs can't have one port; --network none is refused"),
-    _lacking("own_hostname", "a hostname of a container's own", "`hostname` says this machine's name, /etc/hostname and $HOSTNAME the container's; "
-             "--hostname is refused"),
-    _lacking("mounts", "-v, --read-only, --tmpfs, RUN --mount", "-v and --read-only are refused; a tmpfs is a folder that is emptied at the end, "
-             "without a limit; what a RUN mounts is copied in, or lies in the root until the step has ended; a VOLUME's folder does so too"),
-    _lacking("overlay_roots", "copy-on-write of layers", "an image is copied for each step and container (blocks are shared where the file system "
-             "can), and compared afterwards"),
-    _lacking("sys_chroot_and_mknod", "CAP_SYS_CHROOT and CAP_MKNOD in a container", "root has neither, unlike in Docker: it could leave its root"),
-)  # fmt: skip
-
-
-def chroot_items(results: dict[str, tuple[bool, str, int]]) -> tuple[Capability, ...]:
-    """What the isolation `chroot` needs and has, for root; nothing for others."""
-    if "chroot" not in results:
-        return ()
-    refused = next((said for said in (_refusal(results, name) for name in ("chroot", "owners", "whiteouts")) if said), "")
-    confined, devices = _refusal(results, "confined"), _refusal(results, "devices")
-    return (
-        Capability(
-            "chroot", not refused, "chroot, chown, a change of user, a whiteout (mknod c 0 0)", "containers where namespaces are refused",
-            remedy="be root with CAP_SYS_CHROOT, CAP_CHOWN, CAP_SETUID and CAP_SETGID" if refused else "", refused=refused,
-        ),
-        Capability("chroot_confined", not confined, "CAP_SYS_CHROOT dropped for good", "no process leaves its chroot by a second one",
-                   emulated="a process of root could leave it: run no image that you don't trust", refused=confined),
-        Capability("chroot_devices", not devices, "mknod of a device, and opening it", "/dev/null and its like in a chroot",
-                   emulated="plain files stand in for devices: /dev/zero ends after 1 MB, /dev/urandom after 64 KB, /dev/null keeps what is "
-                   "written to it until the container ends", refused=devices),
-    )  # fmt: skip
+    if not possible and proot:
+        reason += f"; {proot.name} was tried too: {proot.refused}"
+    return Capabilities(chosen, _IDENTITIES.get(chosen, identity), reason, (*items, *others), possible)

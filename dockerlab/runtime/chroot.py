@@ -1,8 +1,8 @@
-"""The isolation `chroot`, as far as the engine's process does it: the root that a process will work in, made without a single mount.
+"""The isolations `chroot` and `proot`, as far as the engine's process does them: the root that a process will work in, made without a single mount.
 
-For root in a pod that refuses namespaces and mounts. Layers are laid out into a folder (`store.copied`); what a mount would show is put there as
+For a pod that refuses namespaces and mounts. Layers are laid out into a folder (`store.copied`); what a mount would show is put there as
 files that are no part of the image: /etc/hosts and its like, /dev, what a RUN mounts. What can't be had so is refused before anything is made. The
-helper's half (`helper/chroot.py`) starts processes in it and ends them.
+helper's half (`helper/chroot.py` for root, `helper/proot.py` for others) starts processes in it and ends them.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from dockerlab.errors import ContainerStartError, RuntimeUnavailableError
 from dockerlab.layers import TreeView, copy_tree, remove_tree
 from dockerlab.runtime.container import ContainerDirectory
 from dockerlab.runtime.helper.chroot import CARRIED
+from dockerlab.runtime.helper.passage import DOOR
 from dockerlab.runtime.helper.records import start_time
 from dockerlab.runtime.helper.rootfs import DEVICES, LINKS, inside, write
 from dockerlab.runtime.spec import BoxSpec, Mount
@@ -27,16 +28,17 @@ from dockerlab.store.rootfs import LAID
 _NUMBERS = {"null": (1, 3), "zero": (1, 5), "full": (1, 7), "random": (1, 8), "urandom": (1, 9), "tty": (5, 0)}
 _STANDING_IN = {"zero": bytes(1 << 20), "random": b"", "urandom": b""}
 _OURS = ("dev", "proc", "sys")
-_WHY = "this machine refuses namespaces and mounts, so containers run in the isolation `chroot`"
 
 
-def refuse(what: str, instead: str) -> RuntimeUnavailableError:
-    """The error of whoever asks for what only a namespace or a mount could give."""
-    return RuntimeUnavailableError(f"{what}: {_WHY}", hint=instead)
-
-
-def refuse_options(*, binds: bool, hostname: str, readonly: bool, network: str, limits: bool, restart: bool, init: bool) -> None:
+def refuse_options(
+    isolation: str, *, binds: bool, hostname: str, readonly: bool, network: str, limits: bool, restart: bool, init: bool
+) -> None:
     """RuntimeUnavailableError for what a container is asked for and can't have."""
+
+    def refuse(what: str, instead: str) -> RuntimeUnavailableError:
+        why = f"this machine refuses namespaces and mounts, so containers run in the isolation `{isolation}`"
+        return RuntimeUnavailableError(f"{what}: {why}", hint=instead)
+
     if binds:
         raise refuse("-v can't be had", "copy files in with `docker cp` or COPY, and out with `docker cp`")
     if hostname:
@@ -55,9 +57,10 @@ def refuse_options(*, binds: bool, hostname: str, readonly: bool, network: str, 
         raise refuse("--init can't be had", "leave it away: here the keeper reaps what is left behind")
 
 
-def check(box: BoxSpec) -> None:
+def check(isolation: str, box: BoxSpec) -> None:
     """The same for a box, whoever asks for it."""
     refuse_options(
+        isolation,
         binds=False,
         hostname="",
         readonly=box.readonly,
@@ -71,7 +74,8 @@ def check(box: BoxSpec) -> None:
 class ChrootRoot:
     """One root being made. `files` are the contents of files in /etc."""
 
-    def __init__(self, box: BoxSpec, files: Mapping[str, bytes], *, build: bool) -> None:
+    def __init__(self, isolation: str, box: BoxSpec, files: Mapping[str, bytes], *, build: bool) -> None:
+        self._make_devices = make_devices if isolation == "chroot" else make_places_of_devices
         self._box, self._files, self._build = box, files, build
         self.copied = CopiedRoot(box.rootfs)
         self._root = box.rootfs.merged
@@ -89,7 +93,7 @@ class ChrootRoot:
             for name in _OURS:
                 os.mkdir(f"{self._root}/{name}", 0o755)
                 self._set_apart(name, keep=True)
-            make_devices(f"{self._root}/dev")
+            self._make_devices(f"{self._root}/dev")
             if not self._build:
                 self._init_layer()
             for name, data in self._files.items():
@@ -165,9 +169,7 @@ class ChrootRoot:
 
 def make_devices(dev: str) -> None:
     """What /dev holds. /dev/stdout and /dev/stderr lead into /proc elsewhere; here they are pipes that the keeper reads. Where device files can't be made, or open nothing, plain files stand in for them: doctor says what that means."""
-    for name, mode in (("pts", 0o755), ("shm", 0o1777), ("mqueue", 0o1777)):
-        os.mkdir(f"{dev}/{name}")
-        os.chmod(f"{dev}/{name}", mode)
+    _make_device_folders(dev)
     for name, target in LINKS:
         if name in CARRIED:
             os.mkfifo(f"{dev}/{name}")
@@ -179,6 +181,24 @@ def make_devices(dev: str) -> None:
         if not _device(path, *_NUMBERS[name]):
             write(path, _STANDING_IN.get(name, b"") or (os.urandom(1 << 16) if name.endswith("random") else b""))
         os.chmod(path, 0o666)
+
+
+def make_places_of_devices(dev: str) -> None:
+    """The same where proot shows this machine's devices, and its /proc: places for them."""
+    _make_device_folders(dev)
+    for name, target in LINKS:
+        if name == "ptmx":
+            write(f"{dev}/{name}", b"")
+        else:
+            os.symlink(target, f"{dev}/{name}")
+    for path in (DOOR, *(f"/dev/{name}" for name in DEVICES)):
+        write(f"{dev}/{os.path.basename(path)}", b"")
+
+
+def _make_device_folders(dev: str) -> None:
+    for name, mode in (("pts", 0o755), ("shm", 0o1777), ("mqueue", 0o1777)):
+        os.mkdir(f"{dev}/{name}")
+        os.chmod(f"{dev}/{name}", mode)
 
 
 def _device(path: str, major: int, minor: int) -> bool:
@@ -194,12 +214,12 @@ def _device(path: str, major: int, minor: int) -> bool:
 
 
 @contextmanager
-def starting(folder: Path, box: BoxSpec, files: Mapping[str, bytes]) -> Iterator[None]:
+def starting(isolation: str, folder: Path, box: BoxSpec, files: Mapping[str, bytes]) -> Iterator[None]:
     """The root of the container in `folder` is made, and while it lasts nobody takes it for one that has ended. Gone if the start fails.
 
     What a former run left is taken up first. ContainerStartError where it runs already.
     """
-    root = ChrootRoot(box, files, build=False)
+    root = ChrootRoot(isolation, box, files, build=False)
     with root.copied.lock():
         if ContainerDirectory(folder).alive:
             raise ContainerStartError("the container is running already", exit_code=125)
@@ -251,12 +271,19 @@ def end_everything(root: str) -> None:
 
 
 def members(root: str) -> list[int]:
-    """The processes whose root is this folder, the oldest first, as far as this process may see that."""
+    """The processes whose root is this folder, the oldest first, as far as this process may see that.
+
+    By the kernel's word those of proot have this machine's root, but all work in the folder that proot began in.
+    """
     real = os.path.realpath(root)
     found = []
     for name in os.listdir("/proc"):
         try:
-            if name.isdigit() and os.readlink(f"/proc/{name}/root") == real:
+            if not name.isdigit():
+                continue
+            program = os.path.basename(os.readlink(f"/proc/{name}/exe"))
+            translated = program == "proot" or program.startswith("prooted-")
+            if os.readlink(f"/proc/{name}/{'cwd' if translated else 'root'}") == real:
                 found.append((start_time(int(name)), int(name)))
         except (OSError, ValueError):
             pass  # ended meanwhile, or another user's

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from dockerlab.data import dataclass
 from dockerlab.errors import ConflictError, NotFoundError
-from dockerlab.runtime.helper import wire
+from dockerlab.runtime.helper import COPIES, wire
 from dockerlab.runtime.helper.records import READERS_HOLD, STOPPED, lock_within, start_time
 from dockerlab.runtime.log import FOLLOW_INTERVAL, LogLine, read_log
 
@@ -206,7 +206,7 @@ class ContainerDirectory:
     def _signal_init(self, pidfd: int, number: int) -> None:
         """A signal to process 1, or what is called so where there is no PID namespace: it too is kept from what it doesn't handle."""
         record = self._record("state.json")
-        if record.get("isolation") == "chroot":
+        if record.get("isolation") in COPIES:
             from dockerlab.runtime.helper.descendants import heeds
 
             if not heeds(int(record["init"]), number):  # type: ignore[call-overload]
@@ -236,17 +236,21 @@ class ContainerDirectory:
 
     # ------------------------------------------------------------------ processes
 
-    def _members(self) -> list[int]:
-        """The machine's numbers of all processes of the container, process 1 first: its PID namespace, or where it has none what is below its keeper."""
+    def _members(self, *, tracers: bool = False) -> list[int]:
+        """The machine's numbers of all processes of the container, process 1 first: its PID namespace, or where it has none what is below its keeper.
+
+        `tracers`: also what proot needs beside them.
+        """
         record = self._record("state.json")
         with self._init():
             init = int(record["init"])  # type: ignore[call-overload]
-            if record.get("isolation") == "chroot":
+            if record.get("isolation") in COPIES:
                 from dockerlab.runtime.helper.descendants import below
+                from dockerlab.runtime.helper.passage import is_part_of_one
 
                 relay = frozenset((int(record["relay"]),))  # type: ignore[call-overload]
                 others = [pid for pid, _ in below(int(record["keeper"]), relay) if pid != init]  # type: ignore[call-overload]
-                return [init, *others]
+                return [init, *(pid for pid in others if tracers or not is_part_of_one(pid))]
             namespace = os.readlink(f"/proc/{record['entrance'][0]}/ns/pid")  # type: ignore[index]
             members = [init]
             for name in os.listdir("/proc"):
@@ -285,7 +289,9 @@ class ContainerDirectory:
             raise ConflictError("the container is already paused")
         (self.folder / "paused").touch()
         seen: set[int] = set()
-        while new := [pid for pid in self._members() if pid not in seen]:  # what was forked meanwhile is stopped in the next round
+        while new := [
+            pid for pid in self._members(tracers=True) if pid not in seen
+        ]:  # what was forked meanwhile is stopped in the next round
             _signal_all(new, signal.SIGSTOP)
             seen.update(new)
 
@@ -293,7 +299,7 @@ class ContainerDirectory:
         """Let every process go on."""
         if not (self.folder / "paused").exists():
             raise ConflictError("the container is not paused")
-        _signal_all(self._members(), signal.SIGCONT)
+        _signal_all(self._members(tracers=True), signal.SIGCONT)
         (self.folder / "paused").unlink(missing_ok=True)
 
     # ------------------------------------------------------------------ what it says

@@ -13,7 +13,7 @@ import sys
 from dockerlab.runtime.helper import wire
 
 _MAIN = os.path.join(os.path.dirname(os.path.abspath(__file__)), "helper", "helper_main.py")
-_KEPT = ("LD_LIBRARY_PATH", "LANG", "LC_ALL", "LC_CTYPE", "DOCKERLAB_HOME")
+_KEPT = ("PATH", "LD_LIBRARY_PATH", "LANG", "LC_ALL", "LC_CTYPE", "DOCKERLAB_HOME")
 """All that the helper knows of our environment. Process 1 of a container is a fork of it for a while, or for good (`--init`), and a notebook's environment holds tokens."""
 _PATIENCE = 2000  # milliseconds for the helper to end after its socket was closed
 _SIGKILL, _SIGPIPE, _SIGXFSZ = 9, 13, 25

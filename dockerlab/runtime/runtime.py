@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from dockerlab.data import asdict, dataclass
 from dockerlab.errors import ContainerStartError
 from dockerlab.runtime.control import Control, checked, next_message
-from dockerlab.runtime.helper import ADDRESS, wire
+from dockerlab.runtime.helper import ADDRESS, COPIES, wire
 from dockerlab.runtime.helper_process import HelperProcess
 from dockerlab.runtime.spec import BoxSpec, ProcessSpec, Waiting
 
@@ -97,11 +97,11 @@ class Runtime:
         Closing the generator kills every process of the step.
         """
         request: wire.Message = {"box": self._box(box, build=True)}
-        if not self._in_chroot:
+        if not self._in_copies:
             return (yield from self._stream(request, stdin))
         from dockerlab.runtime.chroot import ChrootRoot, end_everything
 
-        root = ChrootRoot(box, request["box"]["files"], build=not box.like_container)  # type: ignore[index]
+        root = ChrootRoot(self.capabilities.isolation, box, request["box"]["files"], build=not box.like_container)  # type: ignore[index]
         root.make(kept=False)
         try:
             code = yield from self._stream(request, stdin)
@@ -153,11 +153,11 @@ class Runtime:
         Raises as `run` does; a port in use is a ContainerStartError with docker's words.
         """
         request: wire.Message = {"box": self._box(box, build=False), "folder": os.path.abspath(folder), "detach_keys": detach_keys}
-        if not self._in_chroot:
+        if not self._in_copies:
             return self._start(request, folder, stdin, stdout, stderr)
         from dockerlab.runtime.chroot import starting
 
-        with starting(Path(folder), box, request["box"]["files"]):  # type: ignore[index]
+        with starting(self.capabilities.isolation, Path(folder), box, request["box"]["files"]):  # type: ignore[index]
             return self._start(request, folder, stdin, stdout, stderr)
 
     def _start(self, request: wire.Message, folder: Path, stdin: int | None, stdout: int | None, stderr: int | None) -> StartedContainer:
@@ -213,17 +213,17 @@ class Runtime:
         return capabilities.identity
 
     @property
-    def _in_chroot(self) -> bool:
-        return self.capabilities.isolation == "chroot"
+    def _in_copies(self) -> bool:
+        return self.capabilities.isolation in COPIES
 
     def _box(self, box: BoxSpec, *, build: bool) -> wire.Message:
         from dockerlab.runtime.etc import etc_files
 
         identity = self._require()
-        if self._in_chroot:
+        if self._in_copies:
             from dockerlab.runtime.chroot import check
 
-            check(box)
+            check(self.capabilities.isolation, box)
         if not box.process.args:
             raise ContainerStartError("no command specified")
         address = os.environ.get("DOCKERLAB_PUBLISH_ADDRESS") or "127.0.0.1"
@@ -247,9 +247,9 @@ class Runtime:
             "files": etc_files(
                 hostname,
                 box.hosts,
-                own_network=box.network != "host" and not self._in_chroot,
+                own_network=box.network != "host" and not self._in_copies,
                 build=build,
-                address=ADDRESS if box.network == "private" and not self._in_chroot else "127.0.0.1",
+                address=ADDRESS if box.network == "private" and not self._in_copies else "127.0.0.1",
                 domainname=box.domainname,
                 dns=box.dns,
             ),
@@ -257,8 +257,8 @@ class Runtime:
             "nproc": box.nproc,
             "limits": {key: int(value) for key, value in asdict(box.limits).items()} if box.limits else None,
             "shm_size": box.shm_size,
-            "restart": None if self._in_chroot else box.restart,
-            "health": asdict(box.health) if box.health and not self._in_chroot else None,
+            "restart": None if self._in_copies else box.restart,
+            "health": asdict(box.health) if box.health and not self._in_copies else None,
             "open_stdin": box.open_stdin,
         }
 

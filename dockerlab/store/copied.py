@@ -13,11 +13,12 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from dockerlab.data import dataclass
-from dockerlab.layers import TreeView, remove_tree
+from dockerlab.layers import TreeView, laid_links, remove_tree
 from dockerlab.layers.collecting import Marks, collect, doubtful, survey
 from dockerlab.layers.laying import lay_out
+from dockerlab.layers.owners import Owners, write_links
 from dockerlab.store.files import Lock, explained, write_atomically
-from dockerlab.store.rootfs import LAID, RootFs
+from dockerlab.store.rootfs import LAID, LAID_OWNERS, RootFs
 
 LOCK = "laid.lock"
 
@@ -37,6 +38,7 @@ class CopiedRoot:
         self.rootfs = rootfs
         self.folder = Path(rootfs.upper).parent
         self.root = rootfs.merged
+        self._owners = Path(rootfs.merged).parent / LAID_OWNERS
         self._marks: Marks = {}
         self._apart: tuple[str, ...] = ()
         self._given: tuple[Given, ...] = ()
@@ -63,7 +65,9 @@ class CopiedRoot:
         with explained(self.folder):
             remove_tree(self.root)
             os.mkdir(self.root, 0o755)
-            lay_out(TreeView([*reversed(self.rootfs.lowers), self.rootfs.upper]), self.root, apart)
+            links = lay_out(TreeView([*reversed(self.rootfs.lowers), self.rootfs.upper]), self.root, apart)
+            if not Owners.here().real:
+                laid_links.write(self._owners, links)
 
     def begin(self, apart: tuple[str, ...], given: tuple[Given, ...] = (), touched: Iterable[str] = (), *, kept: bool) -> None:
         """Remember what `merged` is now; what `apart` names is no part of the image, what `touched` names counts as changed.
@@ -82,10 +86,18 @@ class CopiedRoot:
         below = TreeView(list(reversed(self.rootfs.lowers)))
         with explained(self.folder):
             self._marks = collect(self.root, self.rootfs.upper, below, self._marks, self._apart, live=live)
+            if not Owners.here().real:
+                self._note_link_owners()
         if not live:
             self.discard()
         elif (self.folder / LAID).exists():
             self._write()
+
+    def _note_link_owners(self) -> None:
+        """The owners.json of `diff`: what lies in it, and in `merged` is somebody's."""
+        known = laid_links.by_path(self.root, self._marks, laid_links.read(self._owners))
+        tree = self.rootfs.upper
+        write_links(tree, {path: owner for path, owner in known.items() if os.path.lexists(f"{tree}/{path}")})
 
     def discard(self) -> None:
         """Take `merged` away, without a look at it; what was given to it goes back to where it belongs."""
@@ -94,6 +106,7 @@ class CopiedRoot:
             if os.path.isdir(there) and os.path.realpath(there) == there and not os.path.lexists(given.source):
                 os.rename(there, given.source)
         (self.folder / LAID).unlink(missing_ok=True)
+        self._owners.unlink(missing_ok=True)
         remove_tree(self.root)
         os.mkdir(self.root, 0o755)
 

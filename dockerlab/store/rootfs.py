@@ -10,6 +10,8 @@ from dockerlab.data import dataclass
 
 LAID = "laid.json"
 """Beside `merged` where that is a copy whose changes may not be in `upper` yet."""
+LAID_OWNERS = "laid.owners"
+"""Beside a copy that an ordinary user works in: who owns what takes no xattr (`layers.laid_links`)."""
 
 
 @dataclass(frozen=True)

@@ -38,7 +38,7 @@ def catalogue() -> None:
 
 def test_doctor_tells_each_capability_and_how_it_was_probed(cli: Cli) -> None:
     found = json.loads(cli("doctor", "--json").stdout)
-    assert found["isolation"] in ("namespaces", "chroot", "none")
+    assert found["isolation"] in ("namespaces", "chroot", "proot", "none")
     assert {"name", "available", "probed", "used for", "emulated", "remedy"} <= set(found["capabilities"][0])
     text = cli("doctor").stdout
     assert text.startswith("isolation: ") and found["store"]["path"] in text

@@ -3,6 +3,7 @@
     serve.py       takes requests, forks a keeper for each
     keeper.py      one container's life          enter.py   one exec's life
     chroot.py      both of them, without namespaces      descendants.py   the end of all processes there
+    proot.py       the same for an ordinary user         passage.py  door.py      how a process gets behind proot, and under the filter
     namespaces.py  rootfs.py  network.py         what a container is made of
     init.py        the last steps before the program runs  reaper.py   --init: a process 1 that is not the program
     limits.py      control groups and resource limits    watch.py            the limits that the keeper itself keeps
@@ -17,3 +18,6 @@ import inside a function that runs later (`init.import_no_more` sees to it), not
 
 ADDRESS = "172.17.0.2"
 """A container's own address, on its loopback: what Docker gives to the first one of its bridge. Nobody else is in its network namespace."""
+
+COPIES = ("chroot", "proot")
+"""The isolations without namespaces: a root is a copy, and processes are this machine's."""

@@ -43,6 +43,7 @@ class ChrootKeeper(Keeper):
             )  # above all the container's lock, once the keeper has it, and the client's channel
             if os.WIFSIGNALED(os.waitpid(keeper, 0)[1]):
                 descendants.end_all()
+                self._keeper_was_killed()
             return
         kernel.prctl(kernel.PR_SET_CHILD_SUBREAPER, 1)
         self.merged = str(self.box["merged"])
@@ -55,24 +56,45 @@ class ChrootKeeper(Keeper):
             descendants.end_all()
             raise
 
+    def _keeper_was_killed(self) -> None:
+        """For the guard: what the keeper would have taken away."""
+
     def _prepare(self) -> None:
         if self.is_container:
             self._take_folder()
+        self._publish()
+        stdio = self._open_stdio("/dev", console=False)
+        self._connect(stdio)
+        self._watch_children()
+        self._begin(stdio)
+
+    def _publish(self) -> None:
         wanted: list[network.Port] = list(self.box["ports"])  # type: ignore[call-overload]
         listeners = network.listen(wanted)
         self.ports = [port for _, port in listeners]
-        for listener, (_, outer, inner, _) in listeners:
-            if outer == inner:  # one network: the program itself will listen there
+        for listener, port in listeners:
+            if self._is_there_by_itself(port):
                 listener.close()
-        listeners = [pair for pair in listeners if pair[1][1] != pair[1][2]]
+        listeners = [pair for pair in listeners if not self._is_there_by_itself(pair[1])]
         if listeners:
-            self.relay = network.start_relay(listeners, "127.0.0.1")
-        stdio = self._open_stdio("/dev", console=False)
+            self.relay = network.start_relay(listeners, "127.0.0.1", self._real_port)
+
+    def _is_there_by_itself(self, port: network.Port) -> bool:
+        """One network: the program itself will listen there."""
+        return port[1] == port[2]
+
+    def _real_port(self, port: int) -> int:
+        return port
+
+    def _connect(self, stdio: list[int]) -> None:
+        """Show in /dev what stands for the process's own terminal and output."""
         if self.process["terminal"]:
             show_terminal(self.merged, stdio[0], console=True)
         for name, fd in zip(CARRIED, stdio[1:], strict=True):
             self._carry(name, fd)
-        self._watch_children()
+
+    def _begin(self, stdio: list[int]) -> None:
+        """Start the first process."""
         ours, theirs = wire.pair()
         self.init_pid = self._fork(self.process, theirs, stdio, create_cwd=True)
         theirs.close()
@@ -132,16 +154,19 @@ class ChrootKeeper(Keeper):
     def _children_ended(self, reader: int) -> None:
         os.read(reader, 4096)
         for pid, status in descendants.reap():
-            if pid == self.init_pid:
-                self.status = status
-                self.loop.stop()
-            elif pid in self.execs:
-                one = self.execs.pop(pid)
-                if one.sync_fd >= 0:
-                    self.loop.settle(one.sync_fd)
-                one.ended(status)
-            elif pid == self.relay:
-                self.relay = 0
+            self._child_ended(pid, status)
+
+    def _child_ended(self, pid: int, status: int) -> None:
+        if pid == self.init_pid:
+            self.status = status
+            self.loop.stop()
+        elif pid in self.execs:
+            one = self.execs.pop(pid)
+            if one.sync_fd >= 0:
+                self.loop.settle(one.sync_fd)
+            one.ended(status)
+        elif pid == self.relay:
+            self.relay = 0
 
     def _request(self, message: wire.Message) -> None:
         if "signal" not in message or descendants.heeds(self.init_pid, int(message["signal"])):  # type: ignore[call-overload]
@@ -152,6 +177,8 @@ class ChrootKeeper(Keeper):
 
     def _all_gone(self) -> None:
         descendants.end_all()
+        if self.supervisor:
+            self.supervisor.finish()
         for stream in self.carried:
             stream.drain()
 
@@ -160,15 +187,7 @@ class ChrootKeeper(Keeper):
     def _told(self, connection: Socket, message: wire.Message, fds: list[int]) -> None:
         if message.get("event") == "exec":
             memory, *stdio = fds
-            one = Exec(connection)
-            ours, theirs = wire.pair()
-            one.pid = self._fork(wire.from_memory(memory), theirs, stdio, create_cwd=False)
-            one.pidfd = os.pidfd_open(one.pid)
-            theirs.close()
-            self._let_go_of_stdio(stdio)
-            self.execs[one.pid] = one
-            one.sync_fd = ours.fileno()
-            self.loop.watch(one.sync_fd, lambda _events: self._from_exec(one, ours))
+            self._enter(Exec(connection), wire.from_memory(memory), stdio)
             return
         mine = next((one for one in self.execs.values() if one.connection is connection), None)
         if mine and message.get("group"):
@@ -177,6 +196,16 @@ class ChrootKeeper(Keeper):
             kernel.signal_process(mine.pidfd, int(message["signal"]))  # type: ignore[call-overload]
         else:
             super()._told(connection, message, fds)
+
+    def _enter(self, one: Exec, process: wire.Message, stdio: list[int]) -> None:
+        ours, theirs = wire.pair()
+        one.pid = self._fork(process, theirs, stdio, create_cwd=False)
+        one.pidfd = os.pidfd_open(one.pid)
+        theirs.close()
+        self._let_go_of_stdio(stdio)
+        self.execs[one.pid] = one
+        one.sync_fd = ours.fileno()
+        self.loop.watch(one.sync_fd, lambda _events: self._from_exec(one, ours))
 
     def _from_exec(self, one: Exec, sync: Socket) -> None:
         message, _ = wire.receive(sync)
@@ -200,7 +229,8 @@ class Exec:
 
     def ended(self, status: int) -> None:
         """Tell it to who asked, if that one still listens."""
-        os.close(self.pidfd)
+        if self.pidfd >= 0:
+            os.close(self.pidfd)
         code = os.waitstatus_to_exitcode(status)
         try:
             wire.send(self.connection, self.failure or {"event": "exited", "code": 128 - code if code < 0 else code, "error": ""})

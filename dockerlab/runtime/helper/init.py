@@ -16,6 +16,10 @@ from _socket import socket as Socket
 
 from dockerlab.runtime.helper import kernel, wire
 
+TYPE_CHECKING = False  # `typing` would cost the helper 5 ms; type checkers know this name
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 SIG_SETMASK = 2
 # Docker's default set (moby: oci/caps/defaults.go): chown, dac_override, fowner, fsetid, kill, setgid, setuid, setpcap, net_bind_service,
 # net_raw, sys_chroot, mknod, audit_write, setfcap.
@@ -108,11 +112,16 @@ def go_to(path: str) -> None:
     try:
         os.chdir(path)
     except OSError as error:
-        code = 126 if error.errno in (13, 20) else 127
-        raise StartError(code, f'chdir to cwd ("{path}") set in config.json failed: {plain(error)}') from None
+        raise no_folder(path, error) from None
 
 
-def environment(entries: list[str], uid: int) -> dict[str, str]:
+def no_folder(path: str, error: OSError) -> StartError:
+    """Why the working directory can't be had."""
+    code = 126 if error.errno in (13, 20) else 127
+    return StartError(code, f'chdir to cwd ("{path}") set in config.json failed: {plain(error)}')
+
+
+def environment(entries: list[str], uid: int, passwd: str = "/etc/passwd") -> dict[str, str]:
     """`K=V` entries, the last one of a name winning, with runc's HOME where the image and the user set none."""
     result = {}
     for entry in entries:
@@ -120,14 +129,14 @@ def environment(entries: list[str], uid: int) -> dict[str, str]:
         if name and separator:
             result[name] = value
     if "HOME" not in result:
-        result["HOME"] = home_of(uid)
+        result["HOME"] = home_of(uid, passwd)
     return result
 
 
-def home_of(uid: int) -> str:
+def home_of(uid: int, passwd: str) -> str:
     """The home of the image's /etc/passwd; / for an ID that it has not."""
     try:
-        with open("/etc/passwd", encoding="utf-8", errors="surrogateescape") as file:
+        with open(passwd, encoding="utf-8", errors="surrogateescape") as file:
             for line in file:
                 fields = line.rstrip("\n").split(":")
                 if len(fields) >= 6 and fields[2] == str(uid):
@@ -137,19 +146,23 @@ def home_of(uid: int) -> str:
     return "/root" if uid == 0 else "/"
 
 
-def find_program(process: wire.Message, env: dict[str, str]) -> str:
-    """Go's exec.LookPath, which runc asks: 127 for what isn't there, 126 for what may not be run, with its words."""
+def find_program(process: wire.Message, env: dict[str, str], refusal: Callable[[str], str | None] | None = None) -> str:
+    """Go's exec.LookPath, which runc asks: 127 for what isn't there, 126 for what may not be run, with its words.
+
+    `refusal` says why a path can't be run; without it, this process finds out for itself.
+    """
+    refusal = refusal or _refusal
     name = str(process["args"][0])  # type: ignore[index]
     if not name:
         raise StartError(127, 'exec: "": executable file not found in $PATH')
     if "/" in name:
-        reason = _refusal(name)
+        reason = refusal(name)
         if reason is None:
             return name
         raise StartError(127 if "no such file" in reason else 126, f'exec: "{name}": {reason}')
     for folder in env.get("PATH", DEFAULT_PATH).split(":"):
         candidate = f"{folder or '.'}/{name}"
-        if _refusal(candidate) is None:
+        if refusal(candidate) is None:
             return candidate
     raise StartError(127, f'exec: "{name}": executable file not found in $PATH')
 
@@ -159,11 +172,14 @@ def _refusal(path: str) -> str | None:
         mode = os.stat(path).st_mode
     except OSError as error:
         return f"stat {path}: {plain(error)}"
+    return refusal_of(mode, os.access(path, os.X_OK, effective_ids=True))
+
+
+def refusal_of(mode: int, may: bool) -> str | None:
+    """Why a file of this mode can't be run, by one who may or may not; None if it can."""
     if stat.S_ISDIR(mode):
         return "is a directory: permission denied"
-    if not os.access(path, os.X_OK, effective_ids=True) or not mode & 0o111:
-        return "permission denied"
-    return None
+    return None if may and mode & 0o111 else "permission denied"
 
 
 def run_program(program: str, process: wire.Message, env: dict[str, str], sync: Socket) -> None:

@@ -11,13 +11,14 @@ import os
 from _socket import AF_UNIX, SOCK_SEQPACKET
 from _socket import socket as Socket
 
-from dockerlab.runtime.helper import init, kernel, limits, namespaces, network, reaper, records, restart, rootfs, watch, wire
+from dockerlab.runtime.helper import COPIES, init, kernel, limits, namespaces, network, reaper, records, restart, rootfs, watch, wire
 from dockerlab.runtime.helper.becoming import UNAVAILABLE, become_process, first_process
 from dockerlab.runtime.helper.health import Checks
 from dockerlab.runtime.helper.init import StartError
 from dockerlab.runtime.helper.loop import Loop
 from dockerlab.runtime.helper.streams import Client, Streams
 from dockerlab.runtime.helper.supervisor import Supervisor
+from dockerlab.runtime.helper.supervisor.owners import Owners
 
 
 class Keeper:
@@ -126,7 +127,7 @@ class Keeper:
         stdio = self._open_stdio(f"{root.path}/dev")
         if self.identity == "single":
             lowers: list[str] = list(self.box["lowers"])  # type: ignore[call-overload]
-            self.supervisor = Supervisor(self.loop, lowers, str(self.box["upper"]), upper, records_beside, root.path)
+            self.supervisor = Supervisor(self.loop, Owners(lowers, str(self.box["upper"]), upper, records_beside, root.path))
         init.import_no_more()
         ours, theirs = wire.pair()
         outer_proc = os.open("/proc", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -244,7 +245,7 @@ class Keeper:
                     "rlimits": self.process["rlimits"],
                     "nproc": self.nproc(),
                     "isolation": self.isolation,
-                    "namespaces": 0 if self.isolation == "chroot" else namespaces.flags_of(self.identity, str(self.box["network"])),
+                    "namespaces": 0 if self.isolation in COPIES else namespaces.flags_of(self.identity, str(self.box["network"])),
                     "terminal": bool(self.process["terminal"]),
                 },
             )

@@ -232,11 +232,11 @@ def show(root: str, groups: Groups, limits: Limits) -> None:
     kernel.remount_bind(target, kernel.MS_RDONLY)
 
 
-def set_rlimits(rlimits: list[tuple[int, int, int]]) -> None:
-    """`--ulimit`: (number, soft, hard), -1 for none. StartError in runc's words for one that may not be raised."""
+def set_rlimits(rlimits: list[tuple[int, int, int]], pid: int = 0) -> None:
+    """`--ulimit`, for a process (0: this one): (number, soft, hard), -1 for none. StartError in runc's words for one that may not be raised."""
     for number, soft, hard in rlimits:
         try:
-            resource.setrlimit(number, (soft, hard))
+            resource.prlimit(pid, number, (soft, hard))
         except (OSError, ValueError) as error:  # ValueError: what Python makes of EPERM and EINVAL
             reason = plain(error) if isinstance(error, OSError) else "operation not permitted"
             raise StartError(125, f"error setting rlimits for ready process: error setting rlimit type {number}: {reason}") from None

@@ -17,6 +17,10 @@ from _socket import socket as Socket
 from dockerlab.runtime.helper import ADDRESS, kernel, udp
 from dockerlab.runtime.helper.init import StartError, import_no_more, plain
 
+TYPE_CHECKING = False  # `typing` would cost the helper 5 ms; type checkers know this name
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 SIOCSIFFLAGS, SIOCSIFADDR, SIOCSIFNETMASK, IFF_UP, IFF_RUNNING = 0x8914, 0x8916, 0x891C, 1, 0x40
 F_SETPIPE_SZ = 1031
 PIPE = 1 << 20
@@ -67,8 +71,11 @@ def take_address() -> None:
         any_socket.close()
 
 
-def start_relay(listeners: list[tuple[Socket, Port]], address: str = ADDRESS) -> int:
-    """Fork the process that carries bytes to the container's `address` for as long as the keeper lives; its number."""
+def start_relay(listeners: list[tuple[Socket, Port]], address: str = ADDRESS, real: Callable[[int], int] = int) -> int:
+    """Fork the process that carries bytes to the container's `address` for as long as the keeper lives; its number.
+
+    `real` is asked, whenever one connects, which port there a TCP port of the container is at the moment.
+    """
     keeper = os.getpid()
     child = os.fork()
     if child:
@@ -87,20 +94,20 @@ def start_relay(listeners: list[tuple[Socket, Port]], address: str = ADDRESS) ->
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))  # a connection takes six
         if os.getppid() == keeper:
             for listener, port in listeners[1:]:
-                _thread.start_new_thread(_carry, (listener, port, address))
-            _carry(*listeners[0], address)
+                _thread.start_new_thread(_carry, (listener, port, address, real))
+            _carry(*listeners[0], address, real)
     finally:
         os._exit(0)
 
 
-def _carry(listener: Socket, port: Port, address: str) -> None:
+def _carry(listener: Socket, port: Port, address: str, real: Callable[[int], int]) -> None:
     if port[3] == "udp":
         udp.Relay(listener, (address, port[2])).serve()
     else:
-        _serve(listener, (address, port[2]))
+        _serve(listener, address, port[2], real)
 
 
-def _serve(listener: Socket, inner: tuple[str, int]) -> None:
+def _serve(listener: Socket, address: str, number: int, real: Callable[[int], int]) -> None:
     """Accept for ever. What a connection needs is made before it is accepted: where descriptors run out, clients wait in the kernel's queue."""
     while True:
         pipes: list[int] = []
@@ -118,7 +125,7 @@ def _serve(listener: Socket, inner: tuple[str, int]) -> None:
             continue
         outside = Socket(fileno=fd)
         try:
-            inside.connect(inner)
+            inside.connect((address, real(number)))
             for end in (outside, inside):
                 end.setsockopt(IPPROTO_TCP, TCP_NODELAY, 1)
             _thread.start_new_thread(_relay, (outside, inside, pipes))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 
-from dockerlab.runtime.helper import chroot, kernel, namespaces, network, rootfs
+from dockerlab.runtime.helper import chroot, door, kernel, namespaces, network, passage, rootfs
 from dockerlab.runtime.helper.supervisor import filter as seccomp
 
 TYPE_CHECKING = False  # `typing` would cost the helper 5 ms; type checkers know this name
@@ -30,6 +30,10 @@ def probe(folder: str) -> dict[str, Result]:
             break
     if os.geteuid() == 0:
         _probe_chroot(results, folder)
+    else:
+        results["proot"] = trial(lambda: _proot(folder))
+        results["whiteouts"] = trial(lambda: os.mknod(f"{folder}/whiteout", 0o020000, 0))
+        results["owners"] = trial(lambda: _marks(folder))
     chosen = next((name for name in ("root", "mapped", "single") if results.get(name, (False,))[0]), None)
     if chosen is None:
         return results
@@ -49,6 +53,31 @@ def _probe_chroot(results: dict[str, Result], folder: str) -> None:
     results["owners"] = trial(lambda: _owners(folder))
     results["confined"] = trial(_confined)
     results["devices"] = trial(lambda: _devices(folder))
+
+
+def _proot(folder: str) -> None:
+    """A program behind proot that puts itself under the supervisor's filter, and whose memory we can read."""
+    if not passage.find():
+        raise OSError(2, "proot is not installed")
+    os.makedirs(f"{folder}/root/dev")
+    rootfs.write(f"{folder}/root{passage.DOOR}", b"")
+    null = os.open(os.devnull, os.O_RDWR)
+    process = {"args": ["none"], "cwd": "/", "terminal": False}
+    one = passage.Passage(f"{folder}/root", folder, process, "/none", {}, [null] * 3, shown=False)
+    what, number, _ = one.heard()
+    if what == door.LISTENER:
+        kernel.read_memory(number, door.READABLE, 8)
+        one.go()
+        what, number, _ = one.heard()  # there is no program of that name
+    os.waitpid(one.proot, 0)
+    one.close()
+    if (what, number) != (door.FAILED, -2):
+        raise OSError(1, one.complaint)
+
+
+def _marks(folder: str) -> None:
+    rootfs.write(f"{folder}/owned", b"")
+    os.setxattr(f"{folder}/owned", "user.dockerlab.owner", b"1:1")
 
 
 def _chroot(folder: str) -> None:

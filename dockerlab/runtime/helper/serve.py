@@ -8,13 +8,15 @@ import select
 from _signal import SIG_IGN, signal  # type: ignore[import-not-found]
 from _socket import socket as Socket
 
-from dockerlab.runtime.helper import kernel, wire
+from dockerlab.runtime.helper import COPIES, kernel, wire
 from dockerlab.runtime.helper.chroot import ChrootEntrance, ChrootKeeper
 from dockerlab.runtime.helper.enter import Entrance, enter
 from dockerlab.runtime.helper.keeper import Keeper
 from dockerlab.runtime.helper.probe import probe
+from dockerlab.runtime.helper.proot import ProotKeeper
 from dockerlab.runtime.helper.restart import Runs
 
+_KEEPERS = {"chroot": ChrootKeeper, "proot": ProotKeeper}
 SIGCHLD = 17
 _TAKEN, _END = b"t", b"e"
 
@@ -74,12 +76,12 @@ def serve_one(requests: Socket, message: wire.Message, fds: list[int]) -> None:
                 wire.send(channel, {"event": "probed", "items": probe(str(request["folder"]))})
             elif verb == "exec":
                 state: wire.Message = request["state"]  # type: ignore[assignment]
-                enter((ChrootEntrance if state.get("isolation") == "chroot" else Entrance)(request, channel, named))
+                enter((ChrootEntrance if state.get("isolation") in COPIES else Entrance)(request, channel, named))
             elif request["box"].get("restart"):  # type: ignore[attr-defined]
                 Runs(request, Keeper).serve(channel, named)
             else:
                 box: wire.Message = request["box"]  # type: ignore[assignment]
-                (ChrootKeeper if box["isolation"] == "chroot" else Keeper)(request, channel, named).run()
+                _KEEPERS.get(str(box["isolation"]), Keeper)(request, channel, named).run()
         except Exception as error:  # nobody reads our stderr
             wire.send(channel, {"event": "failed", "code": 125, "message": f"{type(error).__name__}: {error}", "kind": "bug"})
     finally:

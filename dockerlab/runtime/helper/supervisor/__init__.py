@@ -12,14 +12,15 @@ import os
 import struct
 
 from dockerlab.runtime.helper.loop import READ, Loop
-from dockerlab.runtime.helper.supervisor.caller import Caller, Credentials
+from dockerlab.runtime.helper.supervisor.caller import Caller, Credential, Credentials
 from dockerlab.runtime.helper.supervisor.credentials import CredentialCalls
 from dockerlab.runtime.helper.supervisor.files import FileCalls
-from dockerlab.runtime.helper.supervisor.filter import NUMBERS
+from dockerlab.runtime.helper.supervisor.filter import NUMBERS, SOCKETS
 from dockerlab.runtime.helper.supervisor.names import ANSWERED, NameCalls
 from dockerlab.runtime.helper.supervisor.owners import Owners
 from dockerlab.runtime.helper.supervisor.permissions import Permissions
 from dockerlab.runtime.helper.supervisor.processes import ProcessCalls
+from dockerlab.runtime.helper.supervisor.sockets import Ports, SocketCalls
 
 TYPE_CHECKING = False  # `typing` would cost the helper 5 ms; type checkers know this name
 if TYPE_CHECKING:
@@ -36,26 +37,35 @@ _RESPONSE = struct.Struct("=QqiI")
 class Supervisor:
     """Serves the listeners of a container's process 1 and of every exec into it, from the keeper's loop."""
 
-    def __init__(self, loop: Loop, lowers: list[str], upper: str, upper_fd: int, records_fd: int, root: str) -> None:
+    def __init__(self, loop: Loop, owners: Owners, ports: Ports | None = None) -> None:
+        """`ports`: where those of the container are moved to, if they are."""
         self._loop = loop
-        self._owners = Owners(lowers, upper, upper_fd, records_fd, root)
-        self._credentials = Credentials()
+        self._owners = owners
+        self._credentials = Credentials(owners.me)
         self._chrooted = False
-        permissions = Permissions(self._owners)
-        calls = (
+        self.permissions = permissions = Permissions(owners)
+        calls: tuple[object, ...] = (
             CredentialCalls(self._owners),
             FileCalls(self._owners, permissions),
             NameCalls(self._owners, permissions),
             ProcessCalls(),
             self,
+            *((SocketCalls(ports),) if ports else ()),
         )
         self._handlers: dict[int, Callable[[Caller, list[int]], int | None]] = {
-            number: getattr(owner, f"_do_{name}") for name, number in NUMBERS.items() for owner in calls if hasattr(owner, f"_do_{name}")
+            number: getattr(owner, f"_do_{name}")
+            for name, number in {**NUMBERS, **SOCKETS}.items()
+            for owner in calls
+            if hasattr(owner, f"_do_{name}")
         }
 
     def add(self, listener: int) -> None:
         """Serve one more listener, until the last process under its filter has ended."""
         self._loop.watch(listener, lambda events: self._ready(listener, events))
+
+    def introduce(self, pid: int, credential: Credential) -> None:
+        """Say who a process is that does not say it by calls of its own."""
+        self._credentials.set(pid, credential)
 
     def finish(self) -> None:
         """The last process is gone: keep what only we know."""
@@ -79,7 +89,8 @@ class Supervisor:
         caller = Caller(pid, ident, listener, self._credentials, self._chrooted)
         value, error, flags = 0, 0, 0
         try:
-            answer = self._handlers[number](caller, arguments)
+            handler = self._handlers.get(number)
+            answer = handler(caller, arguments) if handler else None
             if answer is None:
                 flags = FLAG_CONTINUE
             elif answer == ANSWERED:

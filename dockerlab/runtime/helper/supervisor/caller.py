@@ -57,7 +57,11 @@ class Credentials:
     nothing is lost when a parent dies before its child is first seen. No limit means root.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, me: int = 0) -> None:
+        """`me` is the one real user, as the kernel shows it."""
+        self.me = me
+        self.loading: set[int] = set()
+        """Processes that have run proot's loader and have not opened their program yet."""
         root = Credential()
         self._table = [root]
         self._index = {root.key: 0}

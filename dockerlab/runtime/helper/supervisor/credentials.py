@@ -163,23 +163,30 @@ class CredentialCalls:
         self._exec(caller, caller.path(a[1], a[0]))
 
     def _exec(self, caller: Caller, path: bytes) -> None:
-        """A set-ID program gets its owner's effective ID; what keepcaps kept is lost. A user who may not run the file is refused."""
-        old = caller.credential
-        try:
-            st = os.stat(path)
-        except OSError:
-            return  # the kernel says why
-        if old.fsuid and st.st_uid == 0 and stat.S_ISREG(st.st_mode):
-            uid, gid = self._owners.of(path)
-            shift = 6 if uid == old.fsuid else 3 if old.in_group(gid) else 0
-            if not st.st_mode >> shift & 1:
-                raise refuse(EACCES)
-        if not st.st_mode & (stat.S_ISUID | stat.S_ISGID) and not old.power:
-            return
-        uid, gid = self._owners.of(path)
-        users, groups = old.users, old.groups
-        if st.st_mode & stat.S_ISUID:
-            users = (users[0], uid, uid, uid)
-        if st.st_mode & stat.S_ISGID and st.st_mode & stat.S_IXGRP:
-            groups = (groups[0], gid, gid, gid)
-        caller.become(Credential(users, groups, old.supplementary, Credential.NONE))
+        if not path.startswith(self._owners.top):
+            caller.table.loading.add(caller.pid)  # proot's loader: what it opens first is the program
+        else:
+            become_program(self._owners, caller, path)
+
+
+def become_program(owners: Owners, caller: Caller, path: bytes) -> None:
+    """A set-ID program gets its owner's effective ID; what keepcaps kept is lost. A user who may not run the file is refused."""
+    old = caller.credential
+    try:
+        st = os.stat(path)
+    except OSError:
+        return  # the kernel says why
+    if old.fsuid and owners.ours(st) and stat.S_ISREG(st.st_mode):
+        uid, gid = owners.of(path)
+        shift = 6 if uid == old.fsuid else 3 if old.in_group(gid) else 0
+        if not owners.mode(path, st.st_mode) >> shift & 1:
+            raise refuse(EACCES)
+    if not st.st_mode & (stat.S_ISUID | stat.S_ISGID) and not old.power:
+        return
+    uid, gid = owners.of(path)
+    users, groups = old.users, old.groups
+    if st.st_mode & stat.S_ISUID:
+        users = (users[0], uid, uid, uid)
+    if st.st_mode & stat.S_ISGID and st.st_mode & stat.S_IXGRP:
+        groups = (groups[0], gid, gid, gid)
+    caller.become(Credential(users, groups, old.supplementary, Credential.NONE))

@@ -24,9 +24,9 @@ def _kernels_own(path: bytes) -> bool:
     return path.startswith(_KERNELS_OWN) or path.endswith((b"/proc", b"/sys"))
 
 
-def _ours(data: bytearray, uid: int, path: bytes) -> bool:
+def _ours(data: bytearray, uid: int, path: bytes, me: int) -> bool:
     """False for another user's file of this machine; what the kernel shows of its own is root's to Docker's eyes."""
-    return not any(data[uid : uid + 4]) or _kernels_own(path)
+    return int.from_bytes(data[uid : uid + 4], "little") == me or _kernels_own(path)
 
 
 class FileCalls:
@@ -34,6 +34,7 @@ class FileCalls:
 
     def __init__(self, owners: Owners, permissions: Permissions) -> None:
         self._owners, self._permissions = owners, permissions
+        self._group = os.getegid() if owners.me else 0
         self._buffer = ctypes.create_string_buffer(STATX_SIZE)
 
     # ------------------------------------------------------------------ chown
@@ -49,7 +50,7 @@ class FileCalls:
                 os.stat(path, follow_symlinks=follow)  # what isn't there is ENOENT first
                 raise refuse(EPERM)
         try:
-            os.chown(path, 0, 0, follow_symlinks=follow)
+            os.chown(path, self._owners.me, self._group, follow_symlinks=follow)
         except PermissionError:
             return 0  # /proc, or a device bound from outside
         if new != old:
@@ -86,7 +87,7 @@ class FileCalls:
         owner = self._owners.of(path, follow)
         if owner is UNRECORDED:
             if not _kernels_own(path):
-                return None
+                return owner if self._owners.me else None
             if path[:6] == b"/proc/" and path[6:].rstrip(b"/").isdigit() and (shown := caller.table.of_shown(path)):
                 return shown.users[1], shown.groups[1]  # what `ps` looks at
         return owner
@@ -102,8 +103,12 @@ class FileCalls:
         except OSError:
             return CONTINUE
         data = bytearray(buffer.raw[:STAT_SIZE])
-        if not _ours(data, STAT_UID, path):
+        if not _ours(data, STAT_UID, path, self._owners.me):
             return CONTINUE
+        if self._owners.me:
+            data[STAT_MODE : STAT_MODE + 4] = self._owners.mode(
+                path, int.from_bytes(data[STAT_MODE : STAT_MODE + 4], "little"), follow
+            ).to_bytes(4, "little")
         data[STAT_UID : STAT_UID + 8] = owner[0].to_bytes(4, "little") + owner[1].to_bytes(4, "little")
         size = STAT_RDEV + 8
         if data[size : size + 8] == bytes(8) and (device := self._device(path, follow)):
@@ -135,7 +140,7 @@ class FileCalls:
         buffer = self._buffer
         kernel.syscall("statx", NUMBERS["statx"], AT_FDCWD, path, flags & 0x6900, a[3], buffer)
         data = bytearray(buffer.raw)
-        if not _ours(data, STATX_UID, path):
+        if not _ours(data, STATX_UID, path, self._owners.me):
             return CONTINUE
         data[STATX_UID : STATX_UID + 8] = owner[0].to_bytes(4, "little") + owner[1].to_bytes(4, "little")
         if data[40:48] == bytes(8) and (device := self._device(path, follow)):

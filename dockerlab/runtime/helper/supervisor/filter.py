@@ -27,9 +27,20 @@ for _name, _pair in _NUMBERS.items():
     _number = _pair[0 if kernel.X86 else 1]
     if _number is not None:
         NUMBERS[_name] = _number
+SOCKETS = {"bind": 49, "connect": 42, "getsockname": 51} if kernel.X86 else {"bind": 200, "connect": 203, "getsockname": 204}
+"""Asked about where a container has no network of its own."""
 
 # Ways around the calls above that every C library can do without: answered ENOSYS.
 UNKNOWN = (437, 425)  # openat2, io_uring_setup
+
+# What proot 5.1.0 (2014) doesn't know and would let through with this machine's paths; every C library falls back to calls that it knows.
+UNTRANSLATED = tuple(
+    pair[0 if kernel.X86 else 1]
+    for pair in (
+        (332, 291), (316, 276), (439, 439), (452, 452), (322, 281), (435, 435), (303, 264), (304, 265),  # statx, renameat2, faccessat2, fchmodat2, execveat, clone3, name_to_handle_at, open_by_handle_at
+        (444, 444), (463, 463), (464, 464), (465, 465), (466, 466), (468, 468), (469, 469),  # landlock_create_ruleset, set- to removexattrat, file_getattr, file_setattr
+    )
+)  # fmt: skip
 
 _ARCHITECTURE = 0xC000003E if kernel.X86 else 0xC00000B7
 _ALLOW, _NOTIFY, _ERRNO = 0x7FFF0000, 0x7FC00000, 0x00050000
@@ -41,19 +52,20 @@ def _instruction(code: int, on_true: int, on_false: int, value: int) -> bytes:
     return code.to_bytes(2, "little") + bytes((on_true, on_false)) + value.to_bytes(4, "little")
 
 
-def program() -> list[bytes]:
-    """The filter in classic BPF: look at the call's number, ask or allow."""
+def program(more_unknown: tuple[int, ...] = (), more_asked: tuple[int, ...] = ()) -> list[bytes]:
+    """The filter in classic BPF: look at the call's number, ask or allow. `more_unknown` are answered ENOSYS too."""
+    unknown = UNKNOWN + more_unknown
+    asked = [number for number in (*NUMBERS.values(), *more_asked) if number not in unknown]
     lines = [
         _instruction(_LOAD, 0, 0, 4),  # seccomp_data.arch
         _instruction(_EQUAL, 1, 0, _ARCHITECTURE),
         _instruction(_RETURN, 0, 0, _ALLOW),  # a 32-bit program: the kernel alone answers, owners look like root's
         _instruction(_LOAD, 0, 0, 0),  # seccomp_data.nr
     ]
-    count = len(NUMBERS)
-    for position, number in enumerate(NUMBERS.values()):
-        lines.append(_instruction(_EQUAL, count - position + len(UNKNOWN), 0, number))  # to the second line from the end
-    for position in range(len(UNKNOWN)):
-        lines.append(_instruction(_EQUAL, len(UNKNOWN) - position + 1, 0, UNKNOWN[position]))
+    for position, number in enumerate(asked):
+        lines.append(_instruction(_EQUAL, len(asked) - position + len(unknown), 0, number))  # to the second line from the end
+    for position, number in enumerate(unknown):
+        lines.append(_instruction(_EQUAL, len(unknown) - position + 1, 0, number))
     lines.append(_instruction(_RETURN, 0, 0, _ALLOW))
     lines.append(_instruction(_RETURN, 0, 0, _NOTIFY))
     lines.append(_instruction(_RETURN, 0, 0, _ERRNO | _ENOSYS))
@@ -61,6 +73,11 @@ def program() -> list[bytes]:
 
 
 _PROGRAM = program() if kernel.SUPPORTED else []
+
+
+def below_proot() -> list[bytes]:
+    """The filter of what runs below proot."""
+    return program(UNTRANSLATED, tuple(SOCKETS.values()))
 
 
 def install() -> int:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import fcntl
 import os
+import stat
 
-from dockerlab.runtime.helper.supervisor.caller import Caller
-from dockerlab.runtime.helper.supervisor.credentials import CONTINUE, EACCES, EPERM, refuse
+from dockerlab.runtime.helper.supervisor.caller import AT_FDCWD, Caller
+from dockerlab.runtime.helper.supervisor.credentials import CONTINUE, EACCES, EPERM, become_program, refuse
 from dockerlab.runtime.helper.supervisor.owners import ROOT, Owners
 from dockerlab.runtime.helper.supervisor.permissions import EXECUTE, READ, WRITE, Permissions, parent
 from dockerlab.runtime.helper.supervisor.processes import check_proc, status_of
@@ -40,9 +41,13 @@ class NameCalls:
     def _open(self, caller: Caller, address: int, folder: int, flags: int, mode: int) -> int | None:
         credential = caller.credential
         creating = flags & (os.O_CREAT | O_TMPFILE)
-        if not credential.fsuid and not creating and caller.table.only_root:
+        if not credential.fsuid and not creating and caller.table.only_root and not caller.table.me:
             return CONTINUE
         path = caller.path(address, folder)
+        if caller.pid in caller.table.loading:
+            caller.table.loading.discard(caller.pid)
+            become_program(self._owners, caller, path)
+            return CONTINUE
         if path.endswith(b"/status") and (fd := status_of(caller, path)) >= 0:
             return _hand_over(caller, fd, flags)
         if not credential.fsuid and not creating:
@@ -63,15 +68,21 @@ class NameCalls:
         if credential.fsuid and self._permissions.may(credential, above, WRITE | EXECUTE) is False:
             raise refuse(EACCES)
         owner = self._permissions.owner_of_new(credential, path + b"/." if flags & O_TMPFILE else path)
-        if owner == ROOT:
+        if owner == ROOT and not self._owners.me:
             return CONTINUE
-        before = os.umask(caller.umask())
+        mode &= 0o7777 & ~caller.umask()
+        held = self._owners.held(mode, folder=False)
+        if owner == ROOT and held == mode:
+            return CONTINUE
+        before = os.umask(0)
         try:
-            fd = os.open(path, flags | os.O_CLOEXEC, mode & 0o7777)
+            fd = os.open(path, flags | os.O_CLOEXEC, held)
         finally:
             os.umask(before)
         try:
             self._owners.set(b"self/fd/%d" % fd, owner)
+            if held != mode:
+                self._owners.set_mode(b"self/fd/%d" % fd, mode)
         except OSError:
             os.close(fd)
             raise
@@ -90,7 +101,7 @@ class NameCalls:
 
     def _mkdir(self, caller: Caller, address: int, folder: int, mode: int) -> int | None:
         path = caller.path(address, folder)
-        return self._permissions.make(caller, path, lambda: os.mkdir(path, mode & 0o7777))
+        return self._permissions.make_folder(caller, path, mode & 0o7777)
 
     def _do_mkdir(self, caller: Caller, a: list[int]) -> int | None:
         return self._mkdir(caller, a[0], -100, a[1])
@@ -134,14 +145,21 @@ class NameCalls:
             for folder, address in places:
                 self._permissions.check_change(credential, caller.path(address, folder))
 
+    def _forget(self, caller: Caller, folder: int, address: int) -> None:
+        """What is recorded of a link goes with its last name: another may get its number."""
+        if self._owners.knows_links:
+            self._owners.forget(caller.path(address, folder))
+
     def _do_unlink(self, caller: Caller, a: list[int]) -> None:
         self._change(caller, (-100, a[0]))
+        self._forget(caller, -100, a[0])
 
     def _do_rmdir(self, caller: Caller, a: list[int]) -> None:
         self._change(caller, (-100, a[0]))
 
     def _do_unlinkat(self, caller: Caller, a: list[int]) -> None:
         self._change(caller, (a[0], a[1]))
+        self._forget(caller, a[0], a[1])
 
     def _do_rename(self, caller: Caller, a: list[int]) -> None:
         self._change(caller, (-100, a[0]), (-100, a[1]))
@@ -153,17 +171,26 @@ class NameCalls:
 
     # ------------------------------------------------------------------ change and ask
 
-    def _do_chmod(self, caller: Caller, a: list[int]) -> None:
+    def _chmod(self, caller: Caller, address: int, folder: int, mode: int) -> int | None:
+        owners = self._owners
+        if not caller.credential.fsuid and not owners.me:
+            return CONTINUE
+        path = caller.path(address, folder)
         if caller.credential.fsuid:
-            self._permissions.check_owner(caller.credential, caller.path(a[0]))
+            self._permissions.check_owner(caller.credential, path)
+        if not owners.me or not owners.ours(st := os.stat(path)) or not (stat.S_ISREG(st.st_mode) or stat.S_ISDIR(st.st_mode)):
+            return CONTINUE
+        owners.set_mode(path, mode & 0o7777)
+        return 0
 
-    def _do_fchmod(self, caller: Caller, a: list[int]) -> None:
-        if caller.credential.fsuid:
-            self._permissions.check_owner(caller.credential, caller.path(0, a[0]))
+    def _do_chmod(self, caller: Caller, a: list[int]) -> int | None:
+        return self._chmod(caller, a[0], AT_FDCWD, a[1])
 
-    def _do_fchmodat(self, caller: Caller, a: list[int]) -> None:
-        if caller.credential.fsuid:
-            self._permissions.check_owner(caller.credential, caller.path(a[1], a[0]))
+    def _do_fchmod(self, caller: Caller, a: list[int]) -> int | None:
+        return self._chmod(caller, 0, a[0], a[1])
+
+    def _do_fchmodat(self, caller: Caller, a: list[int]) -> int | None:
+        return self._chmod(caller, a[1], a[0], a[2])
 
     _do_fchmodat2 = _do_fchmodat
 

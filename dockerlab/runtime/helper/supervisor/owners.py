@@ -18,7 +18,13 @@ UNRECORDED: Owner = (0, 0)  # told from a recorded 0:0 by identity: of a file wi
 
 
 class Owners:
-    """The owners in one container's file tree, as its keeper sees it."""
+    """The owners in one container's file tree, as its keeper sees it.
+
+    `me` is the one real user, and `top` where the tree begins in the keeper's eyes: "" where its root is the container's.
+    """
+
+    me = 0
+    top = b""
 
     def __init__(self, lowers: list[str], upper: str, upper_fd: int, records_fd: int, root: str) -> None:
         self._upper, self._records = upper_fd, records_fd
@@ -59,6 +65,21 @@ class Owners:
         kept, owner = self._links.get(key, ("", UNRECORDED))
         return owner if kept == what else UNRECORDED  # the same inode number may be another file's by now
 
+    def ours(self, st: os.stat_result) -> bool:
+        """Whether the one real user owns it, so that what is recorded counts."""
+        return st.st_uid == self.me
+
+    def mode(self, _path: bytes, mode: int, _follow: bool = True) -> int:
+        """What a file's mode, which on disk is `mode`, is in the container."""
+        return mode
+
+    def held(self, mode: int, *, folder: bool) -> int:
+        """The permission bits that stand on disk for `mode`."""
+        return mode
+
+    def set_mode(self, path: bytes, mode: int) -> None:
+        """Record the permissions of what has those of `held` on disk."""
+
     def set(self, path: bytes, owner: Owner, follow: bool = True) -> None:
         """Record an owner."""
         try:
@@ -67,8 +88,25 @@ class Owners:
             if error.errno not in (1, 95):  # EPERM: a kind without user xattrs; EOPNOTSUPP: a file system without
                 raise
             key, what = _identify(path, follow)
-            self._links[key] = what, owner
-            self._changed = True
+            self._keep(key, what, owner)
+
+    @property
+    def knows_links(self) -> bool:
+        """Whether anything is recorded by inode."""
+        return bool(self._links)
+
+    def forget(self, path: bytes) -> None:
+        """Its last name is about to go."""
+        try:
+            key, what = _identify(path, False)
+            if key in self._links and os.lstat(path).st_nlink == 1:
+                self._keep(key, what, ROOT)
+        except OSError:
+            pass  # the kernel says what is wrong
+
+    def _keep(self, key: tuple[int, int], what: str, owner: Owner) -> None:
+        self._links[key] = what, owner
+        self._changed = True
 
     def save(self) -> None:
         """Write what no xattr holds, by paths below upper. Run at the end, when the merged tree is `/` and no process is left."""

@@ -35,16 +35,19 @@ class Permissions:
             st = os.stat(path, follow_symlinks=follow)
         except OSError:
             return None
-        if st.st_uid != 0 or stat.S_ISCHR(st.st_mode) or path.startswith(b"/proc/"):
+        if not self._owners.ours(st) or stat.S_ISCHR(st.st_mode) or path.startswith(b"/proc/"):
             return None
         uid, gid = self._owners.of(path, follow)
         shift = 6 if uid == credential.fsuid else 3 if credential.in_group(gid) else 0
-        return st.st_mode >> shift & want == want
+        return self._owners.mode(path, st.st_mode, follow) >> shift & want == want
 
     def check_search(self, credential: Credential, path: bytes) -> None:
         """EACCES where a folder on the way to `path` may not be searched."""
         if path[:1] == b"/":
-            end = path.find(b"/", 1)
+            top = self._owners.top
+            if not path.startswith(top):
+                return  # not the container's: the kernel judges
+            end = path.find(b"/", len(top) + 1)
         else:  # PID/cwd/... and PID/fd/N/...: what lies before the working directory or the descriptor was searched long ago
             end = path.find(b"/", path.find(b"/") + 1)
             if path[: end if end > 0 else len(path)].endswith(b"/fd"):
@@ -55,10 +58,10 @@ class Permissions:
                 st = os.stat(folder)
             except OSError:
                 return  # the kernel says what is wrong
-            if st.st_mode & 0o111 != 0o111 and st.st_uid == 0:
+            if self._owners.ours(st) and (mode := self._owners.mode(folder, st.st_mode)) & 0o111 != 0o111:
                 uid, gid = self._owners.of(folder)
                 shift = 6 if uid == credential.fsuid else 3 if credential.in_group(gid) else 0
-                if not st.st_mode >> shift & EXECUTE:
+                if not mode >> shift & EXECUTE:
                     raise refuse(EACCES)
             end = path.find(b"/", end + 1)
 
@@ -88,7 +91,7 @@ class Permissions:
         if credential.fsuid:
             self.check_search(credential, path)
             st = os.stat(path, follow_symlinks=follow)
-            if st.st_uid == 0 and self._owners.of(path, follow)[0] != credential.fsuid:
+            if self._owners.ours(st) and self._owners.of(path, follow)[0] != credential.fsuid:
                 raise refuse(EPERM)
 
     def owner_of_new(self, credential: Credential, path: bytes) -> tuple[int, int]:
@@ -99,6 +102,19 @@ class Permissions:
         except OSError:
             inherits = 0
         return credential.fsuid, self._owners.of(folder)[1] if inherits else credential.fsgid
+
+    def make_folder(self, caller: Caller, path: bytes, mode: int) -> int | None:
+        """As `make`, for a folder of this mode."""
+        wanted = mode & ~caller.umask() if self._owners.me else mode
+        held = self._owners.held(wanted, folder=True)
+        if held == wanted:
+            return self.make(caller, path, lambda: os.mkdir(path, mode))
+
+        def action() -> None:
+            os.mkdir(path, held)
+            self._owners.set_mode(path, wanted)
+
+        return self.make(caller, path, action, always=True)
 
     def make(self, caller: Caller, path: bytes, action: Callable[[], object], *, always: bool = False) -> int | None:
         """Make something for the caller, with its owner and its umask; None where the kernel does it right (root's, in a plain folder).
