@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import errno
 import os
+from contextlib import suppress
 from pathlib import Path
 
 _FOLDER = os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _DEEPEST = 100
 """Levels that are gone down at once; what lies deeper is lifted up before, since each level holds a descriptor open."""
+_ROUNDS = 10_000
+_NOT_EMPTY = (errno.ENOTEMPTY, errno.EEXIST)
 
 
 def remove_tree(path: Path | str) -> None:
     """Remove a folder of ours, or a file, whatever the modes in it, and never what a link in it leads to; what is not there is no error."""
-    while True:
+    for _ in range(_ROUNDS):
         try:
             os.rmdir(path)  # most have nothing in them
             return
@@ -23,32 +26,41 @@ def remove_tree(path: Path | str) -> None:
             os.unlink(path)
             return
         except OSError as error:
-            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+            if error.errno not in _NOT_EMPTY:
                 raise
-        top = _opened(str(path), None)
-        try:
-            _clear(top, top, 0)
-        finally:
-            os.close(top)
+        with suppress(FileNotFoundError):
+            top = _opened(str(path), None)
+            try:
+                _clear(top, top, 0)
+            finally:
+                os.close(top)
+    os.rmdir(path)
 
 
 def _clear(folder: int, top: int, depth: int) -> None:
-    """Empty an open folder; what is too deep goes to `top`, to be met again there."""
+    """Empty an open folder; what is too deep goes to `top`, to be met again there. Others may be doing the same."""
     for name in os.listdir(folder):
-        try:
-            os.unlink(name, dir_fd=folder)
-        except FileNotFoundError:
-            continue  # gone meanwhile
-        except IsADirectoryError:
-            if depth == _DEEPEST:
-                os.rename(name, os.urandom(8).hex(), src_dir_fd=folder, dst_dir_fd=top)
-                continue
-            inner = _opened(name, folder)
+        with suppress(FileNotFoundError):
             try:
-                _clear(inner, top, depth + 1)
-            finally:
-                os.close(inner)
-            os.rmdir(name, dir_fd=folder)
+                os.unlink(name, dir_fd=folder)
+            except IsADirectoryError:
+                if depth == _DEEPEST:
+                    os.rename(name, os.urandom(8).hex(), src_dir_fd=folder, dst_dir_fd=top)
+                else:
+                    _remove(name, folder, top, depth + 1)
+
+
+def _remove(name: str, folder: int, top: int, depth: int) -> None:
+    inner = _opened(name, folder)
+    try:
+        _clear(inner, top, depth)
+    finally:
+        os.close(inner)
+    try:
+        os.rmdir(name, dir_fd=folder)
+    except OSError as error:
+        if error.errno not in _NOT_EMPTY:  # else somebody still writes there: the next round
+            raise
 
 
 def _opened(name: str, parent: int | None) -> int:

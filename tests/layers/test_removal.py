@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from dockerlab.layers import remove_tree
@@ -49,6 +50,16 @@ def test_a_tree_deeper_than_any_path_may_be_long_goes(tmp_path: Path) -> None:
     os.close(here)
     remove_tree(tmp_path / "tree")
     assert not (tmp_path / "tree").exists()
+
+
+def test_two_that_take_the_same_tree_away_both_see_it_gone(tmp_path: Path) -> None:
+    for _ in range(20):
+        for number in range(200):
+            (tmp_path / f"tree/{number % 10}/{number}").mkdir(parents=True)
+        with ThreadPoolExecutor(4) as several:
+            for done in [several.submit(remove_tree, tmp_path / "tree") for _ in range(4)]:
+                done.result()
+        assert not (tmp_path / "tree").exists()
 
 
 def test_a_file_a_link_and_nothing_at_all(tmp_path: Path) -> None:
