@@ -163,6 +163,18 @@ def test_nothing_of_proot_is_left_when_a_container_has_been_killed(box):
     assert os.listdir(box.folder / "work") == []
 
 
+def test_signals_reach_the_containers_own_processes_and_no_others(box):
+    outside = subprocess.Popen(["sleep", "300"])
+    script = f"kill {outside.pid} || echo none; trap 'echo trapped' TERM; kill 1; sleep 300 & kill -9 -1; wait; kill -9 -1 || echo nobody; kill -0 $$ && echo here"
+    try:
+        said = box.sh(script, timeout=20).split("\n")
+        assert {"none", "trapped", "nobody", "here"} <= set(said)
+        assert outside.poll() is None
+    finally:
+        outside.kill()
+        outside.wait()
+
+
 # ------------------------------------------------------------------ ports
 
 PORTS = r"""

@@ -40,6 +40,17 @@ def is_part_of_one(pid: int) -> bool:
     return command == DOOR.encode() or (command == b"proot" and os.path.basename(_link(f"/proc/{pid}/exe")) == "proot")
 
 
+def is_untraced(pid: int) -> bool:
+    """Whether this is a process of a container whose proot is gone."""
+    if not os.path.basename(_link(f"/proc/{pid}/exe")).startswith("prooted-"):
+        return False
+    try:
+        with open(f"/proc/{pid}/status", "rb") as file:
+            return b"TracerPid:\t0\n" in file.read()
+    except OSError:
+        return False
+
+
 def sweep() -> None:
     """Take away the loaders of proots that were killed and whose keeper was, too."""
     for name in os.listdir("/tmp"):

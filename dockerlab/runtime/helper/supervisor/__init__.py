@@ -37,8 +37,8 @@ _RESPONSE = struct.Struct("=QqiI")
 class Supervisor:
     """Serves the listeners of a container's process 1 and of every exec into it, from the keeper's loop."""
 
-    def __init__(self, loop: Loop, owners: Owners, ports: Ports | None = None) -> None:
-        """`ports`: where those of the container are moved to, if they are."""
+    def __init__(self, loop: Loop, owners: Owners, ports: Ports | None = None, processes: ProcessCalls | None = None) -> None:
+        """`ports`: where those of the container are moved to, if they are. `processes` judges signals."""
         self._loop = loop
         self._owners = owners
         self._credentials = Credentials(owners.me)
@@ -48,7 +48,7 @@ class Supervisor:
             CredentialCalls(self._owners),
             FileCalls(self._owners, permissions),
             NameCalls(self._owners, permissions),
-            ProcessCalls(),
+            processes or ProcessCalls(),
             self,
             *((SocketCalls(ports),) if ports else ()),
         )
