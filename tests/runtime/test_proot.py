@@ -175,6 +175,24 @@ def test_signals_reach_the_containers_own_processes_and_no_others(box):
         outside.wait()
 
 
+def test_a_paused_container_goes_on_where_it_stood(box):
+    container = box.start("sh", "-c", "i=0; while :; do i=$((i + 1)); echo $i; sleep 0.01; done")
+
+    def said() -> int:
+        return len(list(container.logs()))
+
+    until(lambda: said() > 3)
+    for _ in range(3):
+        container.pause()
+        until(
+            lambda: {Path(f"/proc/{pid}/stat").read_text().rsplit(") ", 1)[1][0] for pid in processes(box.folder / "merged")} <= {"T", "t"}
+        )
+        before = said()
+        container.unpause()
+        until(lambda before=before: said() > before + 3)
+    assert container.stop(grace=0) == 137
+
+
 # ------------------------------------------------------------------ ports
 
 PORTS = r"""

@@ -142,7 +142,7 @@ class Passage:
 
     def _read_errors(self) -> str:
         lines = os.pread(self._errors, 4096, 0).decode(errors="replace").splitlines()
-        return lines[0] if lines else "proot ended without a word"
+        return lines[0].removeprefix("proot error: ") if lines else "proot ended without a word"
 
     def close(self) -> None:
         """proot has ended; one that was killed has left its loader behind."""
