@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from _socket import SCM_RIGHTS, SOL_SOCKET
 
-from dockerlab.runtime.helper import door, init, kernel, wire
+from dockerlab.runtime.helper import door, finding, init, kernel, wire
 from dockerlab.runtime.helper.rootfs import DEVICES
 
 TYPE_CHECKING = False  # `typing` would cost the helper 5 ms; type checkers know this name
@@ -19,15 +19,6 @@ DOOR = "/dev/.door"
 """Where the program of `door` is shown in a container; a file must be there."""
 SHOWN = ("/proc", "/dev/pts", "/dev/ptmx", *(f"/dev/{name}" for name in DEVICES))
 """What of this machine is shown in a container, as far as it is there, over files and folders of these names."""
-
-
-def find() -> str:
-    """The path of the program proot, or ""."""
-    for folder in os.environ.get("PATH", init.DEFAULT_PATH).split(":"):
-        path = os.path.abspath(f"{folder or '.'}/proot")
-        if os.path.isfile(path) and os.access(path, os.X_OK):
-            return path
-    return ""
 
 
 def is_part_of_one(pid: int) -> bool:
@@ -109,7 +100,7 @@ class Passage:
         kernel.close_on_exec_from(len(wanted))
         init.plain_limits()
         # newer ones have seccomp choose what they translate, and our filter would come before theirs
-        os.execve(find(), command, {"PROOT_NO_SECCOMP": "1"})
+        os.execve(finding.proot(), command, {"PROOT_NO_SECCOMP": "1"})
 
     def heard(self) -> tuple[int, int, list[int]]:
         """(what happened, a number, descriptors): see `door`; 0 at the end."""

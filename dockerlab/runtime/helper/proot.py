@@ -20,7 +20,7 @@ from dockerlab.runtime.helper.supervisor.caller import Credential
 from dockerlab.runtime.helper.supervisor.contained import ContainedProcessCalls
 from dockerlab.runtime.helper.supervisor.laid import LaidOwners
 from dockerlab.runtime.helper.supervisor.permissions import EXECUTE
-from dockerlab.runtime.helper.supervisor.sockets import Ports
+from dockerlab.runtime.helper.supervisor.sockets import Ports, SocketCalls
 
 RECORD = "laid.owners"
 
@@ -49,8 +49,10 @@ class ProotKeeper(ChrootKeeper):
         os.chdir("/proc")
         self.passages: dict[int, Guest] = {}
         self.owners = LaidOwners(self.merged, os.path.join(os.path.dirname(self.merged), RECORD))
-        processes = ContainedProcessCalls(lambda: (self.init_pid, self.relay))
-        self.supervisor = Supervisor(self.loop, self.owners, self.moved, processes)
+        more: list[object] = [ContainedProcessCalls(lambda: (self.init_pid, self.relay))]
+        if self.moved:
+            more.append(SocketCalls(self.moved))
+        self.supervisor = Supervisor(self.loop, self.owners, tuple(more))
         init.make_folder(inside(self.merged, str(self.process["cwd"]) or "/"))
         try:
             self.enter(First(self, self.process), stdio)
