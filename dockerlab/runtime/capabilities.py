@@ -12,8 +12,7 @@ import dockerlab
 from dockerlab.data import asdict, dataclass, replace
 from dockerlab.errors import RuntimeUnavailableError
 from dockerlab.runtime.fallbacks import Capability, Results, chroot_items, lacking, proot_item, refusal
-from dockerlab.runtime.helper import wire
-from dockerlab.runtime.helper.passage import find
+from dockerlab.runtime.helper import finding, wire
 
 NOT_LINUX = "the embedded engine needs Linux; a Docker daemon will do"
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
@@ -79,7 +78,7 @@ ISOLATIONS = ("namespaces", "chroot", "proot", "none")
 def _key(folder: Path) -> str:
     boot = _BOOT_ID.read_text().strip() if _BOOT_ID.exists() else "?"
     user = os.geteuid() if hasattr(os, "geteuid") else 0
-    return f"{boot} {user} {_rights()} {find() if user else ''} {dockerlab.__version__} {folder}"
+    return f"{boot} {user} {_rights()} {finding.proot() if user else ''} {dockerlab.__version__} {folder}"
 
 
 def _rights() -> str:

@@ -239,7 +239,7 @@ class ContainerDirectory:
     def _members(self, *, tracers: bool = False) -> list[int]:
         """The machine's numbers of all processes of the container, process 1 first: its PID namespace, or where it has none what is below its keeper.
 
-        `tracers`: also what proot needs beside them.
+        `tracers`: also, before all others, what proot needs beside them.
         """
         record = self._record("state.json")
         with self._init():
@@ -250,7 +250,8 @@ class ContainerDirectory:
 
                 relay = frozenset((int(record["relay"]),))  # type: ignore[call-overload]
                 others = [pid for pid, _ in below(int(record["keeper"]), relay) if pid != init]  # type: ignore[call-overload]
-                return [init, *(pid for pid in others if tracers or not is_part_of_one(pid))]
+                beside = {pid for pid in others if is_part_of_one(pid)}
+                return [*(beside if tracers else ()), init, *(pid for pid in others if pid not in beside)]
             namespace = os.readlink(f"/proc/{record['entrance'][0]}/ns/pid")  # type: ignore[index]
             members = [init]
             for name in os.listdir("/proc"):
@@ -289,9 +290,8 @@ class ContainerDirectory:
             raise ConflictError("the container is already paused")
         (self.folder / "paused").touch()
         seen: set[int] = set()
-        while new := [
-            pid for pid in self._members(tracers=True) if pid not in seen
-        ]:  # what was forked meanwhile is stopped in the next round
+        while new := [pid for pid in self._members(tracers=True) if pid not in seen]:
+            # what was forked meanwhile is stopped in the next round
             _signal_all(new, signal.SIGSTOP)
             seen.update(new)
 
@@ -299,7 +299,7 @@ class ContainerDirectory:
         """Let every process go on."""
         if not (self.folder / "paused").exists():
             raise ConflictError("the container is not paused")
-        _signal_all(self._members(tracers=True), signal.SIGCONT)
+        _signal_all(self._members(tracers=True)[::-1], signal.SIGCONT)
         (self.folder / "paused").unlink(missing_ok=True)
 
     # ------------------------------------------------------------------ what it says

@@ -95,7 +95,7 @@ _LACKING = {
     ),
     "proot": (
         _lacking("own_processes", "process numbers of a container's own, and the end of all with process 1",
-                 "processes have this machine's numbers, and may signal all others of yours (`kill -9 -1` would end the notebook too); the keeper finds "
+                 "processes have this machine's numbers, but signal none but the container's own, and number 1 is its first one to `kill`; the keeper finds "
                  "all of a container and ends them with its first one"),
         _lacking("own_proc", "/proc and /sys in a container", "/proc is this machine's, so `ps` shows its processes; /sys is an empty folder"),
         _lacking("real_root", "root's rights in a container",

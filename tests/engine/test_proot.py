@@ -24,10 +24,9 @@ from tests.engine.test_chroot import (  # noqa: F401 - what holds for root's cop
     test_run_as_a_user_with_owners_that_count,
     test_what_needs_a_namespace_is_refused_and_nothing_is_made,
 )
-from tests.ordinary import OrdinaryUser
 from tests.parts import missing, until
 
-ordinary = pytest.mark.skipif(os.geteuid() == 0, reason="root has chroot; an ordinary user runs this below")
+pytestmark = pytest.mark.skipif(os.geteuid() == 0, reason="root has chroot; an ordinary user runs this (test_proot_in_a_pod.py)")
 
 MODES = r"""FROM busybox
 ARG SOURCE_DATE_EPOCH
@@ -42,8 +41,8 @@ RUN umask 027; : > /tmp/f; mkdir -m 2770 /tmp/d; : > /tmp/d/g; ln -s f /tmp/l; m
 
 
 @pytest.fixture(autouse=True)
-def isolation(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    if os.geteuid() == 0 or os.environ.get("POD_REFUSES"):
+def isolation(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    if os.environ.get("POD_REFUSES"):
         return
     if not shutil.which("proot"):
         missing("proot", "apt install proot")
@@ -52,7 +51,6 @@ def isolation(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, t
     assert found.isolation == "proot", found.reason
 
 
-@ordinary
 def test_modes_and_owners_of_links_are_the_layers_that_namespaces_make(docker: Docker, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     if "namespaces" not in Capabilities.load(None, home).possible:
         pytest.skip("there are no namespaces here to compare with")
@@ -68,14 +66,12 @@ def test_modes_and_owners_of_links_are_the_layers_that_namespaces_make(docker: D
     assert layers(docker, "t:2") == layers(docker) and len(layers(docker).split()) == 7
 
 
-@ordinary
 def test_a_link_keeps_its_owner_when_it_is_renamed_in_a_later_layer(docker: Docker) -> None:
     answer = build(docker, "FROM busybox\nRUN ln -s a /link && chown -h 5:6 /link\nRUN mv /link /moved\n")
     assert answer.code == 0, answer.err
     assert sh(docker, "stat -c '%u:%g %N' /moved; ls /link 2>&1; true").startswith("5:6 ")
 
 
-@ordinary
 def test_two_containers_publish_port_80_at_once(docker: Docker) -> None:
     answer = build(docker, 'FROM busybox\nCOPY page /www/index.html\nEXPOSE 80\nCMD ["httpd", "-f", "-h", "/www"]\n', page="page\n")
     assert answer.code == 0, answer.err
@@ -88,7 +84,6 @@ def test_two_containers_publish_port_80_at_once(docker: Docker) -> None:
             assert page.read() == b"page\n"
 
 
-@ordinary
 def test_doctor_says_what_is_done_instead(command: Command) -> None:
     said = command("doctor").stdout
     assert said.startswith("isolation: proot: ")
@@ -103,16 +98,3 @@ def test_where_nothing_is_allowed_the_error_says_what_would_help(docker: Docker)
         assert "this machine can't run containers: unshare" in answer.err and "proot was tried too: ptrace" in answer.err
         assert "a seccomp profile that allows ptrace" in answer.err
     assert docker("ps", "-aq").out == "" and build(docker, "FROM busybox\nCOPY a /\n", a="x").code == 0
-
-
-@pytest.mark.skipif(os.geteuid() != 0, reason="this is an ordinary user")
-@pytest.mark.parametrize("pod", [False, True])
-def test_as_an_ordinary_user(pod: bool, ordinary_user: OrdinaryUser) -> None:
-    if not shutil.which("proot"):
-        missing("proot", "apt install proot")
-    ordinary_user.pass_tests("tests/engine/test_proot.py", in_pod=pod)
-
-
-@pytest.mark.skipif(os.geteuid() != 0, reason="this is an ordinary user")
-def test_as_an_ordinary_user_who_may_trace_nothing_either(ordinary_user: OrdinaryUser) -> None:
-    ordinary_user.pass_tests("tests/engine/test_proot.py", "-k", "nothing_is_allowed", in_pod=True, POD_REFUSES="ptrace")

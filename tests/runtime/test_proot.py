@@ -163,6 +163,36 @@ def test_nothing_of_proot_is_left_when_a_container_has_been_killed(box):
     assert os.listdir(box.folder / "work") == []
 
 
+def test_signals_reach_the_containers_own_processes_and_no_others(box):
+    outside = subprocess.Popen(["sleep", "300"])
+    script = f"kill {outside.pid} || echo none; trap 'echo trapped' TERM; kill 1; sleep 300 & kill -9 -1; wait; kill -9 -1 || echo nobody; kill -0 $$ && echo here"
+    try:
+        said = box.sh(script, timeout=20).split("\n")
+        assert {"none", "trapped", "nobody", "here"} <= set(said)
+        assert outside.poll() is None
+    finally:
+        outside.kill()
+        outside.wait()
+
+
+def test_a_paused_container_goes_on_where_it_stood(box):
+    container = box.start("sh", "-c", "i=0; while :; do i=$((i + 1)); echo $i; sleep 0.01; done")
+
+    def said() -> int:
+        return len(list(container.logs()))
+
+    until(lambda: said() > 3)
+    for _ in range(3):
+        container.pause()
+        until(
+            lambda: {Path(f"/proc/{pid}/stat").read_text().rsplit(") ", 1)[1][0] for pid in processes(box.folder / "merged")} <= {"T", "t"}
+        )
+        before = said()
+        container.unpause()
+        until(lambda before=before: said() > before + 3)
+    assert container.stop(grace=0) == 137
+
+
 # ------------------------------------------------------------------ ports
 
 PORTS = r"""

@@ -21,7 +21,6 @@ NEEDS_NAMESPACES = {
     ),
     "test_containers.py": (
         "test_exec",  # a host name
-        "test_a_published_port_takes_as_many_connections_as_the_machine_allows",  # looks for the relay among children of which proot is one
         "test_processes_show_their_users_inside",  # number 1
     ),
     "test_owners.py": (

@@ -48,6 +48,7 @@ class ChrootKeeper(Keeper):
         kernel.prctl(kernel.PR_SET_CHILD_SUBREAPER, 1)
         self.merged = str(self.box["merged"])
         self.status = -1
+        self.sync: Socket | None = None
         self.execs: dict[int, Exec] = {}
         self.carried: list[Stream] = []
         try:
@@ -96,6 +97,7 @@ class ChrootKeeper(Keeper):
     def _begin(self, stdio: list[int]) -> None:
         """Start the first process."""
         ours, theirs = wire.pair()
+        self.sync = ours
         self.init_pid = self._fork(self.process, theirs, stdio, create_cwd=True)
         theirs.close()
         os.chdir("/proc")
@@ -159,6 +161,7 @@ class ChrootKeeper(Keeper):
     def _child_ended(self, pid: int, status: int) -> None:
         if pid == self.init_pid:
             self.status = status
+            self._hear_the_first_out()
             self.loop.stop()
         elif pid in self.execs:
             one = self.execs.pop(pid)
@@ -167,6 +170,11 @@ class ChrootKeeper(Keeper):
             one.ended(status)
         elif pid == self.relay:
             self.relay = 0
+
+    def _hear_the_first_out(self) -> None:
+        """Its end may be known before what it has said of it was read."""
+        while self.sync and not self.started and self.loop.watches(self.sync.fileno()):
+            self._from_init(self.sync)
 
     def _request(self, message: wire.Message) -> None:
         if "signal" not in message or descendants.heeds(self.init_pid, int(message["signal"])):  # type: ignore[call-overload]

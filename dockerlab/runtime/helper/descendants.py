@@ -22,6 +22,14 @@ def _stat(pid: int | str) -> tuple[int, str]:
     return int(fields[1]), fields[19].decode("ascii")
 
 
+def parent(pid: int) -> int:
+    """The number of its parent; 0 where it has ended."""
+    try:
+        return _stat(pid)[0]
+    except (OSError, IndexError):
+        return 0
+
+
 def below(top: int, spare: frozenset[int] = frozenset()) -> list[tuple[int, str]]:
     """(number, start time) of all that descend from `top`, parents before their children; not `spare`, nor what is below them."""
     children: dict[int, list[tuple[int, str]]] = {}

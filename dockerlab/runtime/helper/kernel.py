@@ -198,6 +198,14 @@ def signal_process(pidfd: int, number: int) -> None:
         pass
 
 
+def kill(pid: int, number: int) -> None:
+    """kill(2); a process that is gone is no error."""
+    try:
+        os.kill(pid, number)
+    except ProcessLookupError:
+        pass
+
+
 def close_on_exec_from(first: int) -> None:
     """Let exec close every descriptor from `first` up (close_range with CLOSE_RANGE_CLOEXEC, Linux 5.11)."""
     try:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from _socket import SCM_RIGHTS, SOL_SOCKET
 
-from dockerlab.runtime.helper import door, init, kernel, wire
+from dockerlab.runtime.helper import door, finding, init, kernel, wire
 from dockerlab.runtime.helper.rootfs import DEVICES
 
 TYPE_CHECKING = False  # `typing` would cost the helper 5 ms; type checkers know this name
@@ -21,15 +21,6 @@ SHOWN = ("/proc", "/dev/pts", "/dev/ptmx", *(f"/dev/{name}" for name in DEVICES)
 """What of this machine is shown in a container, as far as it is there, over files and folders of these names."""
 
 
-def find() -> str:
-    """The path of the program proot, or ""."""
-    for folder in os.environ.get("PATH", init.DEFAULT_PATH).split(":"):
-        path = os.path.abspath(f"{folder or '.'}/proot")
-        if os.path.isfile(path) and os.access(path, os.X_OK):
-            return path
-    return ""
-
-
 def is_part_of_one(pid: int) -> bool:
     """Whether a process below a keeper is a proot or the program of a door, and so none of the container's."""
     try:
@@ -38,6 +29,17 @@ def is_part_of_one(pid: int) -> bool:
     except OSError:
         return False
     return command == DOOR.encode() or (command == b"proot" and os.path.basename(_link(f"/proc/{pid}/exe")) == "proot")
+
+
+def is_untraced(pid: int) -> bool:
+    """Whether this is a process of a container whose proot is gone."""
+    if not os.path.basename(_link(f"/proc/{pid}/exe")).startswith("prooted-"):
+        return False
+    try:
+        with open(f"/proc/{pid}/status", "rb") as file:
+            return b"TracerPid:\t0\n" in file.read()
+    except OSError:
+        return False
 
 
 def sweep() -> None:
@@ -98,7 +100,7 @@ class Passage:
         kernel.close_on_exec_from(len(wanted))
         init.plain_limits()
         # newer ones have seccomp choose what they translate, and our filter would come before theirs
-        os.execve(find(), command, {"PROOT_NO_SECCOMP": "1"})
+        os.execve(finding.proot(), command, {"PROOT_NO_SECCOMP": "1"})
 
     def heard(self) -> tuple[int, int, list[int]]:
         """(what happened, a number, descriptors): see `door`; 0 at the end."""
@@ -131,7 +133,7 @@ class Passage:
 
     def _read_errors(self) -> str:
         lines = os.pread(self._errors, 4096, 0).decode(errors="replace").splitlines()
-        return lines[0] if lines else "proot ended without a word"
+        return lines[0].removeprefix("proot error: ") if lines else "proot ended without a word"
 
     def close(self) -> None:
         """proot has ended; one that was killed has left its loader behind."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 
-from dockerlab.runtime.helper import chroot, door, kernel, namespaces, network, passage, rootfs
+from dockerlab.runtime.helper import chroot, finding, kernel, namespaces, network, rootfs
 from dockerlab.runtime.helper.supervisor import filter as seccomp
 
 TYPE_CHECKING = False  # `typing` would cost the helper 5 ms; type checkers know this name
@@ -57,8 +57,10 @@ def _probe_chroot(results: dict[str, Result], folder: str) -> None:
 
 def _proot(folder: str) -> None:
     """A program behind proot that puts itself under the supervisor's filter, and whose memory we can read."""
-    if not passage.find():
+    if not finding.proot():
         raise OSError(2, "proot is not installed")
+    from dockerlab.runtime.helper import door, passage  # the probe alone, and who runs behind proot, needs them
+
     os.makedirs(f"{folder}/root/dev")
     rootfs.write(f"{folder}/root{passage.DOOR}", b"")
     null = os.open(os.devnull, os.O_RDWR)

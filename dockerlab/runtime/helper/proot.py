@@ -1,8 +1,8 @@
 """The keeper of a container for an ordinary user where namespaces are refused: proot translates paths, our supervisor answers for owners and users.
 
 As with `chroot` the root is a copy, and processes are this machine's and end by our hand. Each first process, the container's and those of `exec`, has a
-proot of its own (`passage`). proot can't take its processes along when it dies, and without it they would see this machine's files: so its
-unforeseen end is the container's.
+proot of its own (`passage`). proot can't take its processes along when it dies, and without it they would see this machine's files: so they are
+killed then, and the end of the first one's proot is the container's.
 """
 
 from __future__ import annotations
@@ -13,13 +13,14 @@ from dockerlab.runtime.helper import descendants, door, init, kernel, limits, ne
 from dockerlab.runtime.helper.becoming import UNAVAILABLE
 from dockerlab.runtime.helper.chroot import ChrootKeeper, Exec
 from dockerlab.runtime.helper.init import StartError
-from dockerlab.runtime.helper.passage import Passage, sweep
+from dockerlab.runtime.helper.passage import Passage, is_untraced, sweep
 from dockerlab.runtime.helper.rootfs import inside
 from dockerlab.runtime.helper.supervisor import Supervisor
 from dockerlab.runtime.helper.supervisor.caller import Credential
+from dockerlab.runtime.helper.supervisor.contained import ContainedProcessCalls
 from dockerlab.runtime.helper.supervisor.laid import LaidOwners
 from dockerlab.runtime.helper.supervisor.permissions import EXECUTE
-from dockerlab.runtime.helper.supervisor.sockets import Ports
+from dockerlab.runtime.helper.supervisor.sockets import Ports, SocketCalls
 
 RECORD = "laid.owners"
 
@@ -48,7 +49,10 @@ class ProotKeeper(ChrootKeeper):
         os.chdir("/proc")
         self.passages: dict[int, Guest] = {}
         self.owners = LaidOwners(self.merged, os.path.join(os.path.dirname(self.merged), RECORD))
-        self.supervisor = Supervisor(self.loop, self.owners, self.moved)
+        more: list[object] = [ContainedProcessCalls(lambda: (self.init_pid, self.relay))]
+        if self.moved:
+            more.append(SocketCalls(self.moved))
+        self.supervisor = Supervisor(self.loop, self.owners, tuple(more))
         init.make_folder(inside(self.merged, str(self.process["cwd"]) or "/"))
         try:
             self.enter(First(self, self.process), stdio)
@@ -126,7 +130,7 @@ class ProotKeeper(ChrootKeeper):
                 limits.set_rlimits(list(guest.process["rlimits"]), guest.passage.pid)  # type: ignore[call-overload]
             except StartError as error:
                 guest.failed({"event": "failed", "code": error.code, "message": error.message, "kind": "start"})
-                kernel.signal_process(os.pidfd_open(guest.passage.pid), kernel.SIGKILL)
+                kernel.kill(guest.passage.pid, kernel.SIGKILL)
                 return
             self.supervisor.introduce(guest.passage.pid, guest.credential)
             guest.there(guest.passage.pid)
@@ -155,9 +159,10 @@ class ProotKeeper(ChrootKeeper):
         guest.passage.close()
         if not guest.passage.pid:
             guest.failed({"event": "failed", "code": 125, "message": guest.passage.complaint, "kind": UNAVAILABLE, "errno": 0})
+        _end_untraced()
+        if not guest.passage.ended:  # it has not said how: proot and the door were killed, or both with their process
+            guest.passage.ended = True
             guest.ended(kernel.SIGKILL)
-        elif killed:
-            self.over(kernel.SIGKILL)
 
     def _enter(self, one: Exec, process: wire.Message, stdio: list[int]) -> None:
         try:
@@ -170,6 +175,13 @@ class ProotKeeper(ChrootKeeper):
         super()._all_gone()
         for guest in self.passages.values():
             guest.passage.close()
+
+
+def _end_untraced() -> None:
+    """Kill what has lost its proot, and would see this machine's files."""
+    for pid, _ in descendants.below(os.getpid()):
+        if is_untraced(pid):
+            kernel.kill(pid, kernel.SIGKILL)
 
 
 class Guest:

@@ -13,10 +13,8 @@ from dockerlab.runtime.helper.chroot import ChrootEntrance, ChrootKeeper
 from dockerlab.runtime.helper.enter import Entrance, enter
 from dockerlab.runtime.helper.keeper import Keeper
 from dockerlab.runtime.helper.probe import probe
-from dockerlab.runtime.helper.proot import ProotKeeper
 from dockerlab.runtime.helper.restart import Runs
 
-_KEEPERS = {"chroot": ChrootKeeper, "proot": ProotKeeper}
 SIGCHLD = 17
 _TAKEN, _END = b"t", b"e"
 
@@ -61,6 +59,14 @@ def _spare(requests: Socket, taken: int) -> None:
     serve_one(requests, message, fds)
 
 
+def _keeper(isolation: str) -> type[Keeper]:
+    if isolation == "proot":
+        from dockerlab.runtime.helper.proot import ProotKeeper  # its files stay where they are, and nobody else need pay for it
+
+        return ProotKeeper
+    return ChrootKeeper if isolation == "chroot" else Keeper
+
+
 def serve_one(requests: Socket, message: wire.Message, fds: list[int]) -> None:
     """In the forked process. Never returns."""
     try:
@@ -81,7 +87,7 @@ def serve_one(requests: Socket, message: wire.Message, fds: list[int]) -> None:
                 Runs(request, Keeper).serve(channel, named)
             else:
                 box: wire.Message = request["box"]  # type: ignore[assignment]
-                _KEEPERS.get(str(box["isolation"]), Keeper)(request, channel, named).run()
+                _keeper(str(box["isolation"]))(request, channel, named).run()
         except Exception as error:  # nobody reads our stderr
             wire.send(channel, {"event": "failed", "code": 125, "message": f"{type(error).__name__}: {error}", "kind": "bug"})
     finally:

@@ -20,7 +20,6 @@ from dockerlab.runtime.helper.supervisor.names import ANSWERED, NameCalls
 from dockerlab.runtime.helper.supervisor.owners import Owners
 from dockerlab.runtime.helper.supervisor.permissions import Permissions
 from dockerlab.runtime.helper.supervisor.processes import ProcessCalls
-from dockerlab.runtime.helper.supervisor.sockets import Ports, SocketCalls
 
 TYPE_CHECKING = False  # `typing` would cost the helper 5 ms; type checkers know this name
 if TYPE_CHECKING:
@@ -37,8 +36,8 @@ _RESPONSE = struct.Struct("=QqiI")
 class Supervisor:
     """Serves the listeners of a container's process 1 and of every exec into it, from the keeper's loop."""
 
-    def __init__(self, loop: Loop, owners: Owners, ports: Ports | None = None) -> None:
-        """`ports`: where those of the container are moved to, if they are."""
+    def __init__(self, loop: Loop, owners: Owners, more: tuple[object, ...] = ()) -> None:
+        """`more`: what answers further calls, or answers them better."""
         self._loop = loop
         self._owners = owners
         self._credentials = Credentials(owners.me)
@@ -50,7 +49,7 @@ class Supervisor:
             NameCalls(self._owners, permissions),
             ProcessCalls(),
             self,
-            *((SocketCalls(ports),) if ports else ()),
+            *more,
         )
         self._handlers: dict[int, Callable[[Caller, list[int]], int | None]] = {
             number: getattr(owner, f"_do_{name}")

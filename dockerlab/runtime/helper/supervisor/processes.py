@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 
 from dockerlab.runtime.helper.supervisor.caller import Caller, Credential
-from dockerlab.runtime.helper.supervisor.credentials import EACCES, EPERM, refuse
+from dockerlab.runtime.helper.supervisor.credentials import CONTINUE, EACCES, EPERM, refuse
 
 # What /proc/PID keeps from other users (fs/proc/base.c: ptrace_may_access).
 PRIVATE = (
@@ -39,8 +39,9 @@ class ProcessCalls:
         if other and not {mine.users[0], mine.users[1]} & {other.users[0], other.users[2]}:
             raise refuse(EPERM)
 
-    def _do_kill(self, caller: Caller, a: list[int]) -> None:
+    def _do_kill(self, caller: Caller, a: list[int]) -> int | None:
         self._signal(caller, a[0] & 0xFFFFFFFF)
+        return CONTINUE
 
     _do_tkill = _do_tgkill = _do_kill
 
