@@ -266,10 +266,10 @@ class Keeper:
             self._request(message)
 
     def _starter_detached(self) -> None:
-        """Its detach keys were typed."""
-        if self.control:
+        """Its detach keys were typed; it hangs up when it has heard of it."""
+        if self.control and self.streams:
             wire.send(self.control, {"event": "detached"})
-            self._let_starter_go()
+            self.streams.detach()
 
     def _let_starter_go(self) -> None:
         assert self.control is not None

@@ -36,11 +36,17 @@ def send(to: Socket, message: Message, fds: list[int] | None = None) -> bool:
 
 
 def receive(source: Socket, flags: int = 0) -> tuple[Message | None, list[int]]:
-    """The next message and its descriptors (all close-on-exec); None at the end of the stream."""
+    """The next message and its descriptors (all close-on-exec); None at the end of the stream.
+
+    Who hangs up without having read everything resets the connection. That is told once, before what it had sent: how a process ended.
+    """
     try:
         data, ancillary, _, _ = source.recvmsg(LARGEST, 1024, MSG_CMSG_CLOEXEC | flags)
     except ConnectionResetError:
-        return None, []
+        try:
+            data, ancillary, _, _ = source.recvmsg(LARGEST, 1024, MSG_CMSG_CLOEXEC | flags)
+        except ConnectionResetError:
+            return None, []
     fds: list[int] = []
     for level, kind, body in ancillary:
         if level == SOL_SOCKET and kind == SCM_RIGHTS:
