@@ -46,6 +46,12 @@ def test_what_can_not_start_has_dockers_code_and_words(box, args, code, words):
     assert caught.value.message == f"error during container init: {words}"
 
 
+def test_why_it_could_not_start_is_told_however_soon_it_has_ended(box):
+    for _ in range(30):
+        with pytest.raises(ContainerStartError, match="permission denied"):
+            box.run("/etc/passwd")
+
+
 def test_a_missing_interpreter_is_the_programs_own_failure(box):
     box.sh("printf '#!/no/such\\n' > /script; chmod +x /script; printf 'no magic' > /none; chmod +x /none")
     assert box.run("/script") == (255, "exec /script: no such file or directory\n")

@@ -20,3 +20,15 @@ def test_who_is_gone_without_a_word_is_the_end_of_the_stream() -> None:
     theirs.close()
     assert wire.receive(ours) == (None, [])
     assert not wire.send(ours, {"size": [24, 80]})
+
+
+def test_the_failure_of_who_is_gone_already_is_heard_once() -> None:
+    ours, theirs = wire.pair()
+    assert wire.last_words(ours) is None
+    failure: wire.Message = {"event": "failed", "code": 126, "message": "exec", "kind": "start"}
+    wire.send(theirs, failure)
+    theirs.close()
+    assert wire.last_words(ours) == failure
+    assert wire.last_words(ours) is None
+    ours.close()
+    assert wire.last_words(ours) is None

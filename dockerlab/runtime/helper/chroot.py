@@ -153,8 +153,8 @@ class ChrootKeeper(Keeper):
     def _told(self, connection: Socket, message: wire.Message, fds: list[int]) -> None:
         if message.get("event") == "exec":
             memory, *stdio = fds
-            one = Exec(connection)
             ours, theirs = wire.pair()
+            one = Exec(connection, ours)
             one.pid = self._fork(wire.from_memory(memory), theirs, stdio, create_cwd=False)
             one.pidfd = os.pidfd_open(one.pid)
             theirs.close()
@@ -185,8 +185,8 @@ class ChrootKeeper(Keeper):
 class Exec:
     """One more process of the container, and who asked for it."""
 
-    def __init__(self, connection: Socket) -> None:
-        self.connection, self.pid, self.pidfd = connection, 0, -1
+    def __init__(self, connection: Socket, sync: Socket) -> None:
+        self.connection, self.sync, self.pid, self.pidfd = connection, sync, 0, -1
         self.failure: wire.Message | None = None
 
     def ended(self, status: int) -> None:
@@ -194,7 +194,8 @@ class Exec:
         os.close(self.pidfd)
         code = os.waitstatus_to_exitcode(status)
         try:
-            wire.send(self.connection, self.failure or {"event": "exited", "code": 128 - code if code < 0 else code, "error": ""})
+            told = self.failure or wire.last_words(self.sync)
+            wire.send(self.connection, told or {"event": "exited", "code": 128 - code if code < 0 else code, "error": ""})
         except OSError:
             pass  # gone, and its descriptor closed
 

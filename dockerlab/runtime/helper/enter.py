@@ -56,6 +56,7 @@ class Entrance:
         for fd in set(inner):
             os.close(fd)
         self.child_fd = os.pidfd_open(self.child)
+        self.sync = ours
         self.loop.watch(ours.fileno(), lambda _events: self._from_child(ours))
         self.loop.watch(self.child_fd, lambda _events: self.loop.stop())
         self.loop.watch(self.control.fileno(), self._from_client)
@@ -153,6 +154,6 @@ class Entrance:
         if self.streams:
             self.streams.drain()
             self.streams.flush([])
-        message = self.failure or {"event": "exited", "code": 128 - code if code < 0 else code, "error": ""}
+        message = self.failure or wire.last_words(self.sync) or {"event": "exited", "code": 128 - code if code < 0 else code, "error": ""}
         if not self.client_gone:
             wire.send(self.control, message)

@@ -150,6 +150,7 @@ class Keeper:
     def _watch_first(self, sync: Socket, stdio: list[int]) -> None:
         self.began = records.timestamp()
         self.init_fd = os.pidfd_open(self.init_pid)
+        self.sync = sync
         self._let_go_of_stdio(stdio)
         self.loop.watch(sync.fileno(), lambda _events: self._from_init(sync))
         if self.control:
@@ -351,6 +352,8 @@ class Keeper:
         self._all_gone()
         if self.streams:
             self.streams.drain()
+        if not self.started and not self.failure:
+            self.failure = wire.last_words(self.sync)
         if self.failure:
             message = dict(self.failure)
         elif not self.started:
