@@ -22,7 +22,7 @@ REFUSED = {  # (x86-64, aarch64), asm/unistd.h
     "unshare": (272, 97), "setns": (308, 268), "mount": (165, 40), "umount2": (166, 39), "pivot_root": (155, 41), "open_tree": (428, 428),
     "move_mount": (429, 429), "fsopen": (430, 430), "fsconfig": (431, 431), "fsmount": (432, 432), "fspick": (433, 433), "mount_setattr": (442, 442),
 }  # fmt: skip
-_PTRACE = (101, 117)[0 if _X86 else 1]
+_OTHERS = {"ptrace": (101, 117)}
 _CLONE, _CLONE3 = (56, 220)[0 if _X86 else 1], 435
 _NEW = 0x7E020080  # every CLONE_NEW flag
 _LOAD, _EQUAL, _ANY_BIT, _RETURN = 0x20, 0x15, 0x45, 0x06
@@ -32,8 +32,8 @@ _ALLOW, _ERRNO = 0x7FFF0000, 0x00050000
 def program() -> bytes:
     """The filter: EPERM for these, and for clone with a flag of theirs; ENOSYS for clone3, whose flags no filter sees."""
     lines = [_instruction(_LOAD, 0, 0, 0)]
-    refused = [pair[0 if _X86 else 1] for pair in REFUSED.values()]
-    for number in [*refused, _PTRACE] if os.environ.get("POD_REFUSES") == "ptrace" else refused:
+    refused = [*REFUSED.values(), *(_OTHERS[name] for name in os.environ.get("POD_REFUSES", "").split())]
+    for number in (pair[0 if _X86 else 1] for pair in refused):
         lines += [_instruction(_EQUAL, 0, 1, number), _instruction(_RETURN, 0, 0, _ERRNO | errno.EPERM)]
     lines += [_instruction(_EQUAL, 0, 1, _CLONE3), _instruction(_RETURN, 0, 0, _ERRNO | errno.ENOSYS)]
     lines += [_instruction(_EQUAL, 0, 3, _CLONE), _instruction(_LOAD, 0, 0, 16), _instruction(_ANY_BIT, 0, 1, _NEW)]

@@ -10,7 +10,7 @@ import pytest
 from tests.conftest import Docker, build
 from tests.ordinary import OrdinaryUser
 
-ROOMS = ("build", "verbs", "store", "layers", "engine", "notebook/test_magics.py")
+ROOMS = ("build", "verbs", "store", "layers", "engine", "notebook/test_magics.py", "notebook/test_terminals.py")
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="this is an ordinary user")

@@ -80,7 +80,7 @@ class Magics:
         if verb == "commit" and "--help" not in words:
             return self._commit(words[1:] if words[0] == "commit" else words[2:])
         if verb == "exec" and (name := terminals.only_a_shell(words, self.engine)):
-            return terminals.tell_no_keyboard(name, words[-1])
+            return terminals.tell_no_keyboard(name, words)
         with cell_terminal(held=terminals.keyboard_wanted(words, self.engine)) as terminal:
             try:
                 code = execute(words, lambda: self.engine, terminal)

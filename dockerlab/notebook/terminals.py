@@ -56,9 +56,9 @@ def only_a_shell(words: list[str], engine: Engine) -> str:
     return parsed.words[0] if state["Status"] == "running" else ""
 
 
-def tell_no_keyboard(name: str, shell: str) -> Ran:
-    """Say how to get a shell in a container."""
-    show(word("no keyboard", name=name, exec=_line("exec", "-it", name, shell)) + "\n")
+def tell_no_keyboard(name: str, words: list[str]) -> Ran:
+    """Say where these words of `%docker exec` give a shell in the container of this name."""
+    show(word("no keyboard", name=name, exec=_line("exec", *find_verb(words)[1])) + "\n")
     return Ran(0)
 
 

@@ -35,28 +35,23 @@ def detach_keys(parsed: Parsed) -> bytes:
     return bytes(codes)
 
 
-def is_terminal(fd: int | None) -> bool:
-    """Whether somebody types there."""
-    return fd is not None and os.isatty(fd)
-
-
 def attached_start(engine: Engine, terminal: Terminal, identifier: str, streams: Streams, *, tty: bool, interactive: bool) -> int:
     """Start with our own streams and wait; Ctrl-C goes to the container as SIGINT, and ends it where that does not help.
 
     Detached if it goes on without us, because the keys for that were typed or because nobody could type any.
     """
-    from dockerlab.runtime.terminal import attached_terminal, raw_terminal
-
-    at_terminal = tty and is_terminal(streams.stdin)
+    typed_at = streams.stdin if tty and streams.stdin is not None and os.isatty(streams.stdin) else None
     with ExitStack() as stack:
-        if at_terminal:
-            stack.enter_context(raw_terminal(terminal.stdin or 0))
+        if typed_at is not None:
+            from dockerlab.runtime.terminal import attached_terminal, raw_terminal
+
+            stack.enter_context(raw_terminal(typed_at))
         control = engine.start_attached(identifier, streams)
         if control is None:
             return engine.wait(identifier)
         stack.enter_context(control)
-        if at_terminal:
-            stack.enter_context(attached_terminal(control, terminal.stdin or 0))
+        if typed_at is not None:
+            stack.enter_context(attached_terminal(control, typed_at))
         while True:
             try:
                 if tty and interactive and not terminal.waits_for(control):

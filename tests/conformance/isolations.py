@@ -11,9 +11,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
+
 from dockerlab.layers import remove_tree
 from tests.ordinary import ordinary_user, user_with_many_ids
-from tests.parts import ROOT, missing
+from tests.parts import ROOT
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -53,13 +55,11 @@ class Place:
 def place_of(isolation: Isolation) -> Iterator[Place]:
     """`place.run("build", …)` answers as subprocess.run does. Skips the test if it can't be had here."""
     if os.geteuid() and (not isolation.user or isolation.asked):
-        missing("root", "run the suite as root to try this isolation")
+        pytest.skip("only root can try this isolation")
     if isolation.user:
         name = "" if isolation.user == "one" else user_with_many_ids()
         if isolation.user == "many" and (not name or os.geteuid()):
-            missing(
-                "an ordinary user of many IDs", "apt install uidmap, and give a user a range in /etc/subuid and /etc/subgid; run as root"
-            )
+            pytest.skip("needs root, newuidmap (apt install uidmap), and an ordinary user with a range in /etc/subuid and /etc/subgid")
         with ordinary_user(name) as user:
             words = {"DOCKERLAB_HOME": str(user.home / "home"), "DOCKERLAB_ISOLATION": isolation.asked}
             yield Place(lambda *verb: user(sys.executable, "-m", "dockerlab", *verb, timeout=300, **words), user.home)

@@ -87,11 +87,15 @@ def test_a_program_that_ends_by_itself_is_shown_as_without_it(cells: Run, docker
 def test_start_and_attach_and_exec_leave_a_terminal_alone_too(cells: Run, docker: Docker) -> None:
     docker("create", "-it", "--name", "box", "busybox")
     started, attached, entered, listed, stopped = cells(
-        "%docker start -ai box", "%docker attach box", "%docker exec -it box sh", "%docker exec -it box ls -d /etc", "%docker attach nosuch"
+        "%docker start -ai box",
+        "%docker attach box",
+        "%docker container exec -it -w /etc box sh",
+        "%docker exec -it box ls -d /etc",
+        "%docker attach nosuch",
     )
     for cell in (started, attached):
         assert [line.split("dockerlab ", 1)[1] for line in lines_to_type(cell)] == ["attach box", "exec -it box sh"]
-    assert [line.split("dockerlab ", 1)[1] for line in lines_to_type(entered)] == ["exec -it box sh"]
+    assert [line.split("dockerlab ", 1)[1] for line in lines_to_type(entered)] == ["exec -it -w /etc box sh"]
     assert shown(listed) == "/etc\n" and "No such container: nosuch" in error(stopped)
     assert docker("ps", "-q").out
 

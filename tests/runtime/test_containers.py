@@ -252,6 +252,15 @@ def test_a_terminal(box):
     assert text(ContainerDirectory(box.folder)).encode() == out
 
 
+def test_the_exit_code_is_heard_though_the_window_changes_in_the_last_moment(box):
+    for _ in range(10):
+        started = box.runtime.start(box.folder, box.spec("sh", "-c", "exit 3", terminal=True))
+        for row in range(40):
+            started.control.resize(row + 1, 80)
+        assert started.control.wait() == 3
+        started.control.close()
+
+
 def test_a_terminal_of_an_exec_takes_input(box):
     box.start("sleep", "100")
     master, slave = pty.openpty()

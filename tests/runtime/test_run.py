@@ -298,6 +298,7 @@ def test_isolation_none_says_why(monkeypatch, box, capabilities, tmp_path):
         runtime.run(box.spec("true"), on_output=print)
 
 
+@pytest.mark.usefixtures("containers_run_here")
 def test_capabilities_are_probed_once(tmp_path):
     first = Capabilities.load(tmp_path / "c.json")
     assert (tmp_path / "c.json").exists()

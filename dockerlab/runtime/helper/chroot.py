@@ -48,7 +48,6 @@ class ChrootKeeper(Keeper):
         kernel.prctl(kernel.PR_SET_CHILD_SUBREAPER, 1)
         self.merged = str(self.box["merged"])
         self.status = -1
-        self.sync: Socket | None = None
         self.execs: dict[int, Exec] = {}
         self.carried: list[Stream] = []
         try:
@@ -97,7 +96,6 @@ class ChrootKeeper(Keeper):
     def _begin(self, stdio: list[int]) -> None:
         """Start the first process."""
         ours, theirs = wire.pair()
-        self.sync = ours
         self.init_pid = self._fork(self.process, theirs, stdio, create_cwd=True)
         theirs.close()
         os.chdir("/proc")
@@ -161,20 +159,11 @@ class ChrootKeeper(Keeper):
     def _child_ended(self, pid: int, status: int) -> None:
         if pid == self.init_pid:
             self.status = status
-            self._hear_the_first_out()
             self.loop.stop()
         elif pid in self.execs:
-            one = self.execs.pop(pid)
-            if one.sync_fd >= 0:
-                self.loop.settle(one.sync_fd)
-            one.ended(status)
+            self.execs.pop(pid).ended(status)
         elif pid == self.relay:
             self.relay = 0
-
-    def _hear_the_first_out(self) -> None:
-        """Its end may be known before what it has said of it was read."""
-        while self.sync and not self.started and self.loop.watches(self.sync.fileno()):
-            self._from_init(self.sync)
 
     def _request(self, message: wire.Message) -> None:
         if "signal" not in message or descendants.heeds(self.init_pid, int(message["signal"])):  # type: ignore[call-overload]
@@ -212,15 +201,14 @@ class ChrootKeeper(Keeper):
         theirs.close()
         self._let_go_of_stdio(stdio)
         self.execs[one.pid] = one
-        one.sync_fd = ours.fileno()
-        self.loop.watch(one.sync_fd, lambda _events: self._from_exec(one, ours))
+        one.sync = ours
+        self.loop.watch(ours.fileno(), lambda _events: self._from_exec(one, ours))
 
     def _from_exec(self, one: Exec, sync: Socket) -> None:
         message, _ = wire.receive(sync)
         if message is None:
             self.loop.forget(sync.fileno())
             sync.close()
-            one.sync_fd = -1
         elif message["event"] == "failed":
             one.failure = message
         else:
@@ -232,7 +220,8 @@ class Exec:
     """One more process of the container, and who asked for it."""
 
     def __init__(self, connection: Socket) -> None:
-        self.connection, self.pid, self.pidfd, self.sync_fd = connection, 0, -1, -1
+        self.connection, self.pid, self.pidfd = connection, 0, -1
+        self.sync: Socket | None = None
         self.failure: wire.Message | None = None
 
     def ended(self, status: int) -> None:
@@ -241,7 +230,8 @@ class Exec:
             os.close(self.pidfd)
         code = os.waitstatus_to_exitcode(status)
         try:
-            wire.send(self.connection, self.failure or {"event": "exited", "code": 128 - code if code < 0 else code, "error": ""})
+            told = self.failure or (wire.last_words(self.sync) if self.sync else None)
+            wire.send(self.connection, told or {"event": "exited", "code": 128 - code if code < 0 else code, "error": ""})
         except OSError:
             pass  # gone, and its descriptor closed
 

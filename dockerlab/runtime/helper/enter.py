@@ -56,8 +56,8 @@ class Entrance:
         for fd in set(inner):
             os.close(fd)
         self.child_fd = os.pidfd_open(self.child)
-        self.sync_fd = ours.fileno()
-        self.loop.watch(self.sync_fd, lambda _events: self._from_child(ours))
+        self.sync = ours
+        self.loop.watch(ours.fileno(), lambda _events: self._from_child(ours))
         self.loop.watch(self.child_fd, lambda _events: self.loop.stop())
         self.loop.watch(self.control.fileno(), self._from_client)
         self.loop.run()
@@ -106,7 +106,6 @@ class Entrance:
         if message is None:
             self.loop.forget(sync.fileno())
             sync.close()
-            self.sync_fd = -1
         elif message["event"] == "listener":
             assert self.keeper is not None
             wire.send(self.keeper, {"event": "listener"}, fds)
@@ -151,12 +150,10 @@ class Entrance:
 
     def _end(self) -> None:
         _, status = os.waitpid(self.child, 0)
-        if self.sync_fd >= 0:
-            self.loop.settle(self.sync_fd)
         code = os.waitstatus_to_exitcode(status)
         if self.streams:
             self.streams.drain()
             self.streams.flush([])
-        message = self.failure or {"event": "exited", "code": 128 - code if code < 0 else code, "error": ""}
+        message = self.failure or wire.last_words(self.sync) or {"event": "exited", "code": 128 - code if code < 0 else code, "error": ""}
         if not self.client_gone:
             wire.send(self.control, message)

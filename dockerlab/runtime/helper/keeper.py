@@ -41,7 +41,8 @@ class Keeper:
         self.loop = Loop()
         self.streams: Streams | None = None
         self.init_pid = self.relay = 0
-        self.init_fd = self.sync_fd = -1
+        self.init_fd = -1
+        self.sync: Socket | None = None
         self.began = ""
         self.ports: list[network.Port] = []
         self.failure: wire.Message | None = None
@@ -155,9 +156,9 @@ class Keeper:
     def _watch_first(self, sync: Socket, stdio: list[int]) -> None:
         self.began = records.timestamp()
         self.init_fd = os.pidfd_open(self.init_pid)
+        self.sync = sync
         self._let_go_of_stdio(stdio)
-        self.sync_fd = sync.fileno()
-        self.loop.watch(self.sync_fd, lambda _events: self._from_init(sync))
+        self.loop.watch(sync.fileno(), lambda _events: self._from_init(sync))
         if self.control:
             self.loop.watch(self.control.fileno(), self._from_client)
 
@@ -200,7 +201,6 @@ class Keeper:
         if message is None:  # exec has closed it, or process 1 is dead
             self.loop.forget(sync.fileno())
             sync.close()
-            self.sync_fd = -1
         elif message["event"] == "listener":
             assert self.supervisor is not None
             self.supervisor.add(fds[0])
@@ -280,10 +280,10 @@ class Keeper:
             self._request(message)
 
     def _starter_detached(self) -> None:
-        """Its detach keys were typed."""
-        if self.control:
+        """Its detach keys were typed; it hangs up when it has heard of it."""
+        if self.control and self.streams:
             wire.send(self.control, {"event": "detached"})
-            self._let_starter_go()
+            self.streams.detach()
 
     def _let_starter_go(self) -> None:
         assert self.control is not None
@@ -357,8 +357,6 @@ class Keeper:
         if self.checks:
             self.checks.finish()
         status = self._reaped()
-        if self.sync_fd >= 0:
-            self.loop.settle(self.sync_fd)
         code = os.waitstatus_to_exitcode(status)
         code = 128 - code if code < 0 else code
         if self.relay:  # whoever sees the container ended may publish its ports again
@@ -367,6 +365,8 @@ class Keeper:
         self._all_gone()
         if self.streams:
             self.streams.drain()
+        if self.sync and not self.started and not self.failure:
+            self.failure = wire.last_words(self.sync)
         if self.failure:
             message = dict(self.failure)
         elif not self.started:

@@ -66,13 +66,6 @@ class Loop:
                 if handler and self._running:
                     handler(events)
 
-    def settle(self, fd: int) -> None:
-        """Serve what has come on `fd` already: whoever hears of an end may not have heard yet what was said before it."""
-        poll = select.poll()
-        poll.register(fd, READ)
-        while fd in self._handlers and poll.poll(0):
-            self._handlers[fd](READ)
-
     def _call_due(self) -> None:
         now = time.monotonic()
         due = [timer for timer in self._timers if timer[0] <= now]

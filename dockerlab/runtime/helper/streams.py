@@ -177,8 +177,8 @@ class Streams:
         client.outlets.clear()
 
     def resize(self, rows: int, columns: int) -> None:
-        """Set the terminal's size, which sends SIGWINCH inside."""
-        if self._master >= 0:
+        """Set the terminal's size, which sends SIGWINCH inside; not where the last process has let go of it."""
+        if self._master >= 0 and not self._streams[0].ended:
             size = rows.to_bytes(2, "little") + columns.to_bytes(2, "little") + bytes(4)
             fcntl.ioctl(self._master, TIOCSWINSZ, size)
 

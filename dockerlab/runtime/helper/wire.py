@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import marshal
 import os
-from _socket import AF_UNIX, MSG_CMSG_CLOEXEC, SCM_RIGHTS, SOCK_SEQPACKET, SOL_SOCKET, socketpair
+from _socket import AF_UNIX, MSG_CMSG_CLOEXEC, MSG_DONTWAIT, SCM_RIGHTS, SOCK_SEQPACKET, SOL_SOCKET, socketpair
 from _socket import socket as Socket
 
 Message = dict[str, object]
@@ -36,11 +36,17 @@ def send(to: Socket, message: Message, fds: list[int] | None = None) -> bool:
 
 
 def receive(source: Socket, flags: int = 0) -> tuple[Message | None, list[int]]:
-    """The next message and its descriptors (all close-on-exec); None at the end of the stream."""
+    """The next message and its descriptors (all close-on-exec); None at the end of the stream.
+
+    Who hangs up without having read everything resets the connection. That is told once, before what it had sent: how a process ended.
+    """
     try:
         data, ancillary, _, _ = source.recvmsg(LARGEST, 1024, MSG_CMSG_CLOEXEC | flags)
     except ConnectionResetError:
-        return None, []
+        try:
+            data, ancillary, _, _ = source.recvmsg(LARGEST, 1024, MSG_CMSG_CLOEXEC | flags)
+        except ConnectionResetError:
+            return None, []
     fds: list[int] = []
     for level, kind, body in ancillary:
         if level == SOL_SOCKET and kind == SCM_RIGHTS:
@@ -49,6 +55,15 @@ def receive(source: Socket, flags: int = 0) -> tuple[Message | None, list[int]]:
         return None, fds
     message: Message = marshal.loads(data)
     return message, fds
+
+
+def last_words(source: Socket) -> Message | None:
+    """The failure that was told just before the other end was gone, if nobody has heard of it yet."""
+    try:
+        message, _ = receive(source, MSG_DONTWAIT)
+    except OSError:  # nothing was said, or all of it was heard and the end is closed
+        return None
+    return message if message and message["event"] == "failed" else None
 
 
 def to_memory(value: Message) -> int:
