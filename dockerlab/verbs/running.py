@@ -187,13 +187,18 @@ def run(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
         identifier = engine.create(spec)
     except DockerlabError as error:
         raise _as_run_error(error) from None
-    _cidfile(parsed, identifier, terminal)
-    terminal.results.append(identifier)
     try:
+        _cidfile(parsed, identifier, terminal)
+        terminal.results.append(identifier)
         if not detached:
             return _attached(engine, terminal, identifier, spec)
         terminal.line(identifier)
         engine.start(identifier)
+    except KeyboardInterrupt:
+        if spec.auto_remove:
+            with suppress(DockerlabError):
+                engine.remove(identifier, force=True, volumes=True)
+        raise
     except DockerlabError as error:
         if spec.auto_remove:
             engine.remove(identifier, force=True, volumes=True)
@@ -230,14 +235,18 @@ def attached_start(engine: Engine, terminal: Terminal, identifier: str, streams:
             from dockerlab.runtime.terminal import raw_terminal
 
             stack.enter_context(raw_terminal(terminal.stdin))
-        control = engine.start_attached(identifier, streams)
-        if control is None:
-            return engine.wait(identifier)
-        stack.enter_context(control)
-        if tty and terminal.stdin is not None and os.isatty(terminal.stdin):
-            from dockerlab.runtime.terminal import attached_terminal
+        try:
+            control = engine.start_attached(identifier, streams)
+            if control is None:
+                return engine.wait(identifier)
+            stack.enter_context(control)
+            if tty and terminal.stdin is not None and os.isatty(terminal.stdin):
+                from dockerlab.runtime.terminal import attached_terminal
 
-            stack.enter_context(attached_terminal(control, terminal.stdin))
+                stack.enter_context(attached_terminal(control, terminal.stdin))
+        except KeyboardInterrupt:
+            _pass_on_interrupt(engine, identifier)
+            raise
         while True:
             try:
                 code = int(control.wait())

@@ -271,6 +271,8 @@ class Keeper:
                 self.control = None
                 if self.streams:
                     self.streams.detach()
+                if not self.started:  # whoever asked for it went away before anything was promised
+                    kernel.signal_process(self.init_fd, kernel.SIGKILL)
             else:  # a RUN belongs to the one who asked: gone, or interrupted
                 kernel.signal_process(self.init_fd, kernel.SIGKILL)
         else:
