@@ -7,6 +7,7 @@ from dockerlab.dockerfile import Dockerfile, excerpt
 from dockerlab.errors import BuildError
 
 _TAIL = 20  # lines of a failed step's output that its error shows
+_LONGEST = 64 << 10  # bytes of them: a line may be of any length
 
 
 def placed(error: BuildError, dockerfile: Dockerfile, output: bytes = b"") -> BuildError:
@@ -17,7 +18,7 @@ def placed(error: BuildError, dockerfile: Dockerfile, output: bytes = b"") -> Bu
     last = instruction.last if instruction is not None else error.line
     error.excerpt = excerpt(dockerfile.name, dockerfile.text, error.line, last)
     if output and error.exit_code_of_step is not None:
-        lines = output.decode("utf-8", "replace").splitlines()[-_TAIL:]
+        lines = output[-_LONGEST:].decode("utf-8", "replace").splitlines()[-_TAIL:]
         error.excerpt = "\n".join(["------", f" > {error.step}:", *lines, "------", error.excerpt])
     return error
 

@@ -33,6 +33,9 @@ class HelperProcess:
                     self._stop()  # killed from outside: its successor takes the request
                     if not wire.send(self._start(), message, descriptors):
                         raise RuntimeUnavailableError("the runtime's helper process ends as soon as it is started")
+        except BaseException:
+            ours.close()  # an interrupt: nobody will hear of what was asked for, and it is not done
+            raise
         finally:
             os.close(memory)
             theirs.close()

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from dockerlab.runtime.capabilities import Capabilities
 
 CHUNK = 1 << 16
+SIGKILL = 9
 RLIMIT_LOCKS = 10
 INTERRUPT_GRACE = 1.0  # seconds to wait for the end of what an interrupt has killed
 Output = Callable[[str, bytes], None]
@@ -263,10 +264,16 @@ class Runtime:
         }
 
     def _started(self, channel: Socket) -> wire.Message:
+        """The word that the program runs. An interrupt before it comes ends what was to start."""
         try:
             message = next_message(channel)
             if message is None:
                 raise ContainerStartError("the keeper of the container was killed before its program started")
+        except KeyboardInterrupt:
+            wire.send(channel, {"signal": SIGKILL})
+            _until_gone(channel)
+            channel.close()
+            raise
         except BaseException:
             channel.close()
             raise
@@ -340,6 +347,10 @@ def _kill(channel: Socket) -> None:
     """Hang up, which kills the step, and wait a moment for the keeper to say that all is gone."""
     with suppress(OSError):
         channel.shutdown(SHUT_WR)
+    _until_gone(channel)
+
+
+def _until_gone(channel: Socket) -> None:
     poll = select.poll()
     poll.register(channel.fileno(), select.POLLIN)
     while poll.poll(INTERRUPT_GRACE * 1000):

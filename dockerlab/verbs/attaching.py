@@ -46,12 +46,16 @@ def attached_start(engine: Engine, terminal: Terminal, identifier: str, streams:
             from dockerlab.runtime.terminal import attached_terminal, raw_terminal
 
             stack.enter_context(raw_terminal(typed_at))
-        control = engine.start_attached(identifier, streams)
-        if control is None:
-            return engine.wait(identifier)
-        stack.enter_context(control)
-        if typed_at is not None:
-            stack.enter_context(attached_terminal(control, typed_at))
+        try:
+            control = engine.start_attached(identifier, streams)
+            if control is None:
+                return engine.wait(identifier)
+            stack.enter_context(control)
+            if typed_at is not None:
+                stack.enter_context(attached_terminal(control, typed_at))
+        except KeyboardInterrupt:
+            _pass_on_interrupt(engine, identifier)
+            raise
         while True:
             try:
                 if tty and interactive and not terminal.waits_for(control):

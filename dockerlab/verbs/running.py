@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 
 from dockerlab.engine import ContainerSpec, Engine, ExecSpec, Streams
 from dockerlab.errors import ContainerStartError, Detached, DockerlabError, NotFoundError, UsageError
@@ -186,13 +187,18 @@ def run(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
         identifier = engine.create(spec)
     except DockerlabError as error:
         raise _as_run_error(error) from None
-    _cidfile(parsed, identifier, terminal)
-    terminal.results.append(identifier)
     try:
+        _cidfile(parsed, identifier, terminal)
+        terminal.results.append(identifier)
         if not detached:
             return _attached(engine, terminal, identifier, spec, keys)
         terminal.line(identifier)
         engine.start(identifier)
+    except KeyboardInterrupt:
+        if spec.auto_remove:
+            with suppress(DockerlabError):
+                engine.remove(identifier, force=True, volumes=True)
+        raise
     except DockerlabError as error:
         if spec.auto_remove:
             engine.remove(identifier, force=True, volumes=True)

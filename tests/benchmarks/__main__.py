@@ -1,7 +1,8 @@
 """Ours beside Docker's, in turn in one run (A B A B …), as ratios of medians: python -m tests.benchmarks [--runs N] [--row NAME]
 
 Docker is timed with its own client where one answers (scripts/reference-docker starts one). "process" is a whole `dockerlab` process, "kernel" a call in
-this one, as a notebook makes it; "raw" is the least that the work can cost, such as bubblewrap's `true` beside a container's.
+this one, as a notebook makes it; "raw" is the least that the work can cost, such as bubblewrap's `true` beside a container's. What has no counterpart
+has an absolute goal.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from pathlib import Path
 
 from dockerlab.engine.embedded import EmbeddedEngine
 from dockerlab.store import Store
+from tests.benchmarks.absolute import INTERRUPT_GOAL, KINDS, MEMORY_GOAL, interrupted, together
 from tests.benchmarks.rows import ROOT, Action, Bench, Row
 from tests.benchmarks.workloads import write
 from tests.conformance.program import Program, recorded_base
@@ -77,6 +79,16 @@ def peak_memory(folder: Path) -> float:
     return float(subprocess.run(words, capture_output=True, text=True, check=True, env=environment).stdout)
 
 
+def absolutes(engine: EmbeddedEngine, folder: Path, wanted: str, runs: int) -> None:
+    """The rows that nothing is beside."""
+    for kind in KINDS:
+        if wanted in (name := f"from Ctrl-C to the last process's end, {kind}"):
+            seconds = [interrupted(kind, folder / "interrupted", str(600_000_000 + os.getpid() * 1000 + number)) for number in range(runs)]
+            print(f"{name}: {statistics.median(seconds):.3f} s, at most {max(seconds):.3f} (goal: {INTERRUPT_GOAL})", flush=True)
+    if wanted in (name := "what keeps 100 containers"):
+        print(f"{name}: {together(engine, 100):.0f} MB (goal: {MEMORY_GOAL})", flush=True)
+
+
 def main() -> int:
     """Time and tell."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description="Ours beside Docker's, as ratios.")
@@ -109,6 +121,7 @@ def main() -> int:
                     print(line(name, row, in_turn(row.actions, options.runs, row.before)), flush=True)
             if options.row in "peak memory of the 200 MB build":
                 print(f"peak memory of the 200 MB build: {peak_memory(work):.0f} MB above an idle process (goal: 100)", flush=True)
+            absolutes(engine, work, options.row, options.runs)
         finally:
             bench.clear()
             engine.close()

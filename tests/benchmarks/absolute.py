@@ -15,6 +15,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from dockerlab.engine import ContainerSpec
+from dockerlab.engine.embedded import EmbeddedEngine
 from tests.benchmarks.rows import ROOT
 
 INTERRUPT_GOAL = 0.3
@@ -88,9 +90,13 @@ def _kernel(kind: str, folder: Path, seconds: str) -> Iterator[Callable[[], obje
         client.wait_for_ready(timeout=60)
         client.execute("%load_ext dockerlab")
         build = f"%%dockerfile --no-cache\nFROM busybox\nRUN exec {SLEEPS['build'].format(seconds)}"
-        client.execute(build if kind.endswith("build") else f"%docker run --rm busybox {SLEEPS['run, SIGINT ignored'].format(seconds)}")
+        asked = client.execute(
+            build if kind.endswith("build") else f"%docker run --rm busybox {SLEEPS['run, SIGINT ignored'].format(seconds)}"
+        )
         _until(lambda: bool(sleepers(seconds)))
         yield manager.interrupt_kernel
+        while client.get_shell_msg(timeout=30)["parent_header"].get("msg_id") != asked:
+            pass  # the reply to what was asked before
     finally:
         client.stop_channels()
         manager.shutdown_kernel(now=True)
@@ -127,3 +133,15 @@ def proportional(pids: list[int]) -> float:
             match = re.search(r"^Pss:\s+(\d+)", Path(f"/proc/{pid}/smaps_rollup").read_text(), re.M)
             total += int(match[1]) if match else 0
     return total / 1024
+
+
+def together(engine: EmbeddedEngine, count: int) -> float:
+    """MB of all that keeps so many containers at once, their own processes apart."""
+    made = [engine.create(ContainerSpec("busybox", ("sleep", "3600"))) for _ in range(count)]
+    try:
+        for one in made:
+            engine.start(one)
+        return proportional(keepers(engine.store.home))
+    finally:
+        for one in made:
+            engine.remove(one, force=True)

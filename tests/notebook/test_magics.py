@@ -160,6 +160,28 @@ def test_the_stop_button_ends_the_cell_at_once_with_one_sentence(cell: str, endi
     assert list((home / "snapshots").iterdir()) == [] and list((home / "containers").iterdir()) == []
 
 
+def test_a_cell_shows_the_beginning_of_an_endless_output_and_says_where_the_end_is(notebook: Run) -> None:
+    talk = "yes 0123456789 | head -c 6000000 | tr -d [:space:]; echo; echo the end >&2; exit 3"
+    cells = notebook(
+        f'%docker run --name talker busybox sh -c "{talk}"',
+        "%docker logs --tail 1 talker",
+        "%docker logs talker",
+        f"%%dockerfile\nFROM busybox\nRUN {talk}",
+        "%docker run nosuchimage:1",
+        "%env DOCKERLAB_LANG=ko",
+        "%docker logs talker",
+    )
+    for cell in (cells[0], cells[2], cells[3]):
+        assert 2_000_000 < len(shown(cell)) < 2_200_000, len(shown(cell))
+    assert "[the output of this cell is cut here, at 2 MB; %docker logs --tail 20 NAME shows the last lines of a container]" in shown(
+        cells[0]
+    )
+    assert "exit code 3" in shown(cells[0]) + error(cells[0]) and shown(cells[1]) == "the end\n"
+    assert "the end" in error(cells[3]) and "exit code: 3" in error(cells[3]) and len(error(cells[3])) < 200_000
+    assert "nosuchimage" in error(cells[4])
+    assert "이 셀의 출력은 여기(2 MB)에서 잘렸습니다" in shown(cells[6])
+
+
 def test_a_list_keeps_its_columns_whatever_letters_are_in_them(notebook: Run) -> None:
     cells = notebook(
         "%docker create --name 하나 busybox true",

@@ -273,6 +273,8 @@ class Keeper:
         if message is None:
             if self.is_container:
                 self._let_starter_go()
+                if not self.started:  # whoever asked for it went away before anything was promised
+                    kernel.signal_process(self.init_fd, kernel.SIGKILL)
             else:  # a RUN belongs to the one who asked: gone, or interrupted
                 self.loop.forget(self.control.fileno())
                 kernel.signal_process(self.init_fd, kernel.SIGKILL)
