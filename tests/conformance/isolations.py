@@ -1,4 +1,4 @@
-"""The same commands in every isolation that can be had here: `dockerlab` as root, as root without namespaces, as an ordinary user of many IDs and of one."""
+"""The same commands in every isolation that can be had here: `dockerlab` as root, as root without namespaces, as an ordinary user with a range of IDs and without."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Command = Callable[..., subprocess.CompletedProcess[str]]
 
 @dataclass(frozen=True)
 class Isolation:
-    """`user` is who runs it: "" is root, "one" an ordinary user of one ID, "many" one to whom newuidmap gives more."""
+    """`user` is who runs it: "" is root, "one" an ordinary user, "many" one to whom newuidmap would give more IDs than one."""
 
     name: str
     user: str = ""
