@@ -64,8 +64,8 @@ Look = Callable[[str], str]
 @pytest.fixture(params=["run", "run as app", "exec", "RUN", "run --init"])
 def look(request: pytest.FixtureRequest, docker: Docker, isolation: str) -> Iterator[Look]:
     """What a script in a container prints."""
-    if request.param == "run --init" and isolation == "chroot":
-        pytest.skip("--init needs a PID namespace")
+    if isolation == "chroot" and request.param not in ("run", "RUN"):
+        pytest.skip("in a chroot they are all alike, and --init needs a PID namespace")
 
     def by(script: str) -> str:
         if request.param == "RUN":
