@@ -57,8 +57,12 @@ def home(shared: EmbeddedEngine, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def engine(shared: EmbeddedEngine, home: Path) -> EmbeddedEngine:
-    return shared
+def engine(shared: EmbeddedEngine, home: Path) -> Iterator[EmbeddedEngine]:
+    yield shared
+    for image in shared.images():
+        if "busybox:latest" not in image["RepoTags"]:
+            shared.image_remove(image["Id"], force=True)
+    shared.prune_build_cache()
 
 
 @pytest.fixture(params=WAYS)
