@@ -108,7 +108,7 @@ def test_a_user_can_not_become_root_nor_give_files_away(box):
 
 def test_su_makes_a_process_of_the_user(box):
     box.sh("chmod 755 /root")
-    out = box.sh("su app -c 'id -u; echo x > /tmp/by-app; stat -c %u:%g /tmp/by-app; echo x > /etc/no || true'; id -u")
+    out = box.sh("exec 2>&1; su app -c 'id -u; echo x > /tmp/by-app; stat -c %u:%g /tmp/by-app; echo x > /etc/no || true'; id -u")
     lines = out.splitlines()
     assert lines[:2] == ["1000", "1000:1000"] and lines[3] == "0"
     assert lines[2].endswith("can't create /etc/no: Permission denied")
