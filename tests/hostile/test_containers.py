@@ -207,7 +207,7 @@ def test_no_device_that_is_made_inside_opens_anything(look: Look) -> None:
 def test_a_fork_bomb_ends_with_its_container(docker: Docker, isolation: str, home: Path) -> None:
     if isolation == "chroot":
         pytest.skip("no limit of processes is kept there: see test_a_fork_bomb_ends_with_its_step")
-    bomb = "b() { b | b & }; trap '' TERM INT HUP; b; sleep 1000"
+    bomb = "b() { b | b & }; trap '' TERM INT HUP; (b) & exec sleep 1000"
     assert docker("run", "-d", "--name", "bomb", "--pids-limit", "40", "busybox", "sh", "-c", bomb).code == 0
     until(lambda: "can't fork" in docker("logs", "--tail", "5", "bomb").err)
     namespace = docker("inspect", "-f", "{{.State.Pid}}", "bomb").out.strip()
