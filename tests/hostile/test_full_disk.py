@@ -81,7 +81,7 @@ def test_a_log_that_fills_the_disk_loses_lines_and_never_half_of_one(docker: Doc
         "busybox",
         "sh",
         "-c",
-        "i=0; while [ $i -lt 150000 ]; do echo the line $i of many that nobody reads; i=$((i+1)); done; exit 3",
+        "i=0; while [ $i -lt 120000 ]; do echo the line $i of many that nobody reads; i=$((i+1)); done; exit 3",
     )
     assert answer.code == 0 and docker("wait", "talker").out == "3\n"
     lines = docker("logs", "talker").out.splitlines()
