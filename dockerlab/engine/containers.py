@@ -20,7 +20,15 @@ from dockerlab.engine.names import check_name, made_up_name
 from dockerlab.engine.records import Record, Records, new_id
 from dockerlab.engine.specs import ContainerSpec, ExecSpec, Streams
 from dockerlab.engine.volumes import Volumes
-from dockerlab.errors import ConflictError, ContainerStartError, DockerlabError, InvalidReferenceError, NotFoundError, UsageError
+from dockerlab.errors import (
+    ConflictError,
+    ContainerStartError,
+    DockerlabError,
+    InvalidReferenceError,
+    NotFoundError,
+    RuntimeUnavailableError,
+    UsageError,
+)
 from dockerlab.layers import TreeView
 from dockerlab.oci import Reference
 from dockerlab.oci.signals import HIGHEST, signal_number
@@ -210,9 +218,11 @@ class Containers:
         except NotFoundError as error:  # USER names somebody whom the image does not know
             self._records.note_failure(record, 125, error.message)
             raise ContainerStartError(error.message, hint=error.hint, exit_code=125) from None
-        except ContainerStartError as error:
+        except (ContainerStartError, RuntimeUnavailableError) as error:
             if not self._records.exists(record):
                 raise NotFoundError(f"No such container: {record.id}", hint="it was removed meanwhile") from None
+            if isinstance(error, RuntimeUnavailableError):
+                raise
             if error.message.startswith(("Bind for", "listen ")):
                 error.message = f"{_AS_LIBNETWORK} {record.name} ({new_id()}): {error.message}"
             else:

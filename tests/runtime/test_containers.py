@@ -22,6 +22,7 @@ import pytest
 
 from dockerlab.errors import ConflictError, ContainerStartError
 from dockerlab.runtime import ContainerDirectory, Port, ProcessSpec, Runtime
+from tests.parts import until
 
 
 def text(container, **options):
@@ -321,7 +322,7 @@ def test_a_published_port_takes_as_many_connections_as_the_machine_allows(box, c
             runtime.start(box.folder, box.spec("sleep", "100", network="private", ports=(Port("", 0, 80),))).control.close()
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, before)
-    assert resource.prlimit(_relay_of(box), resource.RLIMIT_NOFILE) == (before[1], before[1])
+    until(lambda: resource.prlimit(_relay_of(box), resource.RLIMIT_NOFILE) == (before[1], before[1]))
 
 
 def _relay_of(box) -> int:
