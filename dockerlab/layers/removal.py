@@ -23,7 +23,8 @@ def remove_tree(path: Path | str) -> None:
         except FileNotFoundError:
             return
         except NotADirectoryError:
-            os.unlink(path)
+            with suppress(FileNotFoundError):
+                os.unlink(path)
             return
         except OSError as error:
             if error.errno not in _NOT_EMPTY:

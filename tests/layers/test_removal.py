@@ -62,6 +62,21 @@ def test_two_that_take_the_same_tree_away_both_see_it_gone(tmp_path: Path) -> No
         assert not (tmp_path / "tree").exists()
 
 
+def test_two_that_take_the_same_file_away_both_see_it_gone(tmp_path: Path) -> None:
+    files = [tmp_path / str(number) for number in range(3000)]
+    for file in files:
+        file.touch()
+
+    def remove_all() -> None:
+        for file in files:
+            remove_tree(file)
+
+    with ThreadPoolExecutor(4) as several:
+        for done in [several.submit(remove_all) for _ in range(4)]:
+            done.result()
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_file_a_link_and_nothing_at_all(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
     (tmp_path / "link").symlink_to(tmp_path)

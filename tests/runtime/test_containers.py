@@ -22,7 +22,6 @@ import pytest
 
 from dockerlab.errors import ConflictError, ContainerStartError
 from dockerlab.runtime import ContainerDirectory, Port, ProcessSpec, Runtime
-from tests.parts import until
 
 
 def text(container, **options):
