@@ -87,6 +87,21 @@ def home(template_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 
 @pytest.fixture
+def outside(tmp_path: Path) -> Iterator[Path]:
+    """A folder of this machine, with a file and an empty folder, that must be afterwards what it was."""
+    folder = tmp_path / "outside"
+    (folder / "sub").mkdir(parents=True)
+    (folder / "secret").write_text("kept")
+    for path in (folder / "sub", folder / "secret", folder):
+        os.utime(path, (1000, 1000))
+    yield folder
+    assert sorted(os.listdir(folder)) == ["secret", "sub"] and os.listdir(folder / "sub") == []
+    assert (folder / "secret").read_text() == "kept" and (folder / "secret").stat().st_nlink == 1
+    assert [path.lstat().st_mtime for path in (folder, folder / "sub", folder / "secret")] == [1000, 1000, 1000]
+    assert [path.lstat().st_mode & 0o777 for path in (folder / "sub", folder / "secret")] == [0o755, 0o644]
+
+
+@pytest.fixture
 def engine(home: Path) -> Iterator[EmbeddedEngine]:
     one = EmbeddedEngine(Store.open(home))
     yield one

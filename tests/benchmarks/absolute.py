@@ -83,7 +83,7 @@ def _kernel(kind: str, folder: Path, seconds: str) -> Iterator[Callable[[], obje
     from jupyter_client.manager import KernelManager
 
     manager = KernelManager(kernel_name="python3")
-    manager.start_kernel(cwd=str(folder), env={**os.environ, "PYTHONPATH": str(ROOT)})
+    manager.start_kernel(cwd=str(folder), env={**os.environ, "PYTHONPATH": str(ROOT)}, stderr=subprocess.DEVNULL)  # it warns of its sockets
     client = manager.client()
     client.start_channels()
     try:

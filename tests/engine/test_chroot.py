@@ -48,11 +48,12 @@ def layers(docker: Docker, name: str = "t:1") -> str:
     return docker("image", "inspect", "-f", "{{range .RootFS.Layers}}{{.}} {{end}}", name).out
 
 
-def test_a_build_makes_the_layers_that_it_makes_in_namespaces(docker: Docker, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def built_twice(docker: Docker, home: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> tuple[list[str], list[str]]:
+    """The layers of one build in this isolation and in namespaces."""
     if "namespaces" not in Capabilities.load(None, home).possible:
         pytest.skip("there are no namespaces here to compare with")
     flags = ("--build-arg", "SOURCE_DATE_EPOCH=1700000000", "--no-cache")
-    answer = build(docker, STEPS, *flags, a="text\n")
+    answer = build(docker, text, *flags, a="text\n")
     assert answer.code == 0, answer.err
     ours = layers(docker)
     monkeypatch.setenv("DOCKERLAB_ISOLATION", "namespaces")
@@ -61,7 +62,12 @@ def test_a_build_makes_the_layers_that_it_makes_in_namespaces(docker: Docker, ho
     answer = other("build", *flags, "-t", "t:2", ".")
     assert answer.returncode == 0, answer.stderr
     other.engine.close()
-    assert layers(docker, "t:2") == ours and len(ours.split()) == 11
+    return ours.split(), layers(docker, "t:2").split()
+
+
+def test_a_build_makes_the_layers_that_it_makes_in_namespaces(docker: Docker, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ours, in_namespaces = built_twice(docker, home, monkeypatch, STEPS)
+    assert ours == in_namespaces and len(ours) == 11
 
 
 def test_a_build_that_fails_says_so_and_leaves_nothing(docker: Docker, home: Path) -> None:

@@ -9,13 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from dockerlab.engine.embedded import EmbeddedEngine
 from dockerlab.runtime.capabilities import Capabilities
-from dockerlab.store import Store
-from tests.conformance.program import Program
 from tests.conftest import Command, Docker, build, sh
 from tests.engine.test_chroot import (  # noqa: F401 - what holds for root's copies holds for an ordinary user's
-    layers,
+    built_twice,
     test_a_build_makes_the_layers_that_it_makes_in_namespaces,
     test_a_build_that_fails_says_so_and_leaves_nothing,
     test_a_container_from_its_start_to_its_end,
@@ -52,18 +49,8 @@ def isolation(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 def test_modes_and_owners_of_links_are_the_layers_that_namespaces_make(docker: Docker, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    if "namespaces" not in Capabilities.load(None, home).possible:
-        pytest.skip("there are no namespaces here to compare with")
-    flags = ("--build-arg", "SOURCE_DATE_EPOCH=1700000000", "--no-cache")
-    answer = build(docker, MODES, *flags, a="text\n")
-    assert answer.code == 0, answer.err
-    monkeypatch.setenv("DOCKERLAB_ISOLATION", "namespaces")
-    other = Program.__new__(Program)
-    other.engine = EmbeddedEngine(Store.open(home))
-    answer = other("build", *flags, "-t", "t:2", ".")
-    assert answer.returncode == 0, answer.stderr
-    other.engine.close()
-    assert layers(docker, "t:2") == layers(docker) and len(layers(docker).split()) == 7
+    ours, in_namespaces = built_twice(docker, home, monkeypatch, MODES)
+    assert ours == in_namespaces and len(ours) == 7
 
 
 def test_a_link_keeps_its_owner_when_it_is_renamed_in_a_later_layer(docker: Docker) -> None:

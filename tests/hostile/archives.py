@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import io
 import json
 import tarfile
 import zlib
@@ -13,42 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.conftest import Answer, Docker, build
-
-Member = tuple[tarfile.TarInfo, bytes]
-
-
-def member(name: str, data: bytes = b"", kind: bytes = tarfile.REGTYPE, link: str = "", **more: Any) -> Member:
-    """One entry of a tar."""
-    info = tarfile.TarInfo(name)
-    info.type, info.linkname, info.size = kind, link, len(data)
-    info.mode = 0o755 if kind == tarfile.DIRTYPE else 0o644
-    for key, value in more.items():
-        setattr(info, key, value)
-    return info, data
-
-
-def folder(name: str, **more: Any) -> Member:
-    """A folder's entry."""
-    return member(name, kind=tarfile.DIRTYPE, **more)
-
-
-def link(name: str, target: str) -> Member:
-    """A symbolic link's."""
-    return member(name, kind=tarfile.SYMTYPE, link=target)
-
-
-def hard(name: str, target: str) -> Member:
-    """A hard link's."""
-    return member(name, kind=tarfile.LNKTYPE, link=target)
-
-
-def tar_of(*members: Member) -> bytes:
-    """The whole tar."""
-    raw = io.BytesIO()
-    with tarfile.open(fileobj=raw, mode="w", format=tarfile.PAX_FORMAT) as tar:
-        for info, data in members:
-            tar.addfile(info, io.BytesIO(data))
-    return raw.getvalue()
+from tests.tars import member, tar_of
 
 
 def digest_of(data: bytes) -> str:

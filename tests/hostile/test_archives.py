@@ -19,23 +19,10 @@ from dockerlab.engine.embedded import EmbeddedEngine
 from dockerlab.layers import TreeView, packed
 from dockerlab.store import Store
 from tests.conftest import Docker, build
-from tests.hostile.archives import (
-    WAYS,
-    Member,
-    Way,
-    digest_of,
-    folder,
-    hard,
-    header,
-    image_of,
-    link,
-    member,
-    sparse,
-    tar_of,
-    zeros,
-)  # fmt: skip
+from tests.hostile.archives import WAYS, Way, digest_of, header, image_of, sparse, zeros
 from tests.hostile.conftest import one_message
 from tests.parts import ROOT
+from tests.tars import Member, folder, hard, link, member, tar_of
 
 Unchanged = Callable[[], bool]
 

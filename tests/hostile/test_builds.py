@@ -10,8 +10,8 @@ import pytest
 from dockerlab.engine.embedded import EmbeddedEngine
 from dockerlab.layers import TreeView
 from tests.conftest import Docker, build, sh
-from tests.hostile.archives import folder, hard, link, member, tar_of
 from tests.hostile.conftest import one_message
+from tests.tars import folder, hard, link, member, tar_of
 
 LEADS_OUT = "FROM busybox AS s\nCOPY evil.tar /\nADD evil.tar /\n"
 

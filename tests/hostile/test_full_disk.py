@@ -13,8 +13,9 @@ import pytest
 from dockerlab.engine.embedded import EmbeddedEngine
 from dockerlab.store.fsck import examine
 from tests.conftest import Docker, build
-from tests.hostile.archives import image_of, member, tar_of
+from tests.hostile.archives import image_of
 from tests.hostile.conftest import one_message
+from tests.tars import member, tar_of
 
 pytestmark = pytest.mark.usefixtures("containers_run_here")
 FULL = "there is no space left on its disk"

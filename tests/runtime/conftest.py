@@ -34,10 +34,22 @@ def capabilities(tmp_path_factory: pytest.TempPathFactory) -> Capabilities:
     return found
 
 
-@pytest.fixture(scope="session")
-def runtime(capabilities: Capabilities) -> Iterator[Runtime]:
+def asked_for(isolation: str, tmp_path_factory: pytest.TempPathFactory) -> Capabilities:
+    """Those of a module that has an isolation of its own."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DOCKERLAB_ISOLATION", isolation)
+        found = Capabilities.load(tmp_path_factory.mktemp("capabilities") / "capabilities.json")
+    assert found.isolation == isolation, found.reason
+    return found
+
+
+def runtime_of(capabilities: Capabilities) -> Iterator[Runtime]:
+    """As a fixture of a module with capabilities of its own; for all others it is that of the session."""
     with Runtime(capabilities) as one:
         yield one
+
+
+runtime = pytest.fixture(scope="session")(runtime_of)
 
 
 @pytest.fixture(scope="session")

@@ -18,6 +18,7 @@ from dockerlab.runtime.chroot import bring_up, members
 from dockerlab.runtime.helper.passage import is_part_of_one
 from tests.parts import until
 from tests.pod import pass_tests
+from tests.runtime.conftest import asked_for, runtime_of
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can chroot")
 
@@ -38,18 +39,10 @@ NEEDS_NAMESPACES = {
 
 @pytest.fixture(scope="module")
 def capabilities(tmp_path_factory: pytest.TempPathFactory):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("DOCKERLAB_ISOLATION", "chroot")
-        found = Capabilities.load(tmp_path_factory.mktemp("capabilities") / "capabilities.json")
-    assert found.isolation == "chroot", found.reason
-    return found
+    return asked_for("chroot", tmp_path_factory)
 
 
-@pytest.fixture(scope="module")
-def runtime(capabilities: Capabilities):
-    """This module's own: the other modules' knows nothing of a chroot."""
-    with Runtime(capabilities) as one:
-        yield one
+runtime = pytest.fixture(scope="module")(runtime_of)
 
 
 def text(container) -> str:
@@ -372,7 +365,7 @@ def test_in_a_pod_that_may_make_no_devices_either(tmp_path):
     pass_tests("tests/runtime/test_chroot.py", basetemp=f"{tmp_path}/tests", POD_WITHOUT="27")
 
 
-@pytest.mark.parametrize("module", ["test_chroot.py", "test_run.py", "test_containers.py"])
+@pytest.mark.parametrize("module", ["test_chroot.py", "test_run.py", "test_containers.py", "test_ports.py"])
 def test_in_a_pod_that_refuses_namespaces_and_mounts(module, tmp_path):
     if "namespaces" not in Capabilities.load(tmp_path / "c.json").possible:
         pytest.skip("this is that pod")

@@ -20,6 +20,7 @@ from dockerlab.runtime import Capabilities, Port, Runtime
 from dockerlab.runtime.chroot import bring_up, members
 from dockerlab.runtime.helper.passage import is_part_of_one
 from tests.parts import missing, until
+from tests.runtime.conftest import asked_for, runtime_of
 from tests.runtime.test_chroot import (  # noqa: F401 - what holds for root's copies holds for an ordinary user's
     processes,
     random_script,
@@ -52,18 +53,10 @@ pytestmark = pytest.mark.skipif(os.geteuid() == 0, reason="root has chroot; an o
 def capabilities(tmp_path_factory: pytest.TempPathFactory):
     if not shutil.which("proot"):
         missing("proot", "apt install proot")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("DOCKERLAB_ISOLATION", "proot")
-        found = Capabilities.load(tmp_path_factory.mktemp("capabilities") / "capabilities.json")
-    assert found.isolation == "proot", found.reason
-    return found
+    return asked_for("proot", tmp_path_factory)
 
 
-@pytest.fixture(scope="module")
-def runtime(capabilities: Capabilities):
-    """This module's own: the other modules' knows nothing of proot."""
-    with Runtime(capabilities) as one:
-        yield one
+runtime = pytest.fixture(scope="module")(runtime_of)
 
 
 # ------------------------------------------------------------------ owners and modes

@@ -32,7 +32,7 @@ NEEDS_NAMESPACES = {
 """What no container has here; `dockerlab doctor` says so."""
 
 
-@pytest.mark.parametrize("module", ["test_proot.py", *NEEDS_NAMESPACES])
+@pytest.mark.parametrize("module", ["test_proot.py", "test_ports.py", *NEEDS_NAMESPACES])
 def test_without_namespaces_and_mounts(module: str, ordinary_user: OrdinaryUser) -> None:
     if not shutil.which("proot"):
         missing("proot", "apt install proot")
