@@ -6,7 +6,6 @@ import atexit
 import functools
 import os
 import shutil
-import stat
 import tempfile
 import time
 from collections.abc import Callable, Iterable
@@ -38,15 +37,6 @@ def missing(part: str, remedy: str) -> None:
     if os.environ.get("CI"):
         pytest.fail(f"{part} is missing: {remedy}")
     pytest.skip(f"{part} is missing: {remedy}")
-
-
-def whiteouts(folder: Path) -> None:
-    """Skip where the file system takes no whiteouts: an overlay keeps them to itself, whoever asks."""
-    try:
-        os.mknod(folder / "whiteout", stat.S_IFCHR, os.makedev(0, 0))
-    except PermissionError:
-        pytest.skip("this file system takes no whiteouts, as no overlay does")
-    (folder / "whiteout").unlink()
 
 
 def package_tools() -> None:

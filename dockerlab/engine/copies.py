@@ -1,4 +1,4 @@
-"""Containers whose root is a copy (the isolations `chroot` and `proot`): what the engine does before it reads their changes, makes one, or takes one away."""
+"""Containers whose root is a copy: what the engine does before it reads their changes, makes one, or takes one away."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from dockerlab.engine.specs import ContainerSpec
 from dockerlab.layers import TreeView
-from dockerlab.runtime.helper import COPIES
+from dockerlab.runtime.container import ContainerDirectory
+from dockerlab.runtime.helper import WITHOUT_NAMESPACES
 from dockerlab.store.rootfs import LAID
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 def settled(folder: Path) -> Path:
     """The container's folder, whose `diff` is what it has changed until now."""
     if (folder / LAID).exists():
-        from dockerlab.runtime.chroot import bring_up
+        from dockerlab.runtime.copied_root import bring_up
 
         bring_up(folder)
     return folder
@@ -27,14 +28,14 @@ def settled(folder: Path) -> Path:
 def give_up(folder: Path) -> None:
     """The container goes, with its changes: what lies in its root and belongs elsewhere is put there."""
     if (folder / LAID).exists():
-        from dockerlab.runtime.chroot import give_up
+        from dockerlab.runtime.copied_root import give_up
 
         give_up(folder)
 
 
 def running_root(folder: Path, pid: int) -> Path:
     """The root of a running container, by which its files can be reached at once; `pid` is its process 1."""
-    return folder / "merged" if (folder / LAID).exists() else Path(f"/proc/{pid}/root")
+    return folder / "merged" if ContainerDirectory(folder).is_this_machines() else Path(f"/proc/{pid}/root")
 
 
 def as_it_runs(folder: Path) -> TreeView | None:
@@ -49,10 +50,10 @@ def refuse(spec: ContainerSpec, runtime: Callable[[], Runtime]) -> None:
     ):
         return
     isolation = runtime().capabilities.isolation
-    if isolation in COPIES:
+    if isolation in WITHOUT_NAMESPACES:
         from dockerlab.engine.create import host_config
         from dockerlab.engine.limits import limits_of
-        from dockerlab.runtime.chroot import refuse_options
+        from dockerlab.runtime.copied_root import refuse_options
 
         host = host_config(spec)
         refuse_options(

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from dockerlab.layers.tree import Tree
     from dockerlab.layers.users import User, find_group, find_user, may_name_others
     from dockerlab.layers.view import Node, TreeView
+    from dockerlab.layers.whiteouts import is_whiteout
     from dockerlab.layers.writer import tree_entries, write_entries, write_layer
 
 _HOMES = {
@@ -41,6 +42,7 @@ _HOMES = {
     "copy_tree": "duplicate",
     "find_group": "users",
     "find_user": "users",
+    "is_whiteout": "whiteouts",
     "may_name_others": "users",
     "read_tar": "reader",
     "remove_tree": "removal",
@@ -62,6 +64,7 @@ __all__ = [
     "copy_tree",
     "find_group",
     "find_user",
+    "is_whiteout",
     "may_name_others",
     "read_tar",
     "remove_tree",

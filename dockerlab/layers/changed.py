@@ -9,8 +9,9 @@ from pathlib import Path
 
 from dockerlab.layers.entry import Change
 from dockerlab.layers.lending import lstat_lent, names_lent
-from dockerlab.layers.owners import Owners, is_opaque, is_whiteout, read_links
+from dockerlab.layers.owners import Owners, is_opaque, read_links
 from dockerlab.layers.view import Node, TreeView, describe
+from dockerlab.layers.whiteouts import is_whiteout
 
 
 def changes(tree: Path | str, below: TreeView) -> Iterator[Change]:
@@ -36,7 +37,7 @@ def _below(
         real, rel = os.path.join(folder, name), prefix + name
         st = lstat_lent(real)
         old = view.child(under, name) if under is not None and under.is_dir else None
-        if is_whiteout(st):
+        if is_whiteout(real, st):
             if old is not None and not opaque:
                 yield Change("/" + rel, "D")
             continue

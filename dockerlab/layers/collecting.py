@@ -18,9 +18,10 @@ from collections.abc import Collection
 
 from dockerlab.layers.birth import birth
 from dockerlab.layers.laying import permissions, put_attributes, put_copy
-from dockerlab.layers.owners import OPAQUE, Owners, is_opaque, is_whiteout
+from dockerlab.layers.owners import OPAQUE, Owners, is_opaque
 from dockerlab.layers.removal import remove_tree
 from dockerlab.layers.view import Node, TreeView
+from dockerlab.layers.whiteouts import is_whiteout_device, put_whiteout
 
 Mark = tuple[int, ...]
 """(inode, mode, owner, group, size, time of content in ns, ctime in ns, birth in ns of a folder, else 0)"""
@@ -172,7 +173,7 @@ class _Collecting:
 
     def _one(self, rel: str, name: str, fd: int, under: Node | None, fresh: bool) -> bool:
         st = os.stat(name, dir_fd=fd, follow_symlinks=False)
-        if is_whiteout(st):
+        if is_whiteout_device(st):
             return False  # a process may make one by hand: it means in a layer what it means here
         if not stat.S_ISDIR(st.st_mode):
             if self._note(rel, st, 0) or fresh:
@@ -246,7 +247,7 @@ class _Collecting:
         place = self._ready(rel)
         remove_tree(place)
         if lower:
-            os.mknod(place, stat.S_IFCHR, os.makedev(0, 0))
+            put_whiteout(place, self._tree)
 
 
 def _join(folder: str, name: str) -> str:

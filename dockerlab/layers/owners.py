@@ -41,11 +41,6 @@ def own_mode(path: str, st: os.stat_result) -> int:
         return stat.S_IMODE(st.st_mode)
 
 
-def is_whiteout(st: os.stat_result) -> bool:
-    """Whether this inode hides a name of the layers below (overlayfs: a character device 0/0)."""
-    return stat.S_ISCHR(st.st_mode) and st.st_rdev == 0
-
-
 def is_opaque(path: str) -> bool:
     """Whether this folder hides the folder of the same name below."""
     try:

@@ -18,6 +18,7 @@ from dockerlab.errors import StoreError
 from dockerlab.layers.entry import Entry
 from dockerlab.layers.owners import DEVICE, KEPT, OPAQUE, OWNER, Links, Owners, read_links, write_links
 from dockerlab.layers.removal import remove_tree
+from dockerlab.layers.whiteouts import put_whiteout
 
 _BLOCK = 1 << 20
 
@@ -274,7 +275,7 @@ class Tree:
 
     def whiteout(self, rel: str) -> None:
         """Hide this path of the layers below."""
-        os.mknod(self._clear(rel), stat.S_IFCHR | 0o000, os.makedev(0, 0))
+        put_whiteout(self._clear(rel), self.root)
 
     def opaque(self, rel: str) -> None:
         """Hide everything that the layers below hold in this folder."""

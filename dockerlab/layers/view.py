@@ -24,10 +24,10 @@ from dockerlab.layers.owners import (
     Links,
     Owners,
     is_opaque,
-    is_whiteout,
     plain_capability,
     read_links,
 )
+from dockerlab.layers.whiteouts import is_whiteout
 
 _HOPS = 40
 
@@ -149,7 +149,7 @@ class TreeView:
                 st = lstat_lent(child)
             except (FileNotFoundError, NotADirectoryError):
                 continue
-            if is_whiteout(st):
+            if is_whiteout(child, st):
                 break
             if not stat.S_ISDIR(st.st_mode):
                 if first is None:
@@ -229,7 +229,8 @@ class TreeView:
         for _, real in node.dirs:
             for name in names_lent(real):
                 if name not in seen:
-                    seen[name] = not is_whiteout(lstat_lent(os.path.join(real, name)))
+                    child = os.path.join(real, name)
+                    seen[name] = not is_whiteout(child, lstat_lent(child))
         return sorted(name for name, shown in seen.items() if shown)
 
     def read(self, path: str) -> bytes:

@@ -16,8 +16,9 @@ from typing import Protocol
 
 from dockerlab.layers.entry import Entry, LayerSummary
 from dockerlab.layers.lending import lent, open_lent
-from dockerlab.layers.owners import Owners, is_opaque, is_whiteout, read_links
+from dockerlab.layers.owners import Owners, is_opaque, read_links
 from dockerlab.layers.view import describe
+from dockerlab.layers.whiteouts import is_whiteout
 
 _TYPES = {"file": b"0", "hardlink": b"1", "symlink": b"2", "char": b"3", "block": b"4", "dir": b"5", "fifo": b"6"}
 _BLOCK = 1 << 20
@@ -99,7 +100,7 @@ def tree_entries(root: Path | str) -> Iterator[tuple[Entry, str]]:
             for name in sorted(os.listdir(folder)):
                 real, rel = f"{folder}/{name}", prefix + name
                 st = os.lstat(real)
-                if is_whiteout(st):
+                if is_whiteout(real, st):
                     yield Entry(prefix + ".wh." + name, "file", 0o600, mtime=int(st.st_mtime)), ""
                     continue
                 mode = st.st_mode

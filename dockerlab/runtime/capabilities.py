@@ -11,7 +11,7 @@ from pathlib import Path
 import dockerlab
 from dockerlab.data import asdict, dataclass, replace
 from dockerlab.errors import RuntimeUnavailableError
-from dockerlab.runtime.fallbacks import Capability, Results, chroot_items, lacking, proot_item, refusal
+from dockerlab.runtime.fallbacks import COPIED, Capability, Results, chroot_items, lacking, proot_item, refusal
 from dockerlab.runtime.helper import finding, wire
 
 NOT_LINUX = "the embedded engine needs Linux; a Docker daemon will do"
@@ -24,6 +24,7 @@ class Capabilities:
 
     `isolation` is "namespaces", "chroot", "proot" or "none"; `identity` is "root" (real IDs), "mapped" (real IDs in a user namespace) or "single" (one
     ID; a supervisor answers for owners and users); `reason` says why it is no better isolation; `possible` are those that can be asked for.
+    `snapshots` says how a root file system is made: "overlay" or "copy" (the only way without namespaces).
     """
 
     isolation: str
@@ -31,6 +32,7 @@ class Capabilities:
     reason: str
     items: tuple[Capability, ...]
     possible: tuple[str, ...] = ()
+    snapshots: str = "overlay"
 
     @property
     def real_owners(self) -> bool:
@@ -54,7 +56,8 @@ class Capabilities:
     def load(cls, cache_file: Path | None, folder: Path | None = None) -> Capabilities:
         """The capabilities of this machine, from memory or `cache_file` where the boot, the user and the version are the same.
 
-        `folder` lies on the file system to try overlay on (the store's); without it, beside `cache_file`. $DOCKERLAB_ISOLATION overrides.
+        `folder` lies on the file system to try overlay on (the store's); without it, beside `cache_file`. $DOCKERLAB_ISOLATION and
+        $DOCKERLAB_SNAPSHOTS override.
         """
         where = folder or (cache_file.parent if cache_file else _temporary())
         key = _key(where)
@@ -64,14 +67,15 @@ class Capabilities:
             if cache_file:
                 _write(cache_file, key, found)
         _known[key] = found
-        chosen = _overridden(found)
-        return replace(chosen, items=(*chosen.items, *lacking(chosen.isolation)))
+        chosen = _overridden_snapshots(_overridden(found))
+        return replace(chosen, items=(*chosen.items, *lacking(chosen.isolation, chosen.snapshots)))
 
 
 _known: dict[str, Capabilities] = {}
 _IDENTITIES = {"chroot": "root", "proot": "single"}
-_NEEDED = ("namespaces", "pid_namespace", "overlay", "pivot_root", "user_notification")
+_NEEDED = ("namespaces", "pid_namespace", "pivot_root", "user_notification", "layer_marks")
 ISOLATIONS = ("namespaces", "chroot", "proot", "none")
+SNAPSHOTS = ("overlay", "copy")
 """The best first."""
 
 
@@ -100,10 +104,32 @@ def _overridden(found: Capabilities) -> Capabilities:
             f"DOCKERLAB_ISOLATION={asked} names no isolation", hint=f"unset it, or choose one of {', '.join(ISOLATIONS)}"
         )
     if asked == "none" or asked in found.possible:
-        identity = _IDENTITIES.get(asked, found.identity)
-        return replace(found, isolation=asked, identity=identity, reason=f"DOCKERLAB_ISOLATION={asked} asks for it")
+        identity, snapshots = _IDENTITIES.get(asked, found.identity), _snapshots(asked, found)
+        return replace(found, isolation=asked, identity=identity, snapshots=snapshots, reason=f"DOCKERLAB_ISOLATION={asked} asks for it")
     why = found.reason if asked == "namespaces" else _without(found, asked)
     return replace(found, isolation="none", reason=f"DOCKERLAB_ISOLATION={asked} asks for what can't be had: {why}")
+
+
+def _overridden_snapshots(found: Capabilities) -> Capabilities:
+    """The same for $DOCKERLAB_SNAPSHOTS."""
+    asked = os.environ.get("DOCKERLAB_SNAPSHOTS", "")
+    if asked in ("", found.snapshots) or found.isolation == "none":
+        return found
+    if asked not in SNAPSHOTS:
+        raise RuntimeUnavailableError(
+            f"DOCKERLAB_SNAPSHOTS={asked} names no way to make a root file system",
+            hint=f"unset it, or choose one of {', '.join(SNAPSHOTS)}",
+        )
+    if asked == "copy":
+        return replace(found, snapshots=asked)
+    overlay = found.get("overlay") if found.isolation == "namespaces" else None
+    why = f"{overlay.probed} was refused: {overlay.refused}" if overlay else f"the isolation `{found.isolation}` mounts nothing"
+    return replace(found, isolation="none", reason=f"DOCKERLAB_SNAPSHOTS={asked} asks for what can't be had: {why}")
+
+
+def _snapshots(isolation: str, found: Capabilities) -> str:
+    overlay = found.get("overlay")
+    return "overlay" if isolation == "namespaces" and overlay and overlay.available else "copy"
 
 
 def _without(found: Capabilities, asked: str) -> str:
@@ -121,7 +147,9 @@ def _read(cache_file: Path | None, key: str) -> Capabilities | None:
         if record["key"] != key:
             return None
         items = tuple(Capability(**item) for item in record["items"])
-        return Capabilities(record["isolation"], record["identity"], record["reason"], items, tuple(record["possible"]))
+        return Capabilities(
+            record["isolation"], record["identity"], record["reason"], items, tuple(record["possible"]), record["snapshots"]
+        )
     except (OSError, ValueError, KeyError, TypeError):
         return None  # no cache, or another version's: probe again
 
@@ -207,7 +235,9 @@ def _judge(results: Results, folder: Path) -> Capabilities:
             item("pid_namespace", "fork after unshare of a PID namespace", "process 1 of a container, and the end of all with it",
                  remedy="allow PID namespaces (sysctl user.max_pid_namespaces)"),
             item("overlay", f"overlay mounted with userxattr on the file system of {folder}", "layers, and copy-on-write",
-                 remedy="put DOCKERLAB_HOME on a file system that takes an overlay's upper folder (ext4, xfs, btrfs, tmpfs; not overlay itself)"),
+                 emulated=COPIED, remedy="put DOCKERLAB_HOME on a file system that takes an overlay's upper folder (ext4, xfs, btrfs, tmpfs; not overlay itself)"),
+            item("layer_marks", "an xattr; a whiteout: mknod c 0 0, or a file that an xattr makes one", "layers that delete, owners",
+                 remedy=f"put DOCKERLAB_HOME on a file system with user xattrs (ext4, xfs, btrfs), not {folder}"),
             item("pivot_root", "pivot_root into a tmpfs", "the container's own root", remedy="a seccomp profile that allows pivot_root"),
             item("proc", "mount of a new /proc in a new PID namespace", "process numbers inside a container",
                  emulated="the outer /proc is shown, with its own process numbers", remedy="run where /proc has no masked parts"),
@@ -232,4 +262,5 @@ def _judge(results: Results, folder: Path) -> Capabilities:
     chosen = possible[0] if possible else "none"
     if not possible and proot:
         reason += f"; {proot.name} was tried too: {proot.refused}"
-    return Capabilities(chosen, _IDENTITIES.get(chosen, identity), reason, (*items, *others), possible)
+    found = Capabilities(chosen, _IDENTITIES.get(chosen, identity), reason, (*items, *others), possible)
+    return replace(found, snapshots=_snapshots(chosen, found))

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from dockerlab.data import dataclass
 from dockerlab.errors import ConflictError, NotFoundError
-from dockerlab.runtime.helper import COPIES, wire
+from dockerlab.runtime.helper import WITHOUT_NAMESPACES, wire
 from dockerlab.runtime.helper.records import READERS_HOLD, STOPPED, lock_within, start_time
 from dockerlab.runtime.log import FOLLOW_INTERVAL, LogLine, read_log
 
@@ -120,6 +120,10 @@ class ContainerDirectory:
             return {}
         return record
 
+    def is_this_machines(self) -> bool:
+        """Whether its processes, which run, have no namespaces of their own."""
+        return self._record("state.json").get("isolation") in WITHOUT_NAMESPACES
+
     def state(self) -> ContainerState:
         """The state now. A container whose keeper was killed has exited with 137."""
         alive = self.alive
@@ -206,7 +210,7 @@ class ContainerDirectory:
     def _signal_init(self, pidfd: int, number: int) -> None:
         """A signal to process 1, or what is called so where there is no PID namespace: it too is kept from what it doesn't handle."""
         record = self._record("state.json")
-        if record.get("isolation") in COPIES:
+        if record.get("isolation") in WITHOUT_NAMESPACES:
             from dockerlab.runtime.helper.descendants import heeds
 
             if not heeds(int(record["init"]), number):  # type: ignore[call-overload]
@@ -244,7 +248,7 @@ class ContainerDirectory:
         record = self._record("state.json")
         with self._init():
             init = int(record["init"])  # type: ignore[call-overload]
-            if record.get("isolation") in COPIES:
+            if record.get("isolation") in WITHOUT_NAMESPACES:
                 from dockerlab.runtime.helper.descendants import below
                 from dockerlab.runtime.helper.passage import is_part_of_one
 

@@ -37,11 +37,11 @@ def chroot_items(results: Results) -> tuple[Capability, ...]:
     """What the isolation `chroot` needs and has, for root; nothing for others."""
     if "chroot" not in results:
         return ()
-    refused = refusal(results, "chroot", "owners", "whiteouts")
+    refused = refusal(results, "chroot", "owners", "layer_marks")
     confined, devices = refusal(results, "confined"), refusal(results, "devices")
     return (
         Capability(
-            "chroot", not refused, "chroot, chown, a change of user, a whiteout (mknod c 0 0)", "containers where namespaces are refused",
+            "chroot", not refused, "chroot, chown, a change of user, a whiteout", "containers where namespaces are refused",
             remedy="be root with CAP_SYS_CHROOT, CAP_CHOWN, CAP_SETUID and CAP_SETGID" if refused else "", refused=refused,
         ),
         Capability("chroot_confined", not confined, "CAP_SYS_CHROOT dropped for good", "no process leaves its chroot by a second one",
@@ -61,10 +61,10 @@ def proot_item(results: Results, folder: str) -> Capability | None:
     elif refusal(results, "proot"):
         remedy = "let processes trace their own children: a seccomp profile that allows ptrace and process_vm_readv, sysctl kernel.yama.ptrace_scope=1"
     else:
-        remedy = f"put DOCKERLAB_HOME on a file system with user xattrs that takes whiteouts (ext4, xfs, btrfs), not {folder}"
-    refused = refusal(results, "proot", "owners", "whiteouts")
+        remedy = f"put DOCKERLAB_HOME on a file system with user xattrs (ext4, xfs, btrfs), not {folder}"
+    refused = refusal(results, "proot", "layer_marks")
     return Capability(
-        "proot", not refused, "a program started by proot that puts itself under a seccomp filter with a listener, its memory read; an xattr; a whiteout (mknod c 0 0)",
+        "proot", not refused, "a program started by proot that puts itself under a seccomp filter with a listener, its memory read; an xattr; a whiteout",
         "containers where namespaces are refused", remedy=remedy if refused else "", refused=refused,
     )  # fmt: skip
 
@@ -73,14 +73,15 @@ def _lacking(name: str, purpose: str, emulated: str) -> Capability:
     return Capability(name, False, "follows from the isolation", purpose, emulated)
 
 
+COPIED = "an image is copied for each step and container (blocks are shared where the file system can), and compared afterwards; its size counts twice"
 _NETWORK = "a network of a container's own"
+_OVERLAY_ROOTS = _lacking("overlay_roots", "copy-on-write of layers", COPIED)
 _SHARED = (
     _lacking("own_hostname", "a hostname of a container's own", "`hostname` says this machine's name, /etc/hostname and $HOSTNAME the container's; "
              "--hostname is refused"),
     _lacking("mounts", "-v, --read-only, --tmpfs, RUN --mount", "-v and --read-only are refused; a tmpfs is a folder that is emptied at the end, "
              "without a limit; what a RUN mounts is copied in, or lies in the root until the step has ended; a VOLUME's folder does so too"),
-    _lacking("overlay_roots", "copy-on-write of layers", "an image is copied for each step and container (blocks are shared where the file system "
-             "can), and compared afterwards"),
+    _OVERLAY_ROOTS,
 )  # fmt: skip
 _LACKING = {
     "chroot": (
@@ -109,6 +110,6 @@ _LACKING = {
 }  # fmt: skip
 
 
-def lacking(isolation: str) -> tuple[Capability, ...]:
-    """What containers have not, by the isolation in force, and what is done instead."""
-    return _LACKING.get(isolation, ())
+def lacking(isolation: str, snapshots: str) -> tuple[Capability, ...]:
+    """What containers have not, by the isolation and the snapshots in force, and what is done instead."""
+    return _LACKING.get(isolation, (_OVERLAY_ROOTS,) if isolation == "namespaces" and snapshots == "copy" else ())

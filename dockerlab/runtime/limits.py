@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from dockerlab.data import dataclass
-from dockerlab.runtime.helper import COPIES
+from dockerlab.runtime.helper import WITHOUT_NAMESPACES
 from dockerlab.runtime.helper.limits import tops
 
 
@@ -19,7 +19,7 @@ class LimitKeeper:
 
 def keepers(isolation: str = "namespaces") -> dict[str, LimitKeeper]:
     """memory, pids, cpu, disk and time → who keeps it here, found out by making a folder for control groups where we may."""
-    if isolation in COPIES:
+    if isolation in WITHOUT_NAMESPACES:
         nobody = LimitKeeper(False, "refused: without namespaces the container's processes are this machine's")
         return {**dict.fromkeys(("memory", "pids", "cpu", "disk"), nobody), "time": LimitKeeper(True, "the keeper ends the container")}
     root = os.geteuid() == 0

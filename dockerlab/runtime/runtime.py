@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from dockerlab.data import asdict, dataclass
 from dockerlab.errors import ContainerStartError
 from dockerlab.runtime.control import Control, checked, next_message
-from dockerlab.runtime.helper import ADDRESS, COPIES, wire
+from dockerlab.runtime.helper import ADDRESS, WITHOUT_NAMESPACES, wire
 from dockerlab.runtime.helper_process import HelperProcess
 from dockerlab.runtime.spec import BoxSpec, ProcessSpec, Waiting
 
@@ -98,11 +98,11 @@ class Runtime:
         Closing the generator kills every process of the step.
         """
         request: wire.Message = {"box": self._box(box, build=True)}
-        if not self._in_copies:
+        if not self._copied:
             return (yield from self._stream(request, stdin))
-        from dockerlab.runtime.chroot import ChrootRoot, end_everything
+        from dockerlab.runtime.copied_root import copied_root, end_everything
 
-        root = ChrootRoot(self.capabilities.isolation, box, request["box"]["files"], build=not box.like_container)  # type: ignore[index]
+        root = copied_root(self.capabilities.isolation, box, request["box"]["files"], build=not box.like_container)  # type: ignore[index]
         root.make(kept=False)
         try:
             code = yield from self._stream(request, stdin)
@@ -154,9 +154,9 @@ class Runtime:
         Raises as `run` does; a port in use is a ContainerStartError with docker's words.
         """
         request: wire.Message = {"box": self._box(box, build=False), "folder": os.path.abspath(folder), "detach_keys": detach_keys}
-        if not self._in_copies:
+        if not self._copied:
             return self._start(request, folder, stdin, stdout, stderr)
-        from dockerlab.runtime.chroot import starting
+        from dockerlab.runtime.copied_root import starting
 
         with starting(self.capabilities.isolation, Path(folder), box, request["box"]["files"]):  # type: ignore[index]
             return self._start(request, folder, stdin, stdout, stderr)
@@ -214,15 +214,16 @@ class Runtime:
         return capabilities.identity
 
     @property
-    def _in_copies(self) -> bool:
-        return self.capabilities.isolation in COPIES
+    def _copied(self) -> bool:
+        return self.capabilities.snapshots == "copy"
 
     def _box(self, box: BoxSpec, *, build: bool) -> wire.Message:
         from dockerlab.runtime.etc import etc_files
 
         identity = self._require()
-        if self._in_copies:
-            from dockerlab.runtime.chroot import check
+        own_namespaces = self.capabilities.isolation not in WITHOUT_NAMESPACES
+        if not own_namespaces:
+            from dockerlab.runtime.copied_root import check
 
             check(self.capabilities.isolation, box)
         if not box.process.args:
@@ -232,6 +233,7 @@ class Runtime:
         hostname = box.hostname or ("buildkitsandbox" if build else "")
         return {
             "isolation": self.capabilities.isolation,
+            "copied": self._copied,
             "identity": identity,
             "init_layer": not build,
             "lowers": list(box.rootfs.lowers),
@@ -248,9 +250,9 @@ class Runtime:
             "files": etc_files(
                 hostname,
                 box.hosts,
-                own_network=box.network != "host" and not self._in_copies,
+                own_network=box.network != "host" and own_namespaces,
                 build=build,
-                address=ADDRESS if box.network == "private" and not self._in_copies else "127.0.0.1",
+                address=ADDRESS if box.network == "private" and own_namespaces else "127.0.0.1",
                 domainname=box.domainname,
                 dns=box.dns,
             ),
@@ -258,8 +260,8 @@ class Runtime:
             "nproc": box.nproc,
             "limits": {key: int(value) for key, value in asdict(box.limits).items()} if box.limits else None,
             "shm_size": box.shm_size,
-            "restart": None if self._in_copies else box.restart,
-            "health": asdict(box.health) if box.health and not self._in_copies else None,
+            "restart": box.restart if own_namespaces else None,
+            "health": asdict(box.health) if box.health and own_namespaces else None,
             "open_stdin": box.open_stdin,
         }
 

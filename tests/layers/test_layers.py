@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 
 from dockerlab.errors import StoreError
 from dockerlab.layers import Tree, TreeView, changes, read_tar, write_layer
-from tests.parts import whiteouts
 
 
 def archive(*members: tuple[str, bytes, str, bytes]) -> io.BytesIO:
@@ -102,7 +101,6 @@ def test_a_layer_comes_back_from_its_tar_as_it_was(
 
 
 def lower_and_upper(folder: Path) -> tuple[Path, Path]:
-    whiteouts(folder)
     low, up = Tree(folder / "low/tree"), Tree(folder / "up/tree")
     low.write("d/kept", b"1")
     low.write("d/changed", b"1")

@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 
 from dockerlab.errors import ContainerStartError, RuntimeUnavailableError
-from dockerlab.layers import Tree, tree_entries
+from dockerlab.layers import Tree, is_whiteout, tree_entries
+from dockerlab.layers.owners import is_opaque
 from dockerlab.runtime import Capabilities, Mount, Runtime
-from dockerlab.runtime.chroot import bring_up, members
+from dockerlab.runtime.copied_root import bring_up, members
 from dockerlab.runtime.helper.passage import is_part_of_one
 from tests.parts import until
 from tests.pod import pass_tests
@@ -93,9 +94,9 @@ def test_deleted_replaced_and_made_again(make_box, tmp_path):
     box.sh(
         "rm -r /gone /again /file; mkdir /again; echo y > /again/y; echo f > /file; rm /plain; mkdir /plain; rm /keep/x; echo n > /tmp/n; rm /tmp/n"
     )
-    whiteouts = [path for path in box.paths() if stat.S_ISCHR((box.upper / path).lstat().st_mode)]
+    whiteouts = [path for path in box.paths() if is_whiteout(str(box.upper / path), (box.upper / path).lstat())]
     assert whiteouts == ["gone", "keep/x"]
-    opaque = [path for path in box.paths() if "user.overlay.opaque" in os.listxattr(box.upper / path, follow_symlinks=False)]
+    opaque = [path for path in box.paths() if is_opaque(str(box.upper / path))]
     assert opaque == ["again", "plain"]
     assert (box.upper / "file").read_text() == "f\n" and not (box.upper / "tmp/n").exists()
 

@@ -17,7 +17,7 @@ import pytest
 from dockerlab.errors import RuntimeUnavailableError
 from dockerlab.layers import tree_entries
 from dockerlab.runtime import Capabilities, Port, Runtime
-from dockerlab.runtime.chroot import bring_up, members
+from dockerlab.runtime.copied_root import bring_up, members
 from dockerlab.runtime.helper.passage import is_part_of_one
 from tests.parts import missing, until
 from tests.runtime.conftest import asked_for, runtime_of

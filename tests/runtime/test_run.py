@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import os
 import signal
-import stat
 import subprocess
 import sys
 import textwrap
@@ -16,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from dockerlab.errors import ContainerStartError, RuntimeUnavailableError
+from dockerlab.layers import is_whiteout
 from dockerlab.runtime import Capabilities, Mount, Runtime, Waiting
 
 
@@ -97,8 +97,7 @@ def test_changes_land_in_upper_only(box, base):
     box.sh("echo hi > /etc/new; rm /etc/group; mkdir -p /a/b")
     assert sorted(base.rglob("*")) == before
     assert (box.upper / "etc/new").read_text() == "hi\n"
-    gone = (box.upper / "etc/group").lstat()
-    assert stat.S_ISCHR(gone.st_mode) and gone.st_rdev == 0
+    assert is_whiteout(str(box.upper / "etc/group"), (box.upper / "etc/group").lstat())
     assert (box.upper / "a/b").is_dir()
 
 
@@ -303,7 +302,7 @@ def test_capabilities_are_probed_once(tmp_path):
     first = Capabilities.load(tmp_path / "c.json")
     assert (tmp_path / "c.json").exists()
     assert Capabilities.load(tmp_path / "c.json") == first
-    assert first.get("overlay").available and first.get("overlay").purpose
+    assert first.get("pid_namespace").available and first.get("pid_namespace").purpose
 
 
 def _named(command: str) -> int:

@@ -19,5 +19,5 @@ import inside a function that runs later (`init.import_no_more` sees to it), not
 ADDRESS = "172.17.0.2"
 """A container's own address, on its loopback: what Docker gives to the first one of its bridge. Nobody else is in its network namespace."""
 
-COPIES = ("chroot", "proot")
-"""The isolations without namespaces: a root is a copy, and processes are this machine's."""
+WITHOUT_NAMESPACES = ("chroot", "proot")
+"""Isolations where processes are this machine's, and a root is a copy."""

@@ -101,6 +101,9 @@ class ChrootKeeper(Keeper):
         os.chdir("/proc")
         self._watch_first(ours, stdio)
 
+    def _namespaces(self) -> int:
+        return 0
+
     def _watch_limits(self) -> None:
         """Nobody keeps any: what a watcher would count here are this machine's processes."""
 

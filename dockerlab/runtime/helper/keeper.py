@@ -11,14 +11,14 @@ import os
 from _socket import AF_UNIX, SOCK_SEQPACKET
 from _socket import socket as Socket
 
-from dockerlab.runtime.helper import COPIES, init, kernel, limits, namespaces, network, reaper, records, restart, rootfs, watch, wire
+from dockerlab.runtime.helper import init, kernel, limits, namespaces, network, reaper, records, restart, rootfs, watch, wire
 from dockerlab.runtime.helper.becoming import UNAVAILABLE, become_process, first_process
 from dockerlab.runtime.helper.health import Checks
 from dockerlab.runtime.helper.init import StartError
 from dockerlab.runtime.helper.loop import Loop
 from dockerlab.runtime.helper.streams import Client, Streams
 from dockerlab.runtime.helper.supervisor import Supervisor
-from dockerlab.runtime.helper.supervisor.owners import Owners
+from dockerlab.runtime.helper.supervisor.laid import owners_of
 
 
 class Keeper:
@@ -127,8 +127,7 @@ class Keeper:
             limits.show(root.path, self.groups, self.limits)
         stdio = self._open_stdio(f"{root.path}/dev")
         if self.identity == "single":
-            lowers: list[str] = list(self.box["lowers"])  # type: ignore[call-overload]
-            self.supervisor = Supervisor(self.loop, Owners(lowers, str(self.box["upper"]), upper, records_beside, root.path))
+            self.supervisor = Supervisor(self.loop, owners_of(self.box, upper, records_beside, root.path))
         init.import_no_more()
         ours, theirs = wire.pair()
         outer_proc = os.open("/proc", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -245,13 +244,16 @@ class Keeper:
                     "rlimits": self.process["rlimits"],
                     "nproc": self.nproc(),
                     "isolation": self.isolation,
-                    "namespaces": 0 if self.isolation in COPIES else namespaces.flags_of(self.identity, str(self.box["network"])),
+                    "namespaces": self._namespaces(),
                     "terminal": bool(self.process["terminal"]),
                 },
             )
             records.reserve(self.folder, "exit.json")
         if plan := self.box.get("health"):
             self.checks = Checks(self, plan, become_process)  # type: ignore[arg-type]
+
+    def _namespaces(self) -> int:
+        return namespaces.flags_of(self.identity, str(self.box["network"]))
 
     def _watch_limits(self) -> None:
         """What no control group keeps."""
@@ -261,7 +263,7 @@ class Keeper:
             self.memory = watch.MemoryWatch(self.loop, self.limits["memory"], os.readlink(f"./{self.init_pid}/ns/pid"))
         if disk := self.limits["disk"]:
             told = f"its writable layer takes more than --disk {limits.written(disk)}"
-            watch.DiskWatch(self.loop, disk, self.upper, lambda: self._kill(told))
+            watch.DiskWatch(self.loop, disk, self.upper, lambda: self._kill(told), copy=self.root.copy)
 
     def _kill(self, why: str) -> None:
         self.error = f"container killed: {why}" if self.is_container else why

@@ -32,8 +32,7 @@ def probe(folder: str) -> dict[str, Result]:
         _probe_chroot(results, folder)
     else:
         results["proot"] = trial(lambda: _proot(folder))
-        results["whiteouts"] = trial(lambda: os.mknod(f"{folder}/whiteout", 0o020000, 0))
-        results["owners"] = trial(lambda: _marks(folder))
+    results["layer_marks"] = trial(lambda: _marks(folder))
     chosen = next((name for name in ("root", "mapped", "single") if results.get(name, (False,))[0]), None)
     if chosen is None:
         return results
@@ -49,7 +48,6 @@ def probe(folder: str) -> dict[str, Result]:
 def _probe_chroot(results: dict[str, Result], folder: str) -> None:
     """What the isolation `chroot` needs, and what it would rather have."""
     results["chroot"] = trial(lambda: _chroot(folder))
-    results["whiteouts"] = trial(lambda: os.mknod(f"{folder}/whiteout", 0o020000, 0))
     results["owners"] = trial(lambda: _owners(folder))
     results["confined"] = trial(_confined)
     results["devices"] = trial(lambda: _devices(folder))
@@ -78,8 +76,17 @@ def _proot(folder: str) -> None:
 
 
 def _marks(folder: str) -> None:
-    rootfs.write(f"{folder}/owned", b"")
-    os.setxattr(f"{folder}/owned", "user.dockerlab.owner", b"1:1")
+    """What a layer's tree holds besides files: whiteouts, of one of two kinds, opaque folders, owners."""
+    os.mkdir(f"{folder}/opaque")
+    os.setxattr(f"{folder}/opaque", "user.overlay.opaque", b"y")
+    try:
+        os.mknod(f"{folder}/whiteout", 0o020000, 0)
+    except PermissionError:
+        rootfs.write(f"{folder}/whiteout", b"")
+        os.setxattr(f"{folder}/whiteout", "user.overlay.whiteout", b"y")
+    if os.geteuid():
+        rootfs.write(f"{folder}/theirs", b"")
+        os.setxattr(f"{folder}/theirs", "user.dockerlab.owner", b"1:1")
 
 
 def _chroot(folder: str) -> None:

@@ -18,11 +18,9 @@ from dockerlab.runtime.helper.rootfs import inside
 from dockerlab.runtime.helper.supervisor import Supervisor
 from dockerlab.runtime.helper.supervisor.caller import Credential
 from dockerlab.runtime.helper.supervisor.contained import ContainedProcessCalls
-from dockerlab.runtime.helper.supervisor.laid import LaidOwners
+from dockerlab.runtime.helper.supervisor.laid import RECORD, LaidOwners
 from dockerlab.runtime.helper.supervisor.permissions import EXECUTE
 from dockerlab.runtime.helper.supervisor.sockets import Ports, SocketCalls
-
-RECORD = "laid.owners"
 
 
 class ProotKeeper(ChrootKeeper):

@@ -67,25 +67,24 @@ class Root:
         self._identity = str(box["identity"])
         self._shm_size = box["shm_size"]
         self._stage = -1
+        self.copy = -1  # the folder that is the root where that is no overlay
 
     def make(self, box: Box) -> None:
         """Mount everything but /proc, which only a process inside the new PID namespace can."""
         kernel.mount(None, "/", None, MS_REC | MS_PRIVATE)
-        lowers: list[str] = list(box["lowers"])  # type: ignore[call-overload]
+        if box["copied"]:
+            self.copy = os.open(self.path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         kernel.mount("tmpfs", self.path, "tmpfs", MS_NOSUID | MS_NODEV, "mode=755,size=65536k")
         self._stage = os.open(self.path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         os.mkdir(f"{self.path}/dev")
         files: dict[str, bytes] = dict(box["files"])  # type: ignore[call-overload]
         for name, data in files.items():
             write(f"{self.path}/{name}", data)
-        if not self.build:
-            lowers.insert(0, self._init_layer(lowers))
-        elif not lowers:
-            os.mkdir(f"{self.path}/nothing")
-            lowers = [f"{self.path}/nothing"]
-        forget_volatile(str(box["work"]))
-        kernel.overlay(lowers, str(box["upper"]), str(box["work"]), self.path)
-        os.fchdir(self._stage)  # the overlay lies on top of it now; relative paths still reach it
+        if self.copy >= 0:
+            kernel.bind(f"/proc/self/fd/{self.copy}", self.path, flags=MS_NODEV)
+        else:
+            self._overlay(box)
+        os.fchdir(self._stage)  # the root lies on top of it now; relative paths still reach it
         self._devices()
         self._sys()
         self._point("/proc", folder=True, keep=True)
@@ -96,6 +95,16 @@ class Root:
         os.chdir("/")
         if box["readonly"]:
             kernel.mount(None, self.path, None, MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NODEV)
+
+    def _overlay(self, box: Box) -> None:
+        lowers: list[str] = list(box["lowers"])  # type: ignore[call-overload]
+        if not self.build:
+            lowers.insert(0, self._init_layer(lowers))
+        elif not lowers:
+            os.mkdir(f"{self.path}/nothing")
+            lowers = [f"{self.path}/nothing"]
+        forget_volatile(str(box["work"]))
+        kernel.overlay(lowers, str(box["upper"]), str(box["work"]), self.path)
 
     def _init_layer(self, lowers: list[str]) -> str:
         """Docker's init layer: mount points that must not show in `docker diff` lie in a layer of their own between image and container."""

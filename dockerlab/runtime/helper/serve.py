@@ -8,7 +8,7 @@ import select
 from _signal import SIG_IGN, signal  # type: ignore[import-not-found]
 from _socket import socket as Socket
 
-from dockerlab.runtime.helper import COPIES, kernel, wire
+from dockerlab.runtime.helper import WITHOUT_NAMESPACES, kernel, wire
 from dockerlab.runtime.helper.chroot import ChrootEntrance, ChrootKeeper
 from dockerlab.runtime.helper.enter import Entrance, enter
 from dockerlab.runtime.helper.keeper import Keeper
@@ -82,7 +82,7 @@ def serve_one(requests: Socket, message: wire.Message, fds: list[int]) -> None:
                 wire.send(channel, {"event": "probed", "items": probe(str(request["folder"]))})
             elif verb == "exec":
                 state: wire.Message = request["state"]  # type: ignore[assignment]
-                enter((ChrootEntrance if state.get("isolation") in COPIES else Entrance)(request, channel, named))
+                enter((ChrootEntrance if state.get("isolation") in WITHOUT_NAMESPACES else Entrance)(request, channel, named))
             elif request["box"].get("restart"):  # type: ignore[attr-defined]
                 Runs(request, Keeper).serve(channel, named)
             else:

@@ -100,11 +100,16 @@ def _kill(pid: str) -> bool:
 
 
 class DiskWatch:
-    """Calls `over` when the writable layer, a folder held as a descriptor, takes more bytes on the disk than `limit`."""
+    """Calls `over` when the writable layer, a folder held as a descriptor, takes more bytes on the disk than `limit`.
 
-    def __init__(self, loop: Loop, limit: int, layer: int, over: Callable[[], None]) -> None:
+    Where the root is a `copy`, that is what it has grown by: what is deleted of the image leaves room.
+    """
+
+    def __init__(self, loop: Loop, limit: int, layer: int, over: Callable[[], None], *, copy: int = -1) -> None:
         self._loop, self._limit, self._over = loop, limit, over
         self._layer = layer
+        if copy >= 0:
+            self._layer, self._limit = copy, limit + size_of(copy, ".") - size_of(layer, ".")
         self._look()
 
     def _look(self) -> None:

@@ -87,7 +87,7 @@ class FileCalls:
         owner = self._owners.of(path, follow)
         if owner is UNRECORDED:
             if not _kernels_own(path):
-                return owner if self._owners.me else None
+                return owner if self._owners.lends else None
             if path[:6] == b"/proc/" and path[6:].rstrip(b"/").isdigit() and (shown := caller.table.of_shown(path)):
                 return shown.users[1], shown.groups[1]  # what `ps` looks at
         return owner
@@ -105,7 +105,7 @@ class FileCalls:
         data = bytearray(buffer.raw[:STAT_SIZE])
         if not _ours(data, STAT_UID, path, self._owners.me):
             return CONTINUE
-        if self._owners.me:
+        if self._owners.lends:
             data[STAT_MODE : STAT_MODE + 4] = self._owners.mode(
                 path, int.from_bytes(data[STAT_MODE : STAT_MODE + 4], "little"), follow
             ).to_bytes(4, "little")
@@ -142,6 +142,9 @@ class FileCalls:
         data = bytearray(buffer.raw)
         if not _ours(data, STATX_UID, path, self._owners.me):
             return CONTINUE
+        if self._owners.lends:
+            bits = self._owners.mode(path, int.from_bytes(data[STATX_MODE : STATX_MODE + 2], "little"), follow)
+            data[STATX_MODE : STATX_MODE + 2] = bits.to_bytes(2, "little")
         data[STATX_UID : STATX_UID + 8] = owner[0].to_bytes(4, "little") + owner[1].to_bytes(4, "little")
         if data[40:48] == bytes(8) and (device := self._device(path, follow)):
             data[STATX_MODE : STATX_MODE + 2] = device[0].to_bytes(2, "little")

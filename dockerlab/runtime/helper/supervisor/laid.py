@@ -1,8 +1,8 @@
-"""Owners in a root that is a copy, where there is no user namespace: our one real ID must read as root's, and root is not above modes.
+"""Owners in a root that is a copy, which others walk from outside with an ordinary user's rights while the container runs.
 
-The keeper's root is this machine's, so paths are the copy's own. What a mode keeps from its owner is lent on disk, and the mode kept in an xattr, so that
-who is root in the container gets everywhere, as in Docker. Owners of links, pipes and sockets are appended to a file as they change (its lines are
-described in `layers/laid_links.py`): others want to know them while the container runs.
+What a mode keeps from its owner is lent on disk, and the mode kept in an xattr. Without a user namespace root needs that, too, to get everywhere as in
+Docker; then our one real ID must read as root's, and paths are the copy's own, since the keeper's root is this machine's. Owners of links, pipes and
+sockets are appended to a file as they change (its lines are described in `layers/laid_links.py`).
 """
 
 from __future__ import annotations
@@ -13,13 +13,25 @@ import stat
 from dockerlab.runtime.helper.supervisor.owners import Owner, Owners
 
 MODE = "user.dockerlab.mode"
+RECORD = "laid.owners"
+
+
+def owners_of(box: dict[str, object], upper: int, records: int, root: str) -> Owners:
+    """Those of a container in namespaces; `upper` and `records` are descriptors of its change set and of the folder of owners.json, `root` lies at a path yet."""
+    if box["copied"]:
+        return LaidOwners("", os.path.join(os.path.dirname(str(box["merged"])), RECORD))
+    lowers: list[str] = list(box["lowers"])  # type: ignore[call-overload]
+    return Owners(lowers, str(box["upper"]), upper, records, root)
 
 
 class LaidOwners(Owners):
-    """`root` is the copy, `record` the file of what takes no xattr."""
+    """`root` is the copy where no namespace makes it the keeper's own root, `record` the file of what takes no xattr."""
+
+    lends = True
 
     def __init__(self, root: str, record: str) -> None:
-        self.me, self.top = os.geteuid(), os.fsencode(os.path.realpath(root))
+        if root:
+            self.me, self.top = os.geteuid(), os.fsencode(os.path.realpath(root))
         self._links: dict[tuple[int, int], tuple[str, Owner]] = {}
         self._record = os.open(record, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
         with open(self._record, encoding="ascii", closefd=False) as lines:

@@ -68,7 +68,7 @@ class NameCalls:
         if credential.fsuid and self._permissions.may(credential, above, WRITE | EXECUTE) is False:
             raise refuse(EACCES)
         owner = self._permissions.owner_of_new(credential, path + b"/." if flags & O_TMPFILE else path)
-        if owner == ROOT and not self._owners.me:
+        if owner == ROOT and not self._owners.lends:
             return CONTINUE
         mode &= 0o7777 & ~caller.umask()
         held = self._owners.held(mode, folder=False)
@@ -173,12 +173,12 @@ class NameCalls:
 
     def _chmod(self, caller: Caller, address: int, folder: int, mode: int) -> int | None:
         owners = self._owners
-        if not caller.credential.fsuid and not owners.me:
+        if not caller.credential.fsuid and not owners.lends:
             return CONTINUE
         path = caller.path(address, folder)
         if caller.credential.fsuid:
             self._permissions.check_owner(caller.credential, path)
-        if not owners.me or not owners.ours(st := os.stat(path)) or not (stat.S_ISREG(st.st_mode) or stat.S_ISDIR(st.st_mode)):
+        if not owners.lends or not owners.ours(st := os.stat(path)) or not (stat.S_ISREG(st.st_mode) or stat.S_ISDIR(st.st_mode)):
             return CONTINUE
         owners.set_mode(path, mode & 0o7777)
         return 0

@@ -20,11 +20,13 @@ UNRECORDED: Owner = (0, 0)  # told from a recorded 0:0 by identity: of a file wi
 class Owners:
     """The owners in one container's file tree, as its keeper sees it.
 
-    `me` is the one real user, and `top` where the tree begins in the keeper's eyes: "" where its root is the container's.
+    `me` is the one real user, and `top` where the tree begins in the keeper's eyes: "" where its root is the container's. `lends`: modes on
+    disk may be more than what they are in the container.
     """
 
     me = 0
     top = b""
+    lends = False
 
     def __init__(self, lowers: list[str], upper: str, upper_fd: int, records_fd: int, root: str) -> None:
         self._upper, self._records = upper_fd, records_fd

@@ -105,7 +105,7 @@ class Permissions:
 
     def make_folder(self, caller: Caller, path: bytes, mode: int) -> int | None:
         """As `make`, for a folder of this mode."""
-        wanted = mode & ~caller.umask() if self._owners.me else mode
+        wanted = mode & ~caller.umask() if self._owners.lends else mode
         held = self._owners.held(wanted, folder=True)
         if held == wanted:
             return self.make(caller, path, lambda: os.mkdir(path, mode))

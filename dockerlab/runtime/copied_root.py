@@ -1,8 +1,8 @@
-"""The isolations `chroot` and `proot`, as far as the engine's process does them: the root that a process will work in, made without a single mount.
+"""A root that is a copy, as far as the engine's process makes it: layers laid out into a folder (`store.copied`), and what is no part of the image.
 
-For a pod that refuses namespaces and mounts. Layers are laid out into a folder (`store.copied`); what a mount would show is put there as
-files that are no part of the image: /etc/hosts and its like, /dev, what a RUN mounts. What can't be had so is refused before anything is made. The
-helper's half (`helper/chroot.py` for root, `helper/proot.py` for others) starts processes in it and ends them.
+In `namespaces`, where the store's file system takes no overlay, the helper mounts what it always mounts on top. In `chroot` and `proot`, for a pod that
+refuses namespaces and mounts, what a mount would show is put there as files: /etc/hosts and its like, /dev, what a RUN mounts. What can't be had so is
+refused before anything is made. The helper's half (`helper/chroot.py` for root, `helper/proot.py` for others) starts processes in it and ends them.
 """
 
 from __future__ import annotations
@@ -71,11 +71,16 @@ def check(isolation: str, box: BoxSpec) -> None:
     )
 
 
-class ChrootRoot:
-    """One root being made. `files` are the contents of files in /etc."""
+def copied_root(isolation: str, box: BoxSpec, files: Mapping[str, bytes], *, build: bool) -> MountedOnRoot:
+    """The root of a box, to be made."""
+    return (MountedOnRoot if isolation == "namespaces" else UnmountedRoot)(isolation, box, files, build=build)
+
+
+class MountedOnRoot:
+    """One root being made, on which the helper will mount. `files` are the contents of files in /etc."""
 
     def __init__(self, isolation: str, box: BoxSpec, files: Mapping[str, bytes], *, build: bool) -> None:
-        self._make_devices = make_devices if isolation == "chroot" else make_places_of_devices
+        self._isolation = isolation
         self._box, self._files, self._build = box, files, build
         self.copied = CopiedRoot(box.rootfs)
         self._root = box.rootfs.merged
@@ -89,17 +94,7 @@ class ChrootRoot:
     def make(self, *, kept: bool) -> None:
         """Lay out the layers, put beside them what is no part of the image, and remember what it all is. Nothing is left where that fails."""
         try:
-            self.copied.lay_out(_OURS)
-            for name in _OURS:
-                os.mkdir(f"{self._root}/{name}", 0o755)
-                self._set_apart(name, keep=True)
-            self._make_devices(f"{self._root}/dev")
-            if not self._build:
-                self._init_layer()
-            for name, data in self._files.items():
-                self._file(f"/etc/{name}", data)
-            for mount in sorted(self._box.mounts, key=lambda mount: not mount.readonly):  # what is copied, before what is moved away
-                self._mount(mount)
+            self._fill()
             for path, st in self._times.items():
                 os.utime(path, ns=(st.st_atime_ns, st.st_mtime_ns))
             self.copied.begin(tuple(self._apart), tuple(self._given), self._touched, kept=kept)
@@ -107,6 +102,22 @@ class ChrootRoot:
             self.copied.begin((), tuple(self._given), kept=False)
             self.copied.discard()
             raise
+
+    def _fill(self) -> None:
+        if self._build:  # mount points are made, and taken away again, by who mounts
+            self.copied.lay_out(())
+        else:
+            self._lay_out_and_furnish()
+
+    def _lay_out_and_furnish(self) -> None:
+        self.copied.lay_out(_OURS)
+        for name in _OURS:
+            os.mkdir(f"{self._root}/{name}", 0o755)
+            self._set_apart(name, keep=True)
+        if not self._build:
+            self._init_layer()
+        for name, data in self._files.items():
+            self._file(f"/etc/{name}", data)
 
     def _set_apart(self, rel: str, *, keep: bool) -> None:
         """`keep`: a folder that the image has not becomes part of the change set, as a mount point does; what lies in it does not."""
@@ -145,6 +156,16 @@ class ChrootRoot:
         etc = f"{self._root}/etc"
         if not os.path.islink(etc) and not os.path.isfile(etc) and not os.path.lexists(f"{etc}/mtab"):
             os.symlink("/proc/mounts", self._point("/etc/mtab"))
+
+
+class UnmountedRoot(MountedOnRoot):
+    """One that must hold all that a mount would show."""
+
+    def _fill(self) -> None:
+        self._lay_out_and_furnish()
+        (make_devices if self._isolation == "chroot" else make_places_of_devices)(f"{self._root}/dev")
+        for mount in sorted(self._box.mounts, key=lambda mount: not mount.readonly):  # what is copied, before what is moved away
+            self._mount(mount)
 
     def _mount(self, mount: Mount) -> None:
         """A copy, an empty folder, or the folder itself for as long as the process lives."""
@@ -219,7 +240,7 @@ def starting(isolation: str, folder: Path, box: BoxSpec, files: Mapping[str, byt
 
     What a former run left is taken up first. ContainerStartError where it runs already.
     """
-    root = ChrootRoot(isolation, box, files, build=False)
+    root = copied_root(isolation, box, files, build=False)
     with root.copied.lock():
         if ContainerDirectory(folder).alive:
             raise ContainerStartError("the container is running already", exit_code=125)
