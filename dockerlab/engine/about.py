@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dockerlab.data import asdict
 from dockerlab.engine.happenings import NETWORKS, network_id
@@ -14,6 +14,9 @@ from dockerlab.oci.timestamps import rfc3339
 from dockerlab.runtime.container import ContainerDirectory
 from dockerlab.runtime.usage import Usage
 from dockerlab.store import Store
+
+if TYPE_CHECKING:
+    from dockerlab.runtime.capabilities import Capabilities
 
 Json = dict[str, Any]
 
@@ -31,8 +34,8 @@ def _memory() -> int:
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
-def info(store: Store, states: list[str], isolation: str) -> Json:
-    """`docker info`; `states` are those of all containers."""
+def info(store: Store, states: list[str], machine: Capabilities) -> Json:
+    """`docker info`; `states` are those of all containers. The driver that copies is called vfs, as Docker's own."""
     from dockerlab import __version__
 
     running, paused = states.count("running"), states.count("paused")
@@ -42,7 +45,7 @@ def info(store: Store, states: list[str], isolation: str) -> Json:
         "ContainersPaused": paused,
         "ContainersStopped": len(states) - running - paused,
         "Images": len(store.images.all()),
-        "Driver": "overlay2",
+        "Driver": "vfs" if machine.snapshots == "copy" else "overlay2",
         "LoggingDriver": "json-file",
         "DockerRootDir": str(store.home),
         "OSType": "linux",
@@ -55,7 +58,7 @@ def info(store: Store, states: list[str], isolation: str) -> Json:
         "ServerVersion": __version__,
         "Swarm": {"LocalNodeState": "inactive"},
         "Engine": "dockerlab, embedded: no daemon",
-        "Isolation": isolation,
+        "Isolation": machine.isolation,
     }
 
 

@@ -397,4 +397,4 @@ class EmbeddedEngine:
 
         self.containers_.reap()
         states = [self.containers_.state(record)["Status"] for record in self.records.all()]
-        return info(self.store, states, self.runtime.capabilities.isolation)
+        return info(self.store, states, self.runtime.capabilities)

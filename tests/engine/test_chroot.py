@@ -49,14 +49,16 @@ def layers(docker: Docker, name: str = "t:1") -> str:
 
 
 def built_twice(docker: Docker, home: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> tuple[list[str], list[str]]:
-    """The layers of one build in this isolation and in namespaces."""
-    if "namespaces" not in Capabilities.load(None, home).possible:
-        pytest.skip("there are no namespaces here to compare with")
+    """The layers of one build in this isolation and in namespaces with overlay."""
+    found = Capabilities.load(None, home)
+    if "namespaces" not in found.possible or not found.get("overlay").available:  # type: ignore[union-attr]
+        pytest.skip("there are no namespaces here, or no overlay, to compare with")
     flags = ("--build-arg", "SOURCE_DATE_EPOCH=1700000000", "--no-cache")
     answer = build(docker, text, *flags, a="text\n")
     assert answer.code == 0, answer.err
     ours = layers(docker)
     monkeypatch.setenv("DOCKERLAB_ISOLATION", "namespaces")
+    monkeypatch.setenv("DOCKERLAB_SNAPSHOTS", "overlay")
     other = Program.__new__(Program)
     other.engine = EmbeddedEngine(Store.open(home))
     answer = other("build", *flags, "-t", "t:2", ".")
