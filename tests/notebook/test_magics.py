@@ -161,7 +161,7 @@ def test_the_stop_button_ends_the_cell_at_once_with_one_sentence(cell: str, endi
 
 
 def test_a_cell_shows_the_beginning_of_an_endless_output_and_says_where_the_end_is(notebook: Run) -> None:
-    talk = "yes 0123456789 | head -c 6000000 | tr -d [:space:]; echo; echo the end >&2; exit 3"
+    talk = "yes 0123456789 | head -c 6000000 | tr -d [:space:]; echo; sleep 1; echo the end >&2; exit 3"
     cells = notebook(
         f'%docker run --name talker busybox sh -c "{talk}"',
         "%docker logs --tail 1 talker",

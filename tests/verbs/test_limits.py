@@ -27,6 +27,11 @@ def needs(what: str) -> None:
         pytest.skip(f"nothing keeps the limit of {what} here: {keeper.why}")
 
 
+def processes_of(group: str) -> str:
+    """Who is in a control group of ours."""
+    return "".join(path.read_text() for path in Path("/sys/fs/cgroup").glob(f"**/dockerlab/{group}/cgroup.procs"))
+
+
 def groups_left() -> list[str]:
     from dockerlab.runtime.helper.limits import tops
 
@@ -180,7 +185,7 @@ def test_no_group_stays_behind_and_one_of_a_killed_keeper_goes_with_the_next(doc
     assert bool(mine) == (os.geteuid() == 0 and bool(groups_left()))
     keeper = json.loads((home / "containers" / identifier / "state.json").read_text())["keeper"]
     os.kill(keeper, 9)
-    until(lambda: not inspect(docker, "box")["State"]["Running"] and not os.path.exists(f"/proc/{keeper}/cwd"))
+    until(lambda: not inspect(docker, "box")["State"]["Running"] and not any(processes_of(name) for name in mine))
     assert docker("run", "--name", "next", "-m", "64m", "--pids-limit", "20", "busybox", "true").code == 0
     assert not [name for name in groups_left() if name.startswith((identifier[:12], inspect(docker, "next")["Id"][:12]))]
 

@@ -12,6 +12,7 @@ import time
 
 from dockerlab.runtime.helper import kernel
 from dockerlab.runtime.helper.init import StartError, plain
+from dockerlab.runtime.helper.records import start_time
 
 TOP = "dockerlab"
 CONTROLLERS = ("memory", "pids", "cpu")
@@ -130,7 +131,7 @@ class Groups:
         for controller, (top, version) in tops().items():
             if controller not in wanted:
                 continue
-            folder = f"{top}/{name}.{os.getpid()}"
+            folder = f"{top}/{name}.{os.getpid()}-{start_time(os.getpid())}"
             try:
                 _sweep(top)
                 os.makedirs(folder, exist_ok=True)
@@ -191,12 +192,22 @@ class Groups:
 def _sweep(top: str) -> None:
     """Remove groups whose keepers were killed: their processes are dead too."""
     for name in os.listdir(top):
-        _, dot, keeper = name.rpartition(".")
-        if dot and keeper.isdigit() and not os.path.exists(f"/proc/{keeper}"):
+        if not _is_kept(name):
             try:
                 os.rmdir(f"{top}/{name}")
             except OSError:
                 pass  # another one sweeps too
+
+
+def _is_kept(name: str) -> bool:
+    """Whether the keeper that a group's name names is alive: another process may have its number by now, or it waits to be reaped."""
+    keeper, _, began = name.rpartition(".")[2].partition("-")
+    try:
+        with open(f"/proc/{int(keeper)}/stat", encoding="utf-8", errors="replace") as file:
+            words = file.read().rsplit(") ", 1)[1].split()
+        return words[0] != "Z" and words[19] == began
+    except (OSError, ValueError):
+        return not keeper.isdigit()  # not one of ours
 
 
 def doors(folders: list[str]) -> list[int]:
