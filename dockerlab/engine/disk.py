@@ -67,6 +67,20 @@ def prune_containers(containers: Containers, records: Records, keep: Callable[[J
     return gone, freed
 
 
+def prune_build_cache(store: Store, *, all: bool) -> tuple[list[Json], int]:
+    """Forget the steps whose layers are no image's, and what RUN --mount=type=cache keeps; with `all` every step."""
+    held = set() if all else {diff_id for name in store.images.ids() for diff_id in store.images.get(name).config.diff_ids}
+    gone = [step for step in _steps(store, held) if not step["Shared"]]
+    mounts = _mounts(store)
+    if all:
+        store.cache.clear()
+    else:
+        for step in gone:
+            store.cache.forget(step["ID"])
+    store.cache_mounts.clear()
+    return gone + mounts, store.sweep()
+
+
 def _steps(store: Store, held: set[str]) -> list[Json]:
     return [
         _record(name, "regular", store.layers.size(str(value["layer"])), changed, shared=value["layer"] in held)

@@ -198,12 +198,10 @@ class EmbeddedEngine:
 
         copying.export(self._image_view(name), out)
 
-    def prune_build_cache(self) -> tuple[list[str], int]:
-        names = [name for name, value, _ in self.store.cache.records() if value.get("layer")]
-        names += [path.name for path in self.store.cache_mounts.all()]
-        self.store.cache.clear()
-        self.store.cache_mounts.clear()
-        return names, self.store.sweep()
+    def prune_build_cache(self, *, all: bool = False) -> tuple[list[Json], int]:
+        from dockerlab.engine.disk import prune_build_cache
+
+        return prune_build_cache(self.store, all=all)
 
     # --- containers
 

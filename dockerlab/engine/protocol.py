@@ -76,8 +76,8 @@ class Engine(Protocol):
     def export_image_tar(self, name: str, out: IO[bytes]) -> None:
         """`build -o type=tar`: the image's file system as a tar."""
 
-    def prune_build_cache(self) -> tuple[list[str], int]:
-        """Forget the build cache: the names of its records, and the bytes set free."""
+    def prune_build_cache(self, *, all: bool = False) -> tuple[list[Json], int]:
+        """Forget what the build cache holds for no image (`all`: all of it): its records as in `disk_usage`, and the bytes set free."""
 
     # containers
     def create(self, spec: ContainerSpec) -> str:

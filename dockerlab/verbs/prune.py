@@ -35,9 +35,9 @@ def system_prune(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
     freed += size
     _tell(terminal, "Deleted Images:", gone)
     if not filters:  # what the cache holds has no labels
-        gone, size = engine.prune_build_cache()
+        steps, size = engine.prune_build_cache(all=parsed.on("all"))
         freed += size
-        _tell(terminal, "Deleted build cache objects:", gone)
+        _tell(terminal, "Deleted build cache objects:", [step["ID"] for step in steps])
     terminal.line(f"Total reclaimed space: {human_size(freed, 4)}")
     return 0
 

@@ -13,7 +13,7 @@ from dockerlab.verbs.flags import Parsed
 from dockerlab.verbs.images import confirmed, refuse_flags
 from dockerlab.verbs.template import Template
 from dockerlab.verbs.template_functions import TemplateRunError, TemplateSyntaxError
-from dockerlab.verbs.units import human_size
+from dockerlab.verbs.units import ago, human_size
 
 if TYPE_CHECKING:
     from dockerlab.engine import Engine
@@ -99,9 +99,16 @@ def version(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
 
 
 def builder_prune(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
-    """`docker builder prune [-a] [-f]`."""
+    """`docker builder prune [-a] [-f]`: what no image holds, or everything."""
     refuse_flags(parsed, "filter", "reserved-space", "max-used-space", "min-free-space")
-    if not parsed.on("force") and not confirmed(terminal, "WARNING! This will remove all dangling build cache."):
+    everything = parsed.on("all")
+    what = "all build cache" if everything else "all dangling build cache"
+    if not parsed.on("force") and not confirmed(terminal, f"WARNING! This will remove {what}."):
         return 0
-    terminal.line(f"Total:\t{human_size(engine.prune_build_cache()[1])}")
+    steps, freed = engine.prune_build_cache(all=everything)
+    if steps:
+        terminal.line("ID\t\t\t\t\t\tRECLAIMABLE\tSIZE\t\tLAST ACCESSED")
+    for step in steps:
+        terminal.line(f"{step['ID']:<40}\ttrue \t\t{human_size(step['Size']):<10}\t{ago(step['CreatedAt'])}")
+    terminal.line(f"Total:\t{human_size(freed)}")
     return 0

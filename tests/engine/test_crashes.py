@@ -60,7 +60,7 @@ def load(n):
 def prune(n):
     engine.prune_containers()
     engine.image_prune()
-    engine.prune_build_cache()
+    engine.prune_build_cache(all=True)
 
 
 actions = [build, commit, load, prune]

@@ -49,7 +49,7 @@ def test_a_layer_that_another_engine_swept_away_is_made_again(engine: EmbeddedEn
     first = build(engine, tmp_path, text, "site:1")
     layer = engine.image_inspect("site:1")["RootFS"]["Layers"][-1]
     other.image_remove("site:1")
-    other.prune_build_cache()
+    other.prune_build_cache(all=True)
     assert not other.store.layers.has(layer)
     again = build(engine, tmp_path, text, "site:1")
     assert engine.store.layers.has(engine.image_inspect("site:1")["RootFS"]["Layers"][-1])

@@ -129,3 +129,21 @@ def test_a_prune_is_an_event_with_the_bytes_that_it_set_free(docker: Docker) -> 
 def test_what_is_asked_before_is_told_with_its_filters(docker: Docker) -> None:
     said = docker("system", "prune", "-a", "--filter", "until=1h", "--filter", "label=x", stdin=b"n\n").out
     assert "  - all build cache\n\n  Items to be pruned will be filtered with:\n  - label=x\n  - until=1h\n\nAre you sure" in said
+
+
+@pytest.mark.usefixtures("containers_run_here")
+def test_what_an_image_holds_stays_in_the_cache_until_all_of_it_is_asked_for(docker: Docker) -> None:
+    text = "FROM busybox AS side\nRUN echo side > /side\nFROM busybox\nRUN echo 1 > /1\nENV A=1\nCOPY --from=side /side /\nCOPY f /f\n"
+    build(docker, text, f="1")
+    said = docker("builder", "prune", "-f").out.splitlines()
+    assert said[0].split() == ["ID", "RECLAIMABLE", "SIZE", "LAST", "ACCESSED"] and len(said) == 3, "the step of the other stage alone goes"
+    assert said[1].split()[1:3] == ["true", "5B"] and said[2] == "Total:\t5B"
+    again = build(docker, text, f="1").err
+    assert again.count("CACHED") == 3 and "[side 2/2] RUN echo side > /side\n" in again
+    assert "Deleted build cache objects:" in docker("system", "prune", "-f").out
+    assert build(docker, text, f="1").err.count("CACHED") == 3
+    assert docker("builder", "prune", "-a", "-f").out.count("\ttrue \t") == 4
+    assert "CACHED" not in build(docker, text, f="1").err
+    docker("rmi", "t:1")
+    docker("image", "prune", "-f")
+    assert docker("builder", "prune", "-f").out.count("\ttrue \t") == 4
