@@ -49,12 +49,12 @@ def _below(
         )
         if old is None:
             yield Change("/" + rel, "A", entry)
-        elif _differs(st, old, entry.uid, entry.gid) or _touched(inner, rel):
+        elif differs(st, old, entry.uid, entry.gid) or _touched(inner, rel):
             yield Change("/" + rel, "C", entry)
         yield from inner
 
 
-def _differs(st: os.stat_result, old: Node, uid: int, gid: int) -> bool:
+def differs(st: os.stat_result, old: Node, uid: int, gid: int) -> bool:
     """Whether docker calls it changed: a copy-up alone is no change, and a folder's time says nothing."""
     if st.st_mode != old.st.st_mode or (uid, gid) != old.owner:
         return True
