@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from dockerlab.engine.specs import BuildOptions, ContainerSpec, ExecSpec, Streams
     from dockerlab.engine.volumes import Volumes
     from dockerlab.layers import TreeView
+    from dockerlab.layers.inside import LayerInside
     from dockerlab.oci import Reference
     from dockerlab.runtime.container import ProcessRow
     from dockerlab.runtime.control import Control
@@ -108,13 +109,14 @@ class EmbeddedEngine:
         return self.images_.find(reference.familiar)
 
     def resolve_name(self, name: str) -> str:
-        """The ID of the image that FROM would take for this name."""
         return self.images_.find(name).id
 
     # --- images
 
+    def layer_inside(self, image: str, number: int) -> LayerInside:
+        return self.images_.inside(image, number)
+
     def build(self, options: BuildOptions) -> Iterator[BuildEvent]:
-        """Build; the tags are set before `Built` is yielded."""
         from dockerlab.engine.building import build
 
         return build(self.store, self._pulling() if options.pull else self.builder, options)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable
-from typing import IO, Any, TypeVar
+from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 from dockerlab.engine.happenings import tell_image
 from dockerlab.engine.records import Record, Records
@@ -12,6 +12,9 @@ from dockerlab.errors import ConflictError, DockerlabError, InvalidReferenceErro
 from dockerlab.oci import HistoryEntry, ImageConfig, Reference, own_architecture, short_id
 from dockerlab.oci.timestamps import rfc3339, to_seconds
 from dockerlab.store import Image, Store
+
+if TYPE_CHECKING:
+    from dockerlab.layers.inside import LayerInside
 
 Json = dict[str, Any]
 _T = TypeVar("_T")
@@ -53,6 +56,15 @@ class Images:
             if (image := self._resolve(reference)) is not None:
                 return image
             raise NotFoundError(f"No such image: {reference.familiar}", hint=self._hint(reference)) from None
+
+    def inside(self, name: str, number: int) -> LayerInside:
+        """See `Engine.layer_inside`."""
+        from dockerlab.layers.inside import LayerInside
+
+        trees = [self._store.layers.get(diff_id).tree for diff_id in self.find(name).config.diff_ids]
+        if not 1 <= number <= len(trees):
+            raise NotFoundError(f"{name} has no layer {number}", hint=f"its layers are 1 to {len(trees)}")
+        return LayerInside(trees[: number - 1], trees[number - 1])
 
     def _hint(self, reference: Reference) -> str:
         from difflib import get_close_matches

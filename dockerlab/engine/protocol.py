@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from dockerlab.dockerfile.checks import BuildCheck
     from dockerlab.engine.specs import BuildOptions, ContainerSpec, ExecSpec, Streams
     from dockerlab.errors import DockerlabError
+    from dockerlab.layers.inside import LayerInside
     from dockerlab.runtime.container import ProcessRow
     from dockerlab.runtime.control import Control
 
@@ -51,6 +52,9 @@ class Engine(Protocol):
 
     def history(self, name: str) -> list[Json]:
         """Newest first: Id, Created (seconds), CreatedBy, Size, Comment, Tags, EmptyLayer."""
+
+    def layer_inside(self, image: str, number: int) -> LayerInside:
+        """What an image's layer (1 is the lowest) does to the files below it."""
 
     def tag(self, source: str, target: str) -> None:
         """Give an image another name."""

@@ -86,7 +86,7 @@ def _build(parsed: Parsed, text: str, engine: Engine, without: list[str]) -> Bui
             progress.tagged([Reference.parse(name).familiar for name in options.tags])
         outputs(parsed, engine, terminal, built, options)
     names = [str(name) for name in options.tags]
-    return Built(built.image.id, names, steps, LayerStack.of(engine, built.image.id, names[0] if names else ""))
+    return Built(built.image.id, names, steps, LayerStack.of(engine, built.image.id, names[0] if names else "")).answered_by(engine)
 
 
 def _in_cell(excerpt: str) -> str:

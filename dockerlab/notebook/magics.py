@@ -12,7 +12,7 @@ from typing import Any
 from dockerlab.engine import Engine, open_engine
 from dockerlab.errors import Detached, DockerlabError, Interrupted, UsageError
 from dockerlab.notebook.cells import notebook_path
-from dockerlab.notebook.results import Committed, CopyOnWrite, History, LayerStack, Listing, Ran
+from dockerlab.notebook.results import Committed, CopyOnWrite, History, LayerStack, Listing, Ran, SideBySide
 from dockerlab.notebook.streams import captured, cell_terminal
 from dockerlab.notebook.words import as_magic, language, speak_as, word
 
@@ -159,12 +159,12 @@ class Magics:
             raise UsageError("'docker history' requires 1 argument", hint="%history IMAGE")
         return History(names[0], [history_json(one) for one in self.engine.history(names[0])])
 
-    def layers(self, line: str) -> LayerStack:
-        """%layers IMAGE: the image's layers as a picture."""
+    def layers(self, line: str) -> LayerStack | SideBySide:
+        """%layers IMAGE [IMAGE]: the image's layers as a picture; two of them side by side, on the layers that both have."""
         words = split(line)
-        if len(words) != 1:
-            raise UsageError("%layers takes one image", hint="%layers nginx")
-        return LayerStack.of(self.engine, words[0])
+        if len(words) not in (1, 2):
+            raise UsageError("%layers takes one image, or two to compare", hint="%layers nginx")
+        return LayerStack.of(self.engine, words[0]) if len(words) == 1 else SideBySide.of(self.engine, words)
 
     def cow(self, line: str) -> CopyOnWrite:
         """%cow CONTAINER: its writable layer above the read-only ones."""

@@ -43,28 +43,47 @@ def _rect(x: float, y: float, width: float, height: float, fill: str, *, dashed:
     return f"<rect x='{x}' y='{y}' width='{width}' height='{height}' rx='5' fill='{fill}' stroke='{stroke}'{dash}/>"
 
 
-def _bands(bands: Sequence[Band], top: float) -> tuple[list[str], float]:
+@dataclass(frozen=True)
+class _Column:
+    """Where a stack is drawn: its left edge, the width of its boxes and of the longest bar beside them, letters of an instruction, the largest layer."""
+
+    left: float
+    box: float
+    bar: float
+    letters: int
+    largest: int
+
+
+def _column(
+    bands: Sequence[Band], left: float = _LEFT, box: float = _BOX, bar: float = _BAR, letters: int = 56, largest: int = 0
+) -> _Column:
+    return _Column(left, box, bar, letters, largest or max([band.size for band in bands] + [1]))
+
+
+def _height(bands: Sequence[Band]) -> float:
+    return sum(36 if band.number else 25 for band in bands)
+
+
+def _bands(bands: Sequence[Band], top: float, column: _Column | None = None) -> tuple[list[str], float]:
     """The stack from `top` downwards, newest first; (pieces, where it ends)."""
     out: list[str] = []
-    largest = max([band.size for band in bands] + [1])
-    y = top
+    at = column or _column(bands)
+    y, beside = top, at.left + at.box + 12
     for band in bands:
         if not band.number:
-            out.append(_rect(_LEFT + 14, y + 2, _BOX - 28, 20, _PAPER, dashed=True))
-            out.append(_text(_LEFT + 24, y + 16, cut(band.text, 62), size=11, colour=_SOFT, font=_MONO))
-            out.append(_text(_LEFT + _BOX + 12, y + 16, word("metadata"), size=11, colour=_SOFT))
+            out.append(_rect(at.left + 14, y + 2, at.box - 28, 20, _PAPER, dashed=True))
+            out.append(_text(at.left + 24, y + 16, cut(band.text, at.letters + 6), size=11, colour=_SOFT, font=_MONO))
+            out.append(_text(beside, y + 16, word("metadata"), size=11, colour=_SOFT) if at.bar == _BAR else "")
             y += 25
             continue
-        out.append(_rect(_LEFT, y, _BOX, 32, _OWN if band.own else _BASE))
-        out.append(_text(_LEFT + 10, y + 21, str(band.number), size=12, colour=_SOFT, weight="bold"))
-        out.append(_text(_LEFT + 32, y + 21, cut(band.text, 56), size=12, font=_MONO))
-        width = max(2.0, _BAR * band.size / largest) if band.size else 0
+        out.append(_rect(at.left, y, at.box, 32, _OWN if band.own else _BASE))
+        out.append(_text(at.left + 10, y + 21, str(band.number), size=12, colour=_SOFT, weight="bold"))
+        out.append(_text(at.left + 32, y + 21, cut(band.text, at.letters), size=12, font=_MONO))
+        width = max(2.0, at.bar * band.size / at.largest) if band.size else 0
         if width:
-            out.append(f"<rect x='{_LEFT + _BOX + 12}' y='{y + 9}' width='{width:.1f}' height='14' rx='2' fill='#6aa3dc'/>")
+            out.append(f"<rect x='{beside}' y='{y + 9}' width='{width:.1f}' height='14' rx='2' fill='#6aa3dc'/>")
         out.append(
-            _text(
-                _LEFT + _BOX + 18 + width, y + 21, human_size(band.size) + (f" · {band.note}" if band.note else ""), size=12, colour=_SOFT
-            )
+            _text(beside + 6 + width, y + 21, human_size(band.size) + (f" · {band.note}" if band.note else ""), size=12, colour=_SOFT)
         )
         y += 36
     return out, y
@@ -84,6 +103,29 @@ def stack_svg(name: str, bands: Sequence[Band], total: int) -> str:
     pieces = [_text(_LEFT, 28, title, size=15, weight="bold")]
     body, end = _bands(bands, 42)
     return _svg([*pieces, *body], end + 10, title)
+
+
+def pair_svg(titles: Sequence[str], stacks: Sequence[Sequence[Band]], shared: int) -> str:
+    """Two images side by side, on the layers that both of them have: these are drawn once, since they are stored once."""
+    own = [[*bands][: _first_shared(bands, shared)] for bands in stacks]
+    base = [*stacks[0]][_first_shared(stacks[0], shared) :]
+    largest = max([band.size for bands in stacks for band in bands] + [1])
+    ground = 46 + max(map(_height, own))
+    pieces: list[str] = []
+    for left, title, bands in zip((_LEFT, _LEFT + 368), titles, own, strict=True):
+        pieces.append(_text(left, 28, cut(title, 46), size=14, weight="bold"))
+        pieces += _bands(bands, ground - _height(bands), _column(bands, left, 262, 34, 26, largest))[0]
+    end = ground
+    if base:
+        pieces.append(f"<line x1='{_LEFT}' y1='{ground + 2}' x2='{_WIDTH - _LEFT}' y2='{ground + 2}' stroke='#6aa3dc' stroke-width='2'/>")
+        drawn, end = _bands(base, ground + 10, _column(base, _LEFT, 560, 80, 66, largest))
+        pieces += [*drawn, _text(_WIDTH / 2, end + 14, word("shared base"), size=12, colour=_SOFT, anchor="middle")]
+        end += 16
+    return _svg(pieces, end + 10, " | ".join(titles))
+
+
+def _first_shared(bands: Sequence[Band], shared: int) -> int:
+    return next((at for at, band in enumerate(bands) if shared and band.number == shared), len(bands))
 
 
 @dataclass(frozen=True)

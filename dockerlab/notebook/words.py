@@ -16,6 +16,10 @@ _WORDS: dict[str, dict[str, str]] = {
     "read-only": {"en": "read-only image layers", "ko": "읽기 전용 이미지 레이어"},
     "writable": {"en": "writable container layer", "ko": "쓰기 가능한 컨테이너 레이어"},
     "metadata": {"en": "metadata only, no layer", "ko": "메타데이터만, 레이어 없음"},
+    "shared base": {
+        "en": "below the line: layers that both images stand on, stored once",
+        "ko": "선 아래: 두 이미지가 함께 쓰는 레이어, 한 번만 저장됩니다",
+    },
     "unchanged": {"en": "nothing written yet", "ko": "아직 쓴 것이 없습니다"},
     "copied up": {"en": "copied up from layer {n}", "ko": "레이어 {n}에서 복사해 올림"},
     "hides": {"en": "whiteout hides the file of layer {n}", "ko": "화이트아웃이 레이어 {n}의 파일을 가림"},
@@ -130,6 +134,11 @@ def speak_as(notebook: str) -> None:
 def word(key: str, **values: object) -> str:
     """A word or phrase in the learner's language."""
     return _WORDS[key][language()].format(**values)
+
+
+def phrases(key: str) -> dict[str, str]:
+    """A word or phrase in every language."""
+    return _WORDS[key]
 
 
 _COMMAND = re.compile(r"\bdockerlab (?!lab\b|doctor\b|grade\b|tour\b)(?=[a-z])")
