@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 from dockerlab.engine import Engine, open_engine
-from dockerlab.notebook.results import LayerStack
+from dockerlab.notebook.layer_stack import LayerStack
 from dockerlab.notebook.words import language
 from dockerlab.oci import short_id
 from dockerlab.runtime.capabilities import Capabilities

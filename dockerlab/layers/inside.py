@@ -101,6 +101,20 @@ class LayerInside:
         entry = old.entry
         return InsideEntry(name, _join(folder, name), "D", entry.kind, entry.size, entry.mode, old.owner, entry.link)
 
+    def says(self, path: str) -> str:
+        """What this layer says to who looks for a path: "holds" it, "hides" what lies below, or nothing ("")."""
+        place = self._tree
+        for part in [part for part in path.split("/") if part]:
+            opaque = is_opaque(place)
+            place = f"{place}/{part}"
+            try:
+                st = lstat_lent(place)
+            except OSError:
+                return "hides" if opaque else ""
+            if is_whiteout(place, st):
+                return "hides"
+        return "holds"
+
     # --- the whole layer
 
     @cached_property

@@ -10,7 +10,8 @@ from dockerlab.data import replace
 from dockerlab.engine import Engine
 from dockerlab.errors import BuildError, ConflictError, DockerfileError, DockerlabError, Interrupted
 from dockerlab.notebook import cells
-from dockerlab.notebook.results import Built, LayerStack
+from dockerlab.notebook.layer_stack import LayerStack
+from dockerlab.notebook.results import Built
 from dockerlab.notebook.streams import cell_terminal, show
 from dockerlab.notebook.words import word
 from dockerlab.oci import Reference

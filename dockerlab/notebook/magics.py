@@ -12,7 +12,9 @@ from typing import Any
 from dockerlab.engine import Engine, open_engine
 from dockerlab.errors import Detached, DockerlabError, Interrupted, UsageError
 from dockerlab.notebook.cells import notebook_path
-from dockerlab.notebook.results import Committed, CopyOnWrite, History, LayerStack, Listing, Ran, SideBySide
+from dockerlab.notebook.copy_on_write import CopiesOnWrite, CopyOnWrite
+from dockerlab.notebook.layer_stack import LayerStack, SideBySide
+from dockerlab.notebook.results import Committed, History, Listing, Ran
 from dockerlab.notebook.streams import captured, cell_terminal
 from dockerlab.notebook.words import as_magic, language, speak_as, word
 
@@ -166,12 +168,12 @@ class Magics:
             raise UsageError("%layers takes one image, or two to compare", hint="%layers nginx")
         return LayerStack.of(self.engine, words[0]) if len(words) == 1 else SideBySide.of(self.engine, words)
 
-    def cow(self, line: str) -> CopyOnWrite:
-        """%cow CONTAINER: its writable layer above the read-only ones."""
+    def cow(self, line: str) -> CopyOnWrite | CopiesOnWrite:
+        """%cow CONTAINER…: its writable layer above the read-only ones; of several, each of its own above the same."""
         words = split(line)
-        if len(words) != 1:
-            raise UsageError("%cow takes one container", hint="%cow web")
-        return CopyOnWrite.of(self.engine, words[0])
+        if not 1 <= len(words) <= 4:
+            raise UsageError("%cow takes one container, or up to four", hint="%cow web")
+        return CopyOnWrite.of(self.engine, words[0]) if len(words) == 1 else CopiesOnWrite.of(self.engine, words)
 
     def check(self, line: str) -> Any:
         """%check EXERCISE: what was seen, what was expected, where to look. Raises if it is not passed yet."""

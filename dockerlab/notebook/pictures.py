@@ -118,7 +118,7 @@ def pair_svg(titles: Sequence[str], stacks: Sequence[Sequence[Band]], shared: in
     end = ground
     if base:
         pieces.append(f"<line x1='{_LEFT}' y1='{ground + 2}' x2='{_WIDTH - _LEFT}' y2='{ground + 2}' stroke='#6aa3dc' stroke-width='2'/>")
-        drawn, end = _bands(base, ground + 10, _column(base, _LEFT, 560, 80, 66, largest))
+        drawn, end = _bands(base, ground + 10, _column(base, largest=largest))
         pieces += [*drawn, _text(_WIDTH / 2, end + 14, word("shared base"), size=12, colour=_SOFT, anchor="middle")]
         end += 16
     return _svg(pieces, end + 10, " | ".join(titles))
@@ -137,28 +137,39 @@ class Written:
     note: str
 
 
-def cow_svg(container: str, image: str, written: Sequence[Written], bands: Sequence[Band], most: int = 14) -> str:
-    """A container: the writable layer with what was added, changed and deleted, above its image's read-only layers."""
-    title = f"{word('container')} {container}"
-    pieces = [_text(_LEFT, 28, title, size=15, weight="bold")]
-    shown = list(written[:most])
-    height = 40 + 20 * max(1, len(shown) + (len(written) > most))
-    pieces.append(_rect(_LEFT, 42, _WIDTH - 2 * _LEFT, height, _WRITABLE, stroke="#d9a520"))
-    pieces.append(_text(_LEFT + 10, 64, word("writable"), size=13, weight="bold"))
-    y = 86.0
-    if not written:
-        pieces.append(_text(_LEFT + 24, y, word("unchanged"), size=12, colour=_SOFT))
-    for line in shown:
-        pieces.append(_text(_LEFT + 14, y, line.kind, size=12, colour=_COLOUR[line.kind], font=_MONO, weight="bold"))
-        pieces.append(_text(_LEFT + 34, y, cut(line.path, 56), size=12, font=_MONO))
-        pieces.append(_text(_WIDTH - _LEFT - 12, y, line.note, size=11, colour=_SOFT, anchor="end"))
-        y += 20
-    if len(written) > most:
-        pieces.append(_text(_LEFT + 34, y, word("more", n=len(written) - most), size=12, colour=_SOFT))
+def cow_svg(containers: Sequence[str], image: str, written: Sequence[Sequence[Written]], bands: Sequence[Band], most: int = 14) -> str:
+    """Containers of one image, side by side: the writable layer of each with what was added, changed and deleted, above the read-only layers of them all."""
+    most = max(most, 1)
+    gap, each = 12, (_WIDTH - 2 * _LEFT - 12 * (len(containers) - 1)) / len(containers)
+    lines = max(1, *(min(len(one), most) + (len(one) > most) for one in written))
+    height = 40 + 20 * lines
+    pieces: list[str] = []
+    for n, (name, one) in enumerate(zip(containers, written, strict=True)):
+        pieces += _writable(name, one, most, _LEFT + n * (each + gap), each, height)
     below = 42 + height + 26
     pieces.append(_text(_LEFT, below, f"{word('read-only')} ({image})", size=13, weight="bold"))
     body, end = _bands([band for band in bands if band.number], below + 12)
-    return _svg([*pieces, *body], end + 10, title)
+    return _svg([*pieces, *body], end + 10, f"{word('container')} {', '.join(containers)}")
+
+
+def _writable(name: str, written: Sequence[Written], most: int, left: float, width: float, height: float) -> list[str]:
+    letters = int(width / 13)
+    pieces = [
+        _text(left, 28, cut(f"{word('container')} {name}", int(width / 9)), size=15, weight="bold"),
+        _rect(left, 42, width, height, _WRITABLE, stroke="#d9a520"),
+        _text(left + 10, 64, word("writable"), size=13, weight="bold"),
+    ]
+    y = 86.0
+    if not written:
+        pieces.append(_text(left + 24, y, word("unchanged"), size=12, colour=_SOFT))
+    for line in written[:most]:
+        pieces.append(_text(left + 14, y, line.kind, size=12, colour=_COLOUR[line.kind], font=_MONO, weight="bold"))
+        pieces.append(_text(left + 34, y, cut(line.path, letters), size=12, font=_MONO))
+        pieces.append(_text(left + width - 12, y, line.note if width > 500 else "", size=11, colour=_SOFT, anchor="end"))
+        y += 20
+    if len(written) > most:
+        pieces.append(_text(left + 34, y, word("more", n=len(written) - most), size=12, colour=_SOFT))
+    return pieces
 
 
 def as_image(svg: str, alternative: str) -> str:

@@ -30,6 +30,29 @@ _LABELS: dict[str, dict[str, str]] = {
     "kind fifo": {"en": "pipe", "ko": "파이프"},
     "kind char": {"en": "device", "ko": "장치"},
     "kind block": {"en": "device", "ko": "장치"},
+    "status created": {"en": "not started yet", "ko": "아직 시작하지 않음"},
+    "status running": {"en": "is running", "ko": "실행 중"},
+    "status paused": {"en": "is paused", "ko": "일시 정지됨"},
+    "status exited": {"en": "has ended", "ko": "종료됨"},
+    "status removed": {"en": "was removed", "ko": "삭제됨"},
+    "layer gone": {"en": "its writable layer is gone with it", "ko": "쓰기 가능한 레이어도 함께 사라졌습니다"},
+    "committed": {
+        "en": "committed: these changes are a read-only layer of {what} now",
+        "ko": "커밋됨: 이 변경 사항은 이제 {what}의 읽기 전용 레이어입니다",
+    },
+    "read-only of all": {
+        "en": "read-only image layers, there once for all {n} containers",
+        "ko": "읽기 전용 이미지 레이어: 컨테이너 {n}개가 함께 쓰며 하나만 있습니다",
+    },
+    "read a path": {"en": "Read a file:", "ko": "파일 읽기:"},
+    "who answers": {"en": "which layer answers?", "ko": "어느 레이어가 답하나요?"},
+    "layer answers": {"en": "layer {n} answers", "ko": "레이어 {n}이(가) 답합니다"},
+    "own answers": {"en": "its own writable layer answers", "ko": "자신의 쓰기 가능한 레이어가 답합니다"},
+    "hidden answers": {
+        "en": "no such file: a whiteout hides what the layers below hold",
+        "ko": "그런 파일이 없습니다: 화이트아웃이 아래 레이어의 파일을 가립니다",
+    },
+    "none answers": {"en": "no such file in any layer", "ko": "어느 레이어에도 그런 파일이 없습니다"},
     "cut": {"en": "the first {size}", "ko": "처음 {size}"},
     "no text": {"en": "no text: {size} of bytes", "ko": "텍스트가 아닙니다: {size}"},
     "as it was": {"en": "as it was in the layers below", "ko": "아래 레이어에 있던 내용"},
@@ -37,7 +60,7 @@ _LABELS: dict[str, dict[str, str]] = {
 }
 
 
-_SHARED = ("image", "metadata", "shared base")
+_SHARED = ("image", "container", "metadata", "shared base", "read-only", "writable", "unchanged", "copied up", "hides", "more")
 """Those that the static pictures have too."""
 
 

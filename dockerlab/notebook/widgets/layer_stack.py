@@ -16,7 +16,7 @@ from dockerlab.verbs.units import human_size
 
 if TYPE_CHECKING:
     from dockerlab.engine import Engine
-    from dockerlab.notebook.results import LayerStack
+    from dockerlab.notebook.layer_stack import LayerStack
 
 MOST_TEXT = 64_000  # bytes of a file that are shown
 MOST_FOUND = 500
@@ -26,7 +26,7 @@ class LayerStackWidget(AskingWidget):
     """Images and their layers; what lies in a layer is asked for when somebody looks."""
 
     _esm = script("layer_stack.js")
-    _css = styles("theme.css", "tree.css", "layer_stack.css")
+    _css = styles("theme.css", "bands.css", "tree.css", "layer_stack.css")
 
     images: Any = traitlets.List().tag(sync=True)
     """[{"name", "size", "bands": [{"text", "size", "number", "own", "note"}, newest first]}]"""

@@ -1,10 +1,11 @@
 import { asker } from "./ask.js";
+import { bandParts } from "./bands.js";
 import { fill, h, sizeText } from "./dom.js";
 import { FileTree } from "./tree.js";
 
 /**
  * An image's layers as a stack, the base at the bottom; beside it what the chosen layer does to the files below it.
- * @typedef {{ text: string, size: number, number: number, own: boolean, note: string }} Band
+ * @typedef {import("./bands.js").Band} Band
  * @typedef {{ name: string, size: number, bands: Band[] }} Image
  */
 
@@ -119,8 +120,6 @@ function render({ model, el }) {
       return h("div", { class: "dl-band dl-metadata", title: band.text },
         h("span", { class: "dl-text" }, band.text), h("span", { class: "dl-note" }, words.metadata));
     }
-    const bar = h("span", { class: "dl-bar", "aria-hidden": "true" });
-    bar.style.width = band.size ? `max(2px, ${(100 * band.size) / largest}%)` : "0";
     const button = h("button", {
       class: `dl-band dl-layer${band.own ? " dl-own" : ""}`,
       type: "button",
@@ -128,9 +127,7 @@ function render({ model, el }) {
       title: band.text,
       onclick: () => choose(image, band, button),
     },
-    h("span", { class: "dl-number" }, String(band.number)),
-    h("span", { class: "dl-text" }, band.text),
-    h("span", { class: "dl-weight" }, bar, h("span", { class: "dl-note" }, [sizeText(band.size), band.note].filter(Boolean).join(" · "))));
+    ...bandParts(band, largest));
     buttons.push(button);
     return button;
   }
