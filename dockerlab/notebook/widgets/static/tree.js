@@ -205,7 +205,11 @@ export class FileTree {
       ArrowLeft: () => {
         if (!row) return;
         if (row.open) this.toggle(this.active);
-        else this.move(this.rows.slice(0, this.active).findLastIndex((one) => one.level < row.level));
+        else {
+          let above = this.active;
+          while (above >= 0 && this.rows[above].level >= row.level) above -= 1;
+          this.move(above);
+        }
       },
     };
     const act = keys[event.key] ?? (event.key.length === 1 ? () => this.letter(event.key) : null);
