@@ -18,7 +18,7 @@ from typing import Any
 import nbformat
 import pytest
 
-from tests.parts import missing, until
+from tests.parts import ROOT, missing, until
 
 BUSY = 60_000  # ms: a kernel starts, an image is built
 OWN_FOLDERS = (
@@ -57,6 +57,9 @@ def lab(tmp_path_factory: pytest.TempPathFactory, template_home: Path) -> Iterat
     quiet.parent.mkdir(parents=True)
     quiet.write_text('{"fetchNews": "false", "checkForUpdates": false}')
     environment |= {name: str(top / name) for name in OWN_FOLDERS}
+    (top / "share/labextensions").mkdir(parents=True)
+    (top / "share/labextensions/jupyter-dockerlab").symlink_to(ROOT / "dockerlab/labextension")
+    environment["JUPYTER_PATH"] = str(top / "share")
     for name in ("JPY_SESSION_NAME", "DOCKERLAB_LANG", "DOCKERLAB_ISOLATION"):
         environment.pop(name, None)
     command = [
@@ -113,6 +116,11 @@ class Notebook:
         )
         cell.locator(".jp-InputPrompt", has_text=re.compile(r"\[\d+\]")).wait_for(timeout=BUSY)
         return cell.locator(".jp-Cell-outputArea")
+
+    def save(self) -> str:
+        """Save it; its name."""
+        self.page.evaluate("async () => { await window.jupyterapp.shell.currentWidget.context.save(); }")
+        return str(self.page.evaluate("window.jupyterapp.shell.currentWidget.context.path"))
 
     def widget(self, number: int) -> Any:
         """Run a cell that shows a live picture; the picture."""

@@ -1,0 +1,21 @@
+"""The editor of a real JupyterLab: a build cell looks like a Dockerfile."""
+
+from __future__ import annotations
+
+from tests.browser.conftest import BUSY, Open
+
+
+def mime(one: object, number: int) -> str:
+    return str(one.page.evaluate("number => window.jupyterapp.shell.currentWidget.content.widgets[number].model.mimeType", number))  # type: ignore[attr-defined]
+
+
+def test_a_build_cell_is_highlighted_as_a_dockerfile_and_all_others_as_python(notebook: Open) -> None:
+    one = notebook("%%dockerfile -t a:1\nFROM busybox\nRUN true", "x = 1")
+    one.page.wait_for_function(
+        "window.jupyterapp.shell.currentWidget.content.widgets[1].model.mimeType === 'text/x-dockerfile'", timeout=BUSY
+    )
+    assert "python" in mime(one, 2)
+    word = one.page.locator(".jp-Notebook-cell").nth(1).locator(".cm-line span", has_text="FROM").first
+    word.wait_for(timeout=BUSY)
+    one.page.evaluate("window.jupyterapp.shell.currentWidget.content.widgets[1].model.sharedModel.setSource('y = 2')")
+    one.page.wait_for_function("window.jupyterapp.shell.currentWidget.content.widgets[1].model.mimeType.includes('python')", timeout=BUSY)
