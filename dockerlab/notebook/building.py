@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from contextlib import ExitStack
 from typing import Any
 
 from dockerlab.data import replace
@@ -11,6 +12,7 @@ from dockerlab.engine import Engine
 from dockerlab.errors import BuildError, ConflictError, DockerfileError, DockerlabError, Interrupted
 from dockerlab.notebook import cells
 from dockerlab.notebook.layer_stack import LayerStack
+from dockerlab.notebook.live import seen_live
 from dockerlab.notebook.results import Built
 from dockerlab.notebook.streams import cell_terminal, show
 from dockerlab.notebook.words import word
@@ -19,7 +21,7 @@ from dockerlab.verbs.build import finished, options_of, outputs, progress_of
 from dockerlab.verbs.classic import ClassicProgress, asked_for
 from dockerlab.verbs.dispatch import OURS, machine_errors
 from dockerlab.verbs.flags import Parsed, parse, usage_error
-from dockerlab.verbs.progress import reason
+from dockerlab.verbs.progress import BuildProgress, reason
 
 _EXTRA = {"force": {"type": "bool"}, **OURS["build"]}
 
@@ -43,7 +45,7 @@ def build_cell(line: str, text: str, shell: Any, engine: Engine) -> Built:
     with machine_errors():
         if name:
             _write(name, text, parsed.on("force"))
-        return _build(parsed, text, engine, without)
+        return _build(parsed, text, engine, without, live=seen_live(shell))
 
 
 def _write(name: str, text: str, force: bool) -> None:
@@ -59,21 +61,22 @@ def _write(name: str, text: str, force: bool) -> None:
         file.write(text)
 
 
-def _build(parsed: Parsed, text: str, engine: Engine, without: list[str]) -> Built:
-    with cell_terminal() as terminal:
+def _build(parsed: Parsed, text: str, engine: Engine, without: list[str], *, live: bool) -> Built:
+    with cell_terminal() as terminal, ExitStack() as opened:
         engine.notice = terminal.complain
         classic = asked_for(parsed, terminal)
         options = replace(options_of(parsed, terminal, text=text, exclude=cells.patterns(without) if without else ()), classic=classic)
         if without and not parsed.on("quiet") and (present := [name for name in without if os.path.exists(name)]):
             show(word("left out", what=", ".join(present)) + "\n")
-        progress = progress_of(parsed, terminal, classic=classic, explain=True, phrase=word, text=text)
+        picture = _picture(parsed, text, opened) if live and not classic else None
+        progress = picture or progress_of(parsed, terminal, classic=classic, explain=True, phrase=word, text=text)
         steps: list[dict[str, Any]] = []
         try:
             built = finished(_noted(engine.build(options), steps), progress)
         except KeyboardInterrupt:
             raise Interrupted(word("interrupted build")) from None
         except (BuildError, DockerfileError) as error:
-            if parsed.on("trace"):
+            if picture or parsed.on("trace"):
                 progress.failed(error)
             step, name = error.state_before if isinstance(error, BuildError) else ("", "")
             state = f"--step {step} {name}" if step else name
@@ -88,6 +91,15 @@ def _build(parsed: Parsed, text: str, engine: Engine, without: list[str]) -> Bui
         outputs(parsed, engine, terminal, built, options)
     names = [str(name) for name in options.tags]
     return Built(built.image.id, names, steps, LayerStack.of(engine, built.image.id, names[0] if names else "")).answered_by(engine)
+
+
+def _picture(parsed: Parsed, text: str, opened: ExitStack) -> BuildProgress | None:
+    """Where no form was asked for."""
+    if parsed.on("quiet") or parsed.text("progress") not in ("", "auto"):
+        return None
+    from dockerlab.notebook.live_build import LiveBuild
+
+    return opened.enter_context(LiveBuild(text, trace=parsed.on("trace")))
 
 
 def _in_cell(excerpt: str) -> str:

@@ -16,6 +16,12 @@ _WORDS: dict[str, dict[str, str]] = {
     "read-only": {"en": "read-only image layers", "ko": "읽기 전용 이미지 레이어"},
     "writable": {"en": "writable container layer", "ko": "쓰기 가능한 컨테이너 레이어"},
     "metadata": {"en": "metadata only, no layer", "ko": "메타데이터만, 레이어 없음"},
+    "build log": {"en": "the build's log", "ko": "빌드 로그"},
+    "state running": {"en": "running", "ko": "실행 중"},
+    "state cached": {"en": "cached", "ko": "캐시 적중"},
+    "state done": {"en": "done", "ko": "완료"},
+    "state failed": {"en": "failed", "ko": "실패"},
+    "state canceled": {"en": "stopped", "ko": "중단됨"},
     "shared base": {
         "en": "below the line: layers that both images stand on, stored once",
         "ko": "선 아래: 두 이미지가 함께 쓰는 레이어, 한 번만 저장됩니다",

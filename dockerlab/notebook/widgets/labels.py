@@ -30,6 +30,13 @@ _LABELS: dict[str, dict[str, str]] = {
     "kind fifo": {"en": "pipe", "ko": "파이프"},
     "kind char": {"en": "device", "ko": "장치"},
     "kind block": {"en": "device", "ko": "장치"},
+    "build": {"en": "build", "ko": "빌드"},
+    "seconds": {"en": "{n} s", "ko": "{n}초"},
+    "stage result": {"en": "becomes the image", "ko": "이미지가 됩니다"},
+    "stage left": {"en": "stays behind: {size} that are not in the image", "ko": "이미지에 들어가지 않고 남습니다: {size}"},
+    "first stage": {"en": "stage {n}", "ko": "스테이지 {n}"},
+    "graph": {"en": "stages of the build", "ko": "빌드 스테이지"},
+    "log of": {"en": "what step #{n} printed", "ko": "#{n} 단계의 출력"},
     "status created": {"en": "not started yet", "ko": "아직 시작하지 않음"},
     "status running": {"en": "is running", "ko": "실행 중"},
     "status paused": {"en": "is paused", "ko": "일시 정지됨"},
@@ -60,7 +67,23 @@ _LABELS: dict[str, dict[str, str]] = {
 }
 
 
-_SHARED = ("image", "container", "metadata", "shared base", "read-only", "writable", "unchanged", "copied up", "hides", "more")
+_SHARED = (
+    "image",
+    "container",
+    "metadata",
+    "shared base",
+    "read-only",
+    "writable",
+    "unchanged",
+    "copied up",
+    "hides",
+    "more",
+    "state running",
+    "state cached",
+    "state done",
+    "state failed",
+    "state canceled",
+)
 """Those that the static pictures have too."""
 
 
