@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from dockerlab.build.context import BuildContext
 from dockerlab.build.sources import below, check_sources, context_missing, find, sends
@@ -43,14 +43,25 @@ class Taken:
 
 
 @dataclass(frozen=True)
+class ContextEntry:
+    """What lies in a folder of a context: files and bytes that a build may have of it; if a pattern leaves it out, those that it may not have."""
+
+    name: str
+    folder: bool
+    part: Part
+    pattern: IgnorePattern | None
+
+
+@dataclass(frozen=True)
 class ContextReport:
-    """The context at `root`: all that it holds, what is left out, its largest files, what is taken by whom."""
+    """The context at `root`: all that it holds, what is left out, its largest files, what is taken by whom; `look` tells what lies in a folder of it."""
 
     root: str
     held: Part
     left_out: tuple[LeftOut, ...]
     largest: tuple[Part, ...]
     taken: tuple[Taken, ...]
+    look: Callable[[str], list[ContextEntry]]
 
 
 def report(context: BuildContext, dockerfile: Dockerfile | None) -> ContextReport:
@@ -64,7 +75,28 @@ def report(context: BuildContext, dockerfile: Dockerfile | None) -> ContextRepor
             left_out.append(LeftOut(part, pattern))
     largest = sorted((part for part in held if part.files), key=lambda part: (-part.size, part.path))[:_LARGEST]
     total = Part("", sum(part.files for part in held), sum(part.size for part in held))
-    return ContextReport(context.root, total, tuple(left_out), tuple(largest), tuple(_taken(context, dockerfile)) if dockerfile else ())
+    taken = tuple(_taken(context, dockerfile)) if dockerfile else ()
+    return ContextReport(context.root, total, tuple(left_out), tuple(largest), taken, lambda path: _folder(context, path))
+
+
+def _folder(context: BuildContext, path: str) -> list[ContextEntry]:
+    """Folders first. BuildError where a build sees no such folder."""
+    node = context.lookup(path, follow=False) if ".." not in path.split("/") else None
+    if node is None or not node.is_dir:
+        raise BuildError(f"{path} is no folder of the build context")
+    out = []
+    for name in os.listdir(node.real):
+        rel = f"{path.strip('/')}/{name}".lstrip("/")
+        real, seen = os.path.join(context.root, rel), context.lookup("/" + rel, follow=False)
+        if seen is None:
+            folder = os.path.isdir(real) and not os.path.islink(real)
+            out.append(ContextEntry(name, folder, _sum(rel, real), context.culprit("/" + rel)))
+        elif seen.is_dir:
+            shown = [part for part, sees in _entries(context, rel) if sees]
+            out.append(ContextEntry(name, True, Part(rel, sum(one.files for one in shown), sum(one.size for one in shown)), None))
+        else:
+            out.append(ContextEntry(name, False, Part(rel, 1, seen.st.st_size if seen.is_file else 0), None))
+    return sorted(out, key=lambda entry: (not entry.folder, entry.name))
 
 
 def _entries(context: BuildContext, folder: str) -> Iterator[tuple[Part, bool]]:

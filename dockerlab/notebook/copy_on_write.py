@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from dockerlab.data import dataclass
-from dockerlab.notebook.layer_stack import bands_of
+from dockerlab.notebook.layer_stack import bands_of, base_of
 from dockerlab.notebook.live import Live
 from dockerlab.notebook.pictures import Band, Written, as_image, cow_svg
 from dockerlab.notebook.words import word
@@ -46,7 +46,7 @@ class CopyOnWrite(Live):
     def of(cls, engine: Engine, container: str) -> CopyOnWrite:
         """The container of this name. NotFoundError if there is none."""
         found = engine.container_inspect(container)
-        bands = bands_of(engine.history(found["Image"]))
+        bands = bands_of(engine.history(found["Image"]), base_of(engine, engine.image_inspect(found["Image"])))
         return cls(found["Name"][1:], found["Config"]["Image"], written_of(engine, container), bands).answered_by(engine)
 
     def __repr__(self) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 from dockerlab.engine import Engine, open_engine
 from dockerlab.errors import Detached, DockerlabError, Interrupted, UsageError
 from dockerlab.notebook.cells import notebook_path
+from dockerlab.notebook.context import ContextSeen
 from dockerlab.notebook.copy_on_write import CopiesOnWrite, CopyOnWrite
 from dockerlab.notebook.layer_stack import LayerStack, SideBySide
 from dockerlab.notebook.results import Committed, History, Listing, Ran
@@ -175,6 +176,10 @@ class Magics:
             raise UsageError("%cow takes one container, or up to four", hint="%cow web")
         return CopyOnWrite.of(self.engine, words[0]) if len(words) == 1 else CopiesOnWrite.of(self.engine, words)
 
+    def context(self, line: str) -> ContextSeen:
+        """%context [-f FILE] [PATH]: what a build would send of the folder, what it leaves out and by which pattern."""
+        return ContextSeen.of(self.engine, split(line), self.shell)
+
     def check(self, line: str) -> Any:
         """%check EXERCISE: what was seen, what was expected, where to look. Raises if it is not passed yet."""
         from dockerlab.course import CheckFailed, check
@@ -191,7 +196,7 @@ class Magics:
         return verdict
 
 
-_LINE_MAGICS = ("docker", "commit", "history", "layers", "cow", "check")
+_LINE_MAGICS = ("docker", "commit", "history", "layers", "cow", "context", "check")
 
 
 def _told_in_the_cell(magic: Callable[..., Any]) -> Callable[..., Any]:

@@ -78,13 +78,12 @@ def _bands(bands: Sequence[Band], top: float, column: _Column | None = None) -> 
             continue
         out.append(_rect(at.left, y, at.box, 32, _OWN if band.own else _BASE))
         out.append(_text(at.left + 10, y + 21, str(band.number), size=12, colour=_SOFT, weight="bold"))
-        out.append(_text(at.left + 32, y + 21, cut(band.text, at.letters), size=12, font=_MONO))
+        out.append(_text(at.left + 32, y + 21, cut(band.text, at.letters - len(band.note)), size=12, font=_MONO))
+        out.append(_text(at.left + at.box - 10, y + 21, band.note, size=12, colour=_SOFT, anchor="end"))
         width = max(2.0, at.bar * band.size / at.largest) if band.size else 0
         if width:
             out.append(f"<rect x='{beside}' y='{y + 9}' width='{width:.1f}' height='14' rx='2' fill='#6aa3dc'/>")
-        out.append(
-            _text(beside + 6 + width, y + 21, human_size(band.size) + (f" · {band.note}" if band.note else ""), size=12, colour=_SOFT)
-        )
+        out.append(_text(beside + 6 + width, y + 21, human_size(band.size), size=12, colour=_SOFT))
         y += 36
     return out, y
 
@@ -170,6 +169,37 @@ def _writable(name: str, written: Sequence[Written], most: int, left: float, wid
     if len(written) > most:
         pieces.append(_text(left + 34, y, word("more", n=len(written) - most), size=12, colour=_SOFT))
     return pieces
+
+
+@dataclass(frozen=True)
+class TreeLine:
+    """A path of a tree: how deep it lies, what it is called, its size, what there is to say; `dim`: it is there, and not meant."""
+
+    depth: int
+    name: str
+    size: str
+    note: str = ""
+    dim: bool = False
+
+
+def tree_svg(title: str, lines: Sequence[TreeLine], most: int) -> str:
+    """Files and folders, at most so many lines of them."""
+    pieces = [_text(_LEFT, 28, cut(title, 84), size=15, weight="bold")]
+    y = 52.0
+    for line in lines[:most]:
+        x = _LEFT + 8 + 18 * line.depth
+        name = cut(line.name, 48 - 2 * line.depth)
+        pieces.append(_text(x, y, name, size=12, font=_MONO, colour=_SOFT if line.dim else _INK))
+        if line.dim:
+            pieces.append(f"<line x1='{x}' y1='{y - 4}' x2='{x + 7.3 * len(name):.0f}' y2='{y - 4}' stroke='{_SOFT}'/>")
+        if line.note:
+            pieces.append(_text(x + 7.6 * len(name) + 12, y, cut(line.note, 60), size=11, colour=_SOFT))
+        pieces.append(_text(_WIDTH - _LEFT - 8, y, line.size, size=12, colour=_SOFT, anchor="end"))
+        y += 20
+    if len(lines) > most:
+        pieces.append(_text(_LEFT + 8, y, word("more", n=len(lines) - most), size=12, colour=_SOFT))
+        y += 20
+    return _svg(pieces, y, title)
 
 
 def as_image(svg: str, alternative: str) -> str:

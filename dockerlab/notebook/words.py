@@ -16,6 +16,13 @@ _WORDS: dict[str, dict[str, str]] = {
     "read-only": {"en": "read-only image layers", "ko": "읽기 전용 이미지 레이어"},
     "writable": {"en": "writable container layer", "ko": "쓰기 가능한 컨테이너 레이어"},
     "metadata": {"en": "metadata only, no layer", "ko": "메타데이터만, 레이어 없음"},
+    "context": {"en": "build context", "ko": "빌드 컨텍스트"},
+    "context sum": {"en": "{n} files, {size} that COPY and ADD can take", "ko": "COPY와 ADD가 가져올 수 있는 파일 {n}개, {size}"},
+    "left out by": {"en": "left out by {pattern} ({where})", "ko": "{pattern} 때문에 제외됨 ({where})"},
+    "left out by us": {
+        "en": "left out by dockerlab itself: the running notebook, the store",
+        "ko": "dockerlab이 제외함: 실행 중인 노트북, 저장소",
+    },
     "build log": {"en": "the build's log", "ko": "빌드 로그"},
     "state running": {"en": "running", "ko": "실행 중"},
     "state cached": {"en": "cached", "ko": "캐시 적중"},

@@ -27,7 +27,7 @@ def context_look(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
     if parsed.text("format") == "json":
         terminal.line(json.dumps(_json(found), ensure_ascii=False))
     else:
-        terminal.say(_text(found))
+        terminal.say(context_text(found))
     return 0
 
 
@@ -36,10 +36,12 @@ def _files(part: Part) -> str:
 
 
 def _where(one: LeftOut) -> str:
+    """Where the pattern stands."""
     return f"line {one.pattern.line} of {one.pattern.file}" if one.pattern.line else "dockerlab's own: the running notebook, the store"
 
 
-def _text(found: ContextReport) -> str:
+def context_text(found: ContextReport) -> str:
+    """A report as tables."""
     out = [f"{found.root}: {_files(found.held)}, {human_size(found.held.size)}; BuildKit sends of them only what COPY and ADD take\n"]
     if found.left_out:
         rows = [[one.part.path, _files(one.part), human_size(one.part.size), one.pattern.text, _where(one)] for one in found.left_out]

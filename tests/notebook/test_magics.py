@@ -257,3 +257,31 @@ def test_a_build_check_names_the_line_and_dockers_page(notebook: Run) -> None:
     said = shown(built)
     assert " - JSONArgsRecommended: " in said and "(line 2)\n   > CMD echo hi\n" in said
     assert "https://docs.docker.com/go/dockerfile/rule/json-args-recommended/" in said
+
+
+def test_a_context_is_a_picture_and_a_table_of_patterns(notebook: Run) -> None:
+    cells = notebook(
+        "import os; os.makedirs('site/big'); open('site/big/file', 'w').write('x' * 900); open('site/a', 'w').write('1'); "
+        "open('site/.dockerignore', 'w').write('big\\n')",
+        "%context site",
+        "%context site other",
+        "%context nosuch",
+    )
+    assert "line 1 of .dockerignore" in shown(cells[1]) and "900B" in shown(cells[1]) and "data:image/svg+xml" in html(cells[1])
+    assert "takes one PATH" in error(cells[2]) and "Traceback" not in error(cells[2]) and "nosuch" in error(cells[3])
+
+
+def test_two_images_and_two_containers_are_pictures_on_one_base(notebook: Run) -> None:
+    cells = notebook(
+        "%%dockerfile -t a:1\nFROM busybox\nRUN echo a > /a",
+        "%%dockerfile -t b:1\nFROM busybox\nRUN echo b > /b",
+        "%layers a:1 b:1",
+        "%docker run --name one a:1 rm /a",
+        "%docker run --name two a:1 touch /new",
+        "%cow one two",
+        "%layers a:1 b:1 busybox",
+    )
+    assert "below the line: layers that both images stand on" in shown(cells[2]) and "data:image/svg+xml" in html(cells[2])
+    said = shown(cells[5])
+    assert said.count("read-only image layers (a:1)") == 1 and "D /a" in said and "A /new" in said and html(cells[5]).count("<img") == 1
+    assert "%layers takes one image, or two to compare" in error(cells[6])

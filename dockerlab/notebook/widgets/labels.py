@@ -30,11 +30,13 @@ _LABELS: dict[str, dict[str, str]] = {
     "kind fifo": {"en": "pipe", "ko": "파이프"},
     "kind char": {"en": "device", "ko": "장치"},
     "kind block": {"en": "device", "ko": "장치"},
+    "takes": {"en": "line {line} takes {n} files, {size}", "ko": "{line}번째 줄이 가져가는 파일 {n}개, {size}"},
+    "takes none": {"en": "line {line} takes nothing: {why}", "ko": "{line}번째 줄이 가져갈 것이 없습니다: {why}"},
     "build": {"en": "build", "ko": "빌드"},
     "seconds": {"en": "{n} s", "ko": "{n}초"},
     "stage result": {"en": "becomes the image", "ko": "이미지가 됩니다"},
     "stage left": {"en": "stays behind: {size} that are not in the image", "ko": "이미지에 들어가지 않고 남습니다: {size}"},
-    "first stage": {"en": "stage {n}", "ko": "스테이지 {n}"},
+    "stage left short": {"en": "{size} stay behind", "ko": "{size} 남음"},
     "graph": {"en": "stages of the build", "ko": "빌드 스테이지"},
     "log of": {"en": "what step #{n} printed", "ko": "#{n} 단계의 출력"},
     "status created": {"en": "not started yet", "ko": "아직 시작하지 않음"},
@@ -69,6 +71,8 @@ _LABELS: dict[str, dict[str, str]] = {
 
 _SHARED = (
     "image",
+    "context",
+    "context sum",
     "container",
     "metadata",
     "shared base",

@@ -89,4 +89,9 @@ class LayerStackWidget(AskingWidget):
 
 
 def _shown(entries: Sequence[InsideEntry]) -> list[Json]:
-    return [asdict(entry) for entry in entries]
+    return [{**asdict(entry), "hint": _hint(entry)} for entry in entries]
+
+
+def _hint(entry: InsideEntry) -> str:
+    kind = labels().get(f"kind {entry.kind}", entry.kind)
+    return f"{entry.path}\n{kind}  {entry.mode:04o}  {entry.owner[0]}:{entry.owner[1]}"

@@ -188,7 +188,7 @@ function picture(stages, edges, words) {
     const key = `${edge.from.name} ${edge.to.name}`;
     const nth = seen.get(key) ?? 0;
     seen.set(key, nth + 1);
-    const label = clipped(edge.base ? "FROM" : edge.text.replace(/^(COPY|ADD|RUN) .*?--(?:from|mount)=\S+ ?/, "$1 "), 19);
+    const label = clipped(edge.base ? "FROM" : edge.text.replace(/ --\S+/g, "").split(/\s+/).slice(0, 2).join(" "), 19);
     return svg("g", { class: edge.base ? "dl-base-edge" : "" },
       nth ? "" : svg("path", { d: `M${x1} ${y1} C${x1 + 50} ${y1} ${x2 - 50} ${y2} ${x2 - 6} ${y2} m-5 -4 l6 4 l-6 4` }),
       svg("text", { class: "dl-edge", x: (x1 + x2) / 2, y: (y1 + y2) / 2 - 5 + 26 * nth, "text-anchor": "middle" }, label, svg("title", {}, edge.text)));
@@ -197,7 +197,7 @@ function picture(stages, edges, words) {
     svg("rect", { x: left(stage), y: top(stage), width: WIDE, height: HIGH, rx: 5 }),
     svg("text", { x: left(stage) + 10, y: top(stage) + 19, "font-weight": "bold" }, clipped(stage.name || words.build, 20)),
     svg("text", { class: "dl-graph-note", x: left(stage) + 10, y: top(stage) + 35 },
-      stage.result ? words["stage result"] : stage.size ? `${sizeText(stage.size)} ✕` : "")));
+      stage.result ? words["stage result"] : stage.size ? fill(words["stage left short"], { size: sizeText(stage.size) }) : "")));
   return svg("svg", { width, height, viewBox: `0 0 ${width} ${height}`, "aria-hidden": "true" }, ...lines, ...boxes);
 }
 

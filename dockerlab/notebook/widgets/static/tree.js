@@ -3,7 +3,8 @@ import { h, sizeText } from "./dom.js";
 /**
  * A tree of files that holds in the page only the rows that can be seen: ten thousand cost no more than ten.
  * Arrow keys, Home, End, PageUp, PageDown, Enter and the first letter of a name move in it, as in the tree pattern of the ARIA practices.
- * @typedef {{ name: string, path: string, change: string, kind: string, size: number, link: string, mode: number, owner: number[] }} Entry
+ * `note` stands behind the name, `dim`: it is there, and not meant; `hint` is shown to who points at it.
+ * @typedef {{ name: string, path: string, change: string, kind: string, size: number, link: string, note?: string, dim?: boolean, hint?: string }} Entry
  * @typedef {{ entry: Entry, level: number, open: boolean, at: number, of: number }} Row
  * @typedef {{ load: (path: string) => Promise<Entry[]>, sizes: (path: string) => Promise<Record<string, number>>, pick: (entry: Entry) => void,
  *   fail: (refusal: any) => void, words: Record<string, string> }} TreeOptions
@@ -14,6 +15,11 @@ const TALL = 12; // rows that are seen at once
 const SPARE = 8; // rows above and below what is seen
 const GLYPHS = /** @type {Record<string, string>} */ ({ A: "+", C: "~", D: "−", "": "" });
 let trees = 0;
+
+/** @param {Entry} entry */
+function opens(entry) {
+  return entry.kind === "dir" && entry.change !== "D" && !entry.dim;
+}
 
 export class FileTree {
   /** @param {TreeOptions} options */
@@ -87,7 +93,7 @@ export class FileTree {
   /** @param {number} index */
   async toggle(index) {
     const row = this.rows[index];
-    if (!row || row.entry.kind !== "dir" || row.entry.change === "D") return;
+    if (!row || !opens(row.entry)) return;
     if (row.open) {
       row.open = false;
       let end = index + 1;
@@ -130,13 +136,13 @@ export class FileTree {
   row(index) {
     const { entry, level, open, at, of } = this.rows[index];
     const { words } = this.options;
-    const folder = entry.kind === "dir" && entry.change !== "D";
-    const size = entry.kind === "dir" ? this.totals.get(entry.path) : entry.size;
+    const folder = opens(entry);
+    const size = entry.kind === "dir" ? this.totals.get(entry.path) ?? (entry.size || undefined) : entry.size;
     const told = size === undefined || entry.kind === "symlink" || (entry.kind === "dir" && !size) ? "" : sizeText(size);
     const change = words[`change ${entry.change}`] ?? "";
     const kind = words[`kind ${entry.kind}`] ?? entry.kind;
     const row = h("div", {
-      class: `dl-row dl-change-${entry.change || "none"}${index === this.active ? " dl-active" : ""}`,
+      class: `dl-row dl-change-${entry.change || "none"}${entry.dim ? " dl-dim" : ""}${index === this.active ? " dl-active" : ""}`,
       role: "treeitem",
       id: `${this.id}-${index}`,
       style: `top:${index * ROW}px; padding-inline-start:${8 + (level - 1) * 16}px`,
@@ -145,22 +151,17 @@ export class FileTree {
       "aria-setsize": of,
       "aria-selected": String(index === this.active),
       "aria-expanded": folder ? String(open) : null,
-      "aria-label": [entry.name, kind, change, told].filter(Boolean).join(", "),
-      title: this.details(entry),
+      "aria-label": [entry.name, kind, change, told, entry.note].filter(Boolean).join(", "),
+      title: entry.hint ?? entry.path,
       onclick: () => this.choose(index),
     },
     h("span", { class: "dl-twist", "aria-hidden": "true" }, folder ? (open ? "▾" : "▸") : ""),
     h("span", { class: "dl-glyph", "aria-hidden": "true" }, GLYPHS[entry.change] ?? ""),
     h("span", { class: "dl-name" }, entry.name, entry.kind === "dir" || entry.kind === "folder" ? "/" : ""),
     entry.link ? h("span", { class: "dl-link" }, ` → ${entry.link}`) : null,
+    entry.note ? h("span", { class: "dl-link" }, entry.note) : null,
     h("span", { class: "dl-size" }, told));
     return row;
-  }
-
-  /** @param {Entry} entry */
-  details(entry) {
-    const mode = entry.mode.toString(8).padStart(4, "0");
-    return `${entry.path}\n${this.options.words["kind " + entry.kind] ?? entry.kind}  ${mode}  ${entry.owner.join(":")}`;
   }
 
   /** @param {number} index */
