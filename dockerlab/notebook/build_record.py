@@ -15,8 +15,7 @@ from dockerlab.build import BuildEvent, CheckWarning, Notice, StepCanceled, Step
 from dockerlab.build.events import Configured, ContainerMade, LayerCommitted, Surprise
 from dockerlab.errors import BuildError, DockerlabError
 from dockerlab.notebook.words import word
-from dockerlab.verbs.dispatch import Terminal
-from dockerlab.verbs.progress import Progress, reason, told
+from dockerlab.verbs.progress import BuildProgress, reason, told
 from dockerlab.verbs.units import human_size
 
 Json = dict[str, Any]
@@ -29,13 +28,13 @@ _CHANGES = 12  # changes of a step that a trace shows
 class BuildRecord:
     """Takes a build's events as its progress; `changed` is called when there is something new to show."""
 
-    def __init__(self, terminal: Terminal, text: str, changed: Callable[[], None], *, trace: bool = False) -> None:
-        """`terminal` keeps the plain form of it; `text` is the Dockerfile."""
+    def __init__(self, plain: BuildProgress, changed: Callable[[], None], *, trace: bool = False) -> None:
+        """`plain` hears of everything too."""
         self.steps: list[Json] = []
         self.notes: list[str] = []
         self.failure = ""
         self._changed, self._trace = changed, trace
-        self._plain = Progress(terminal, explain=True, phrase=word, text=text)
+        self._plain = plain
         self._at: dict[int, Json] = {}
         self._began: dict[int, float] = {}
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 from typing import Any
 
 from dockerlab.data import replace
@@ -19,7 +21,7 @@ from dockerlab.notebook.words import word
 from dockerlab.oci import Reference
 from dockerlab.verbs.build import finished, options_of, outputs, progress_of
 from dockerlab.verbs.classic import ClassicProgress, asked_for
-from dockerlab.verbs.dispatch import OURS, machine_errors
+from dockerlab.verbs.dispatch import OURS, Terminal, machine_errors
 from dockerlab.verbs.flags import Parsed, parse, usage_error
 from dockerlab.verbs.progress import BuildProgress, reason
 
@@ -68,8 +70,9 @@ def _build(parsed: Parsed, text: str, engine: Engine, without: list[str], *, liv
         options = replace(options_of(parsed, terminal, text=text, exclude=cells.patterns(without) if without else ()), classic=classic)
         if without and not parsed.on("quiet") and (present := [name for name in without if os.path.exists(name)]):
             show(word("left out", what=", ".join(present)) + "\n")
-        picture = _picture(parsed, text, opened) if live and not classic else None
-        progress = picture or progress_of(parsed, terminal, classic=classic, explain=True, phrase=word, text=text)
+        plain = partial(progress_of, parsed, classic=classic, explain=True, phrase=word, text=text)
+        picture = _picture(parsed, plain, opened) if live and not classic else None
+        progress = picture or plain(terminal)
         steps: list[dict[str, Any]] = []
         try:
             built = finished(_noted(engine.build(options), steps), progress)
@@ -93,13 +96,13 @@ def _build(parsed: Parsed, text: str, engine: Engine, without: list[str], *, liv
     return Built(built.image.id, names, steps, LayerStack.of(engine, built.image.id, names[0] if names else "")).answered_by(engine)
 
 
-def _picture(parsed: Parsed, text: str, opened: ExitStack) -> BuildProgress | None:
+def _picture(parsed: Parsed, plain: Callable[[Terminal], BuildProgress], opened: ExitStack) -> BuildProgress | None:
     """Where no form was asked for."""
     if parsed.on("quiet") or parsed.text("progress") not in ("", "auto"):
         return None
     from dockerlab.notebook.live_build import LiveBuild
 
-    return opened.enter_context(LiveBuild(text, trace=parsed.on("trace")))
+    return opened.enter_context(LiveBuild(plain, trace=parsed.on("trace")))
 
 
 def _in_cell(excerpt: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from typing import Any
 
 from dockerlab.build import BuildEvent, CheckWarning
@@ -10,6 +11,7 @@ from dockerlab.errors import DockerlabError
 from dockerlab.notebook.build_record import BuildRecord, still
 from dockerlab.notebook.widgets.build import BuildWidget
 from dockerlab.verbs.dispatch import Terminal
+from dockerlab.verbs.progress import BuildProgress
 
 _LONGEST = 2 << 20  # characters of the plain form that the notebook keeps
 
@@ -17,7 +19,8 @@ _LONGEST = 2 << 20  # characters of the plain form that the notebook keeps
 class LiveBuild:
     """A `BuildProgress` of the cell that runs. Use it in a `with`: at its end the picture is the last one."""
 
-    def __init__(self, text: str, *, trace: bool) -> None:
+    def __init__(self, plain: Callable[[Terminal], BuildProgress], *, trace: bool) -> None:
+        """`plain` makes the text that the notebook keeps."""
         from IPython.display import display
 
         self._plain: list[bytes] = []
@@ -26,7 +29,7 @@ class LiveBuild:
             kept, kept, stdin=None, stdout=None, stderr=None, cwd=os.getcwd(), environment=dict(os.environ), program="notebook"
         )
         self._widget = BuildWidget()
-        self._record = BuildRecord(terminal, text, self._changed, trace=trace)
+        self._record = BuildRecord(plain(terminal), self._changed, trace=trace)
         self._handle: Any = display(self._bundle(), raw=True, display_id=True)
 
     def _changed(self) -> None:

@@ -54,4 +54,5 @@ def test_every_word_that_a_view_asks_for_is_there(language: str, monkeypatch: py
 
 def test_nothing_is_fetched_from_elsewhere() -> None:
     for path in STATIC.iterdir():
-        assert "http://" not in path.read_text() and "https://" not in path.read_text(), path.name
+        text = path.read_text().replace("http://www.w3.org/2000/svg", "")  # a name, no address
+        assert "http://" not in text and "https://" not in text, path.name
