@@ -46,7 +46,7 @@ class CopyOnWrite(Live):
     def of(cls, engine: Engine, container: str) -> CopyOnWrite:
         """The container of this name. NotFoundError if there is none."""
         found = engine.container_inspect(container)
-        bands = bands_of(engine.history(found["Image"]), base_of(engine, engine.image_inspect(found["Image"])))
+        bands = bands_of(engine.history(found["Image"]), base_of(engine, found["Image"]))
         return cls(found["Name"][1:], found["Config"]["Image"], written_of(engine, container), bands).answered_by(engine)
 
     def __repr__(self) -> str:

@@ -20,7 +20,7 @@ Json = dict[str, Any]
 _NOTHING_RUN = "/bin/sh -c #(nop) "
 
 
-def _instruction(created_by: str) -> str:
+def instruction_of(created_by: str) -> str:
     """As it was written in a Dockerfile, as far as history tells."""
     text = created_by.removesuffix(" # buildkit").strip()
     if text.startswith(_NOTHING_RUN):
@@ -30,30 +30,44 @@ def _instruction(created_by: str) -> str:
     return text.replace("RUN /bin/sh -c ", "RUN ", 1) if text.startswith("RUN /bin/sh -c ") else text
 
 
-def bands_of(history: Sequence[Json], base: tuple[int, str] = (0, "")) -> list[Band]:
-    """An engine's history as bands, newest first; layers are numbered from the bottom. `base`: how many are another image's, and its name."""
+def bands_of(history: Sequence[Json], base: Base | None = None) -> list[Band]:
+    """An engine's history as bands, newest first; layers are numbered from the bottom."""
+    base = base or Base()
     out: list[Band] = []
     number = 0
     for line in reversed(history):
-        text = _instruction(str(line["CreatedBy"])) or str(line["Comment"])
+        text = instruction_of(str(line["CreatedBy"])) or str(line["Comment"])
         if line["EmptyLayer"]:
             out.append(Band(text, 0, 0))
         else:
             number += 1
-            out.append(Band(text, int(line["Size"]), number, note=base[1] if number == base[0] else "", own=number > base[0]))
+            out.append(Band(text, int(line["Size"]), number, note=base.name if number == base.layers else "", own=number > base.layers))
     out.reverse()
     return out
 
 
-def base_of(engine: Engine, image: Json) -> tuple[int, str]:
-    """The image with a name on which this one stands, if the engine has it: how many layers it has, and its name."""
-    layers = image["RootFS"]["Layers"]
-    found = [(0, "")]
+@dataclass(frozen=True)
+class Base:
+    """The image on which another one stands: its name, and how many of the other's layers and lines of history, from the bottom, are its own."""
+
+    name: str = ""
+    layers: int = 0
+    lines: int = 0
+
+
+def base_of(engine: Engine, image: str) -> Base:
+    """The largest image with a name whose history this one's begins with, if the engine has such a one."""
+    own = _told(engine, image)
+    best = Base()
     for other in engine.images():
-        below = engine.image_inspect(other["Id"])["RootFS"]["Layers"]
-        if other["RepoTags"] and len(below) < len(layers) and below == layers[: len(below)]:
-            found.append((len(below), other["RepoTags"][0].removesuffix(":latest")))
-    return max(found)
+        lines = _told(engine, other["Id"])
+        if other["RepoTags"] and best.lines < len(lines) < len(own) and own[: len(lines)] == lines:
+            best = Base(other["RepoTags"][0].removesuffix(":latest"), sum(not empty for *_, empty in lines), len(lines))
+    return best
+
+
+def _told(engine: Engine, image: str) -> list[tuple[float, str, bool]]:
+    return [(line["Created"], line["CreatedBy"], line["EmptyLayer"]) for line in reversed(engine.history(image))]
 
 
 @dataclass
@@ -71,7 +85,7 @@ class LayerStack(Live):
         history = engine.history(name)
         found = engine.image_inspect(name)
         label = shown or (name if not name.startswith("sha256:") else (found["RepoTags"] or [short_id(name)])[0])
-        return cls(label, bands_of(history, base_of(engine, found)), int(found["Size"]), str(found["Id"])).answered_by(engine)
+        return cls(label, bands_of(history, base_of(engine, name)), int(found["Size"]), str(found["Id"])).answered_by(engine)
 
     def __len__(self) -> int:
         return sum(band.number > 0 for band in self.bands)

@@ -15,6 +15,7 @@ from dockerlab.notebook.cells import notebook_path
 from dockerlab.notebook.context import ContextSeen
 from dockerlab.notebook.copy_on_write import CopiesOnWrite, CopyOnWrite
 from dockerlab.notebook.layer_stack import LayerStack, SideBySide
+from dockerlab.notebook.process import ProcessSeen
 from dockerlab.notebook.results import Committed, History, Listing, Ran
 from dockerlab.notebook.streams import captured, cell_terminal
 from dockerlab.notebook.words import as_magic, language, speak_as, word
@@ -180,6 +181,17 @@ class Magics:
         """%context [-f FILE] [PATH]: what a build would send of the folder, what it leaves out and by which pattern."""
         return ContextSeen.of(self.engine, split(line), self.shell)
 
+    def process(self, line: str) -> ProcessSeen:
+        """%process [--entrypoint PROGRAM] IMAGE [ARG…]: the process that `docker run` would start, and where each of its words came from."""
+        words = split(line)
+        entrypoint = None
+        if words and words[0].startswith("--entrypoint"):
+            _, equals, value = words[0].partition("=")
+            entrypoint, words = (value, words[1:]) if equals else ((words[1:2] or [""])[0], words[2:])
+        if not words or words[0].startswith("-"):
+            raise UsageError("%process takes an image, and arguments after it", hint="%process nginx")
+        return ProcessSeen.of(self.engine, words[0], words[1:], entrypoint)
+
     def check(self, line: str) -> Any:
         """%check EXERCISE: what was seen, what was expected, where to look. Raises if it is not passed yet."""
         from dockerlab.course import CheckFailed, check
@@ -196,7 +208,7 @@ class Magics:
         return verdict
 
 
-_LINE_MAGICS = ("docker", "commit", "history", "layers", "cow", "context", "check")
+_LINE_MAGICS = ("docker", "commit", "history", "layers", "cow", "context", "process", "check")
 
 
 def _told_in_the_cell(magic: Callable[..., Any]) -> Callable[..., Any]:

@@ -202,6 +202,34 @@ def tree_svg(title: str, lines: Sequence[TreeLine], most: int) -> str:
     return _svg(pieces, y, title)
 
 
+@dataclass(frozen=True)
+class ProcessWord:
+    """A word of a process: `source` is "ENTRYPOINT", "CMD", "--entrypoint", "argument" or "shell" (what a shell form adds)."""
+
+    text: str
+    source: str
+    note: str = ""
+
+
+_SOURCES = {"ENTRYPOINT": "#6aa3dc", "--entrypoint": "#1f6feb", "CMD": "#1a7f37", "argument": "#d9a520", "shell": "#9aa7b3"}
+
+
+def process_svg(line: str, words: Sequence[ProcessWord], sources: Sequence[str], notes: Sequence[str]) -> str:
+    """A process word by word, a row each, with where it came from."""
+    pieces = [_text(_LEFT, 28, cut(line, 84), size=14, font=_MONO, weight="bold")]
+    y = 44.0
+    for one, source in zip(words, sources, strict=True):
+        pieces.append(_rect(_LEFT, y, 380, 26, _PAPER))
+        pieces.append(f"<rect x='{_LEFT}' y='{y}' width='5' height='26' rx='2' fill='{_SOURCES[one.source]}'/>")
+        pieces.append(_text(_LEFT + 14, y + 18, cut(one.text, 48), size=13, font=_MONO))
+        pieces.append(_text(_LEFT + 394, y + 18, cut(source, 56), size=12, colour=_SOFT))
+        y += 32
+    for note in notes:
+        pieces.append(_text(_LEFT, y + 14, cut(note, 105), size=12, colour=_COLOUR["C"]))
+        y += 20
+    return _svg(pieces, y + 10, line)
+
+
 def as_image(svg: str, alternative: str) -> str:
     """The picture as an HTML image that needs nothing else."""
     data = base64.b64encode(svg.encode()).decode()

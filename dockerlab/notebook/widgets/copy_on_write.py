@@ -43,7 +43,7 @@ class CopyOnWriteWidget(AskingWidget):
             found = self._engine.container_inspect(name)
             self._images[name] = image = found["Image"]
             if image not in groups:
-                bands = bands_of(self._engine.history(image), base_of(self._engine, self._engine.image_inspect(image)))
+                bands = bands_of(self._engine.history(image), base_of(self._engine, image))
                 layers = [asdict(band) for band in bands if band.number]
                 groups[image] = {"image": found["Config"]["Image"], "bands": layers, "containers": []}
             groups[image]["containers"].append(self.answer_state(name))
