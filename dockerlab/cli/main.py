@@ -7,7 +7,7 @@ import os
 import sys
 from typing import NoReturn
 
-_OWN = {"lab": "lab", "tour": "tour", "doctor": "doctor", "grade": "grade", "fsck": "fsck"}
+_OWN = {"lab": "lab", "tour": "tour", "doctor": "doctor", "grade": "grade", "fsck": "fsck", "kernel": "kernel"}
 
 _STARTS = {"run", "exec", "start"}
 """The verbs that start a process whatever they find: what does that for them starts beside us."""

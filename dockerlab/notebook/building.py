@@ -25,7 +25,7 @@ from dockerlab.verbs.dispatch import OURS, Terminal, machine_errors
 from dockerlab.verbs.flags import Parsed, parse, usage_error
 from dockerlab.verbs.progress import BuildProgress, reason
 
-_EXTRA = {"force": {"type": "bool"}, **OURS["build"]}
+_EXTRA = {"force": {"type": "bool"}, "whole-cell": {"type": "bool"}, **OURS["build"]}
 
 
 def build_cell(line: str, text: str, shell: Any, engine: Engine) -> Built:
@@ -86,7 +86,7 @@ def _build(parsed: Parsed, text: str, engine: Engine, without: list[str], *, liv
             raise DockerlabError(
                 f"failed to build: {error.message}",
                 hint=word("look around", state=state) if state else error.hint,
-                excerpt=error.excerpt if parsed.text("file") else _in_cell(error.excerpt),
+                excerpt=error.excerpt if parsed.text("file") else _in_cell(error.excerpt, 0 if parsed.on("whole-cell") else 1),
             ) from None
         progress.warnings(built.warnings)
         if isinstance(progress, ClassicProgress):
@@ -105,9 +105,9 @@ def _picture(parsed: Parsed, plain: Callable[[Terminal], BuildProgress], opened:
     return opened.enter_context(LiveBuild(plain, trace=parsed.on("trace")))
 
 
-def _in_cell(excerpt: str) -> str:
-    """The excerpt with its place in the cell, whose first line is the magic's."""
-    return re.sub(r"(?m)^Dockerfile:(\d+)$", lambda found: f"cell:{int(found[1]) + 1} (Dockerfile:{found[1]})", excerpt, count=1)
+def _in_cell(excerpt: str, above: int) -> str:
+    """The excerpt with its place in the cell, in which so many lines are above the Dockerfile."""
+    return re.sub(r"(?m)^Dockerfile:(\d+)$", lambda found: f"cell:{int(found[1]) + above} (Dockerfile:{found[1]})", excerpt, count=1)
 
 
 def _noted(events: Any, steps: list[dict[str, Any]]) -> Any:

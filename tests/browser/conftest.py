@@ -57,9 +57,9 @@ def lab(tmp_path_factory: pytest.TempPathFactory, template_home: Path) -> Iterat
     quiet.parent.mkdir(parents=True)
     quiet.write_text('{"fetchNews": "false", "checkForUpdates": false}')
     environment |= {name: str(top / name) for name in OWN_FOLDERS}
-    (top / "share/labextensions").mkdir(parents=True)
-    (top / "share/labextensions/jupyter-dockerlab").symlink_to(ROOT / "dockerlab/labextension")
-    environment["JUPYTER_PATH"] = str(top / "share")
+    environment["JUPYTER_PATH"] = str(top / "env/share/jupyter")
+    installed = [sys.executable, "-m", "dockerlab", "kernel", "install", "--prefix", str(top / "env")]
+    subprocess.run(installed, cwd=ROOT, env=environment, check=True, capture_output=True)
     for name in ("JPY_SESSION_NAME", "DOCKERLAB_LANG", "DOCKERLAB_ISOLATION"):
         environment.pop(name, None)
     command = [
@@ -138,10 +138,12 @@ def notebook(lab: Lab, browser: Any, request: pytest.FixtureRequest) -> Iterator
     contexts: list[Any] = []
     said: list[str] = []
 
-    def opened(*cells: str, width: int = 1000, height: int = 900, dark: bool = False, language: str = "en") -> Notebook:
+    def opened(
+        *cells: str, width: int = 1000, height: int = 900, dark: bool = False, language: str = "en", kernel: str = "python3"
+    ) -> Notebook:
         name = re.sub(r"\W+", "-", request.node.name).strip("-") + f"-{len(contexts)}.ipynb"
         node = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(text) for text in ("%load_ext dockerlab", *cells)])
-        node.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+        node.metadata["kernelspec"] = {"name": kernel, "display_name": kernel, "language": "python"}
         node.metadata["dockerlab"] = {"language": language}
         nbformat.write(node, lab.folder / name)
         context = browser.new_context(viewport={"width": width, "height": height}, reduced_motion="reduce")

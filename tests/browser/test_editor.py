@@ -19,3 +19,14 @@ def test_a_build_cell_is_highlighted_as_a_dockerfile_and_all_others_as_python(no
     word.wait_for(timeout=BUSY)
     one.page.evaluate("window.jupyterapp.shell.currentWidget.content.widgets[1].model.sharedModel.setSource('y = 2')")
     one.page.wait_for_function("window.jupyterapp.shell.currentWidget.content.widgets[1].model.mimeType.includes('python')", timeout=BUSY)
+
+
+def test_in_the_docker_lab_kernel_a_dockerfile_is_a_cell(notebook: Open) -> None:
+    one = notebook("# docker build -t own:1 .\nFROM busybox\nRUN true", "x = 1\nx", "FROM = 2", kernel="dockerlab")
+    one.page.wait_for_function(
+        "window.jupyterapp.shell.currentWidget.content.widgets[1].model.mimeType === 'text/x-dockerfile'", timeout=BUSY
+    )
+    area = one.run(1)
+    area.locator(".dl-layer-stack").wait_for(timeout=BUSY)
+    assert "own:1" in area.inner_text() and one.run(2).inner_text().strip().endswith("1")
+    assert "python" in mime(one, 2) and "python" in mime(one, 3)

@@ -3,6 +3,8 @@
 (() => {
   const DOCKERFILE = "text/x-dockerfile";
   const BUILD_CELL = /^\s*%%dockerfile\b/;
+  const KERNEL = "dockerlab"; // in it a cell that starts with an instruction is a build
+  const DOCKERFILE_CELL = /^(?:\s*#.*\n|\s*\n)*\s*(?:FROM|ARG)\s+[^=\s]/;
   const NOT_FOUND = "Error displaying widget: model not found"; // what the widget manager writes in the place of a widget that no kernel knows
   let scope;
 
@@ -14,7 +16,9 @@
   // Cells that begin with %%dockerfile are highlighted as Dockerfiles.
   const highlight = (panel) => {
     const look = (cell) => {
-      if (BUILD_CELL.test(cell.sharedModel.getSource())) cell.mimeType = DOCKERFILE;
+      const source = cell.sharedModel.getSource();
+      const own = panel.sessionContext.session?.kernel?.name === KERNEL && DOCKERFILE_CELL.test(source);
+      if (own || BUILD_CELL.test(source)) cell.mimeType = DOCKERFILE;
       else if (cell.mimeType === DOCKERFILE) cell.mimeType = panel.content.codeMimetype;
     };
     const watch = (cell) => {
@@ -25,6 +29,9 @@
       look(cell);
     };
     const { cells } = panel.content.model;
+    panel.sessionContext.kernelChanged.connect(() => {
+      for (const cell of cells) if (cell.type === "code") look(cell);
+    });
     for (const cell of cells) watch(cell);
     cells.changed.connect((_, change) => {
       for (const cell of change.newValues ?? []) watch(cell);
