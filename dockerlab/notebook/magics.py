@@ -235,23 +235,26 @@ def register(shell: Any) -> None:
     """Register every magic in this shell; IPython's own %history stays behind ours."""
     from IPython.core.magics import HistoryMagics
 
-    from dockerlab.notebook.completion import exec_matcher, use_matcher
+    from dockerlab.notebook.completion import cell_matcher, explain_directives, use_matcher
 
     speak_as(notebook_path(shell))
     # not the registered function: IPython looks that up again by its name, and would find ours
     magics = Magics(shell, HistoryMagics(shell).history)
     shell.register_magic_function(_told_in_the_cell(magics.dockerfile), "cell", "dockerfile")
     shell.register_magic_function(_told_in_the_cell(magics.exec), "cell", "exec")
-    use_matcher(shell, exec_matcher(lambda: magics.engine))
+    own_kernel = getattr(getattr(shell, "kernel", None), "implementation", "") == "dockerlab"
+    use_matcher(shell, cell_matcher(lambda: magics.engine, dockerfiles=own_kernel))
+    explain_directives(shell)
     for name in _LINE_MAGICS:
         shell.register_magic_function(_told_in_the_cell(getattr(magics, name)), "line", name)
 
 
 def unregister(shell: Any) -> None:
     """Give IPython its own %history back, and its completion."""
-    from dockerlab.notebook.completion import use_matcher
+    from dockerlab.notebook.completion import explain_no_more, use_matcher
 
     use_matcher(shell, None)
+    explain_no_more(shell)
     ours = shell.magics_manager.magics["line"].get("history")
     magics = getattr(getattr(ours, "__wrapped__", None), "__self__", None)
     if isinstance(magics, Magics) and magics.old_history is not None:
