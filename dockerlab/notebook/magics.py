@@ -211,6 +211,31 @@ class Magics:
 _LINE_MAGICS = ("docker", "commit", "history", "layers", "cow", "context", "process", "check")
 
 
+class _Last:
+    """The last error of a magic, for who wants to see more of it than its message."""
+
+    error: DockerlabError | None = None
+
+
+_last = _Last()
+
+
+def debug(_line: str) -> None:
+    """%docker_debug: the whole way to the last error, with what it was made of."""
+    import traceback
+
+    if _last.error is None:
+        print(word("no error"))
+        return
+    error: BaseException | None = _last.error
+    seen: list[BaseException] = []
+    while error is not None:
+        seen.append(error)
+        error = error.__cause__ or error.__context__  # also where the message was raised `from None`
+    for one in reversed(seen):
+        print("".join(traceback.format_exception(type(one), one, one.__traceback__, chain=False)))
+
+
 def _told_in_the_cell(magic: Callable[..., Any]) -> Callable[..., Any]:
     """The magic, whose interrupt is one sentence in the cell, and whose hints can be run there."""
 
@@ -224,6 +249,7 @@ def _told_in_the_cell(magic: Callable[..., Any]) -> Callable[..., Any]:
             raise Interrupted(word("interrupted")) from None
         except DockerlabError as error:
             error.hint = as_magic(error.hint)
+            _last.error = error
             raise
 
     # as `@no_var_expand` does, without importing IPython: `{{.Names}}` and `$HOME` are docker's and the container's, not Python's
@@ -243,6 +269,7 @@ def register(shell: Any) -> None:
     shell.register_magic_function(_told_in_the_cell(magics.dockerfile), "cell", "dockerfile")
     shell.register_magic_function(_told_in_the_cell(magics.exec), "cell", "exec")
     own_kernel = getattr(getattr(shell, "kernel", None), "implementation", "") == "dockerlab"
+    shell.register_magic_function(debug, "line", "docker_debug")
     use_matcher(shell, cell_matcher(lambda: magics.engine, dockerfiles=own_kernel))
     explain_directives(shell)
     for name in _LINE_MAGICS:

@@ -11,12 +11,14 @@ import re
 import sys
 import threading
 import time
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from dockerlab.notebook.words import as_magic, word
 from dockerlab.verbs.dispatch import Terminal
+from dockerlab.verbs.units import human_size
 
 if TYPE_CHECKING:
     from dockerlab.runtime.control import Control
@@ -28,25 +30,44 @@ _QUIET, _PATIENCE = 0.5, 3.0
 """Seconds without a word after which a program that was started at a terminal is taken to wait for keys, and how long it is watched at most."""
 _CONTROLS = re.compile(r"\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b\[[0-9;?]*[A-Za-ln-z]|\x1b[=>()][0-9A-B]?")
 """What a program says to a terminal alone: where its cursor is, what its title. Colours are none of these."""
-LONGEST = 2 << 20
-"""Characters that one cell shows of what a container or a build prints."""
+LONGEST, END = 2 << 20, 1 << 16
+"""Characters that one cell shows of what a container or a build prints: of its beginning, and of its end if there is more."""
 
 
 class _Bounded:
-    """The text of one cell up to a limit, which BuildKit has for a step too: a notebook that holds a gigabyte is never opened again."""
+    """The text of one cell: its beginning and its end. A notebook that holds a gigabyte is never opened again."""
 
     def __init__(self) -> None:
         self._left = LONGEST
+        self._end: deque[str] = deque()
+        self._kept = self._dropped = 0
+        self._lock = threading.Lock()
 
     def show(self, text: str) -> None:
-        """As `show`; what goes beyond the limit is dropped, and said to be once."""
-        if len(text) > self._left >= 0:
+        """As `show`, up to the limit; of what goes beyond it the end is kept for `finish`."""
+        with self._lock:
+            if len(text) <= self._left:
+                self._left -= len(text)
+                show(text)
+                return
             show(text[: self._left])
-            show("\n" + word("cut", size=f"{LONGEST >> 20} MB") + "\n")
-            self._left = -1
-        elif self._left >= 0:
-            self._left -= len(text)
-            show(text)
+            text, self._left = text[self._left :], 0
+            self._end.append(text)
+            self._kept += len(text)
+            while self._kept - len(self._end[0]) >= END:
+                gone = len(self._end.popleft())
+                self._kept -= gone
+                self._dropped += gone
+
+    def finish(self) -> None:
+        """The end, after a word of what is left out before it."""
+        with self._lock:
+            end = "".join(self._end)
+            left_out = self._dropped + max(0, len(end) - END)
+            if left_out:
+                show("\n" + word("cut", size=human_size(left_out)) + "\n")
+            show(end[-END:])
+            self._end.clear()
 
 
 class _Pump:
@@ -160,6 +181,7 @@ def cell_terminal(*, held: bool = False) -> Iterator[CellTerminal]:
     finally:
         pump.release()
         pump.close()
+        out.finish()
 
 
 @contextmanager

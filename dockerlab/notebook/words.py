@@ -105,9 +105,10 @@ _WORDS: dict[str, dict[str, str]] = {
         "ko": "이 단계 직전의 상태를 살펴볼 수 있습니다: %docker run --rm {state} ls -l",
     },
     "cut": {
-        "en": "[the output of this cell is cut here, at {size}; %docker logs --tail 20 NAME shows the last lines of a container]",
-        "ko": "[이 셀의 출력은 여기({size})에서 잘렸습니다. 컨테이너가 마지막으로 출력한 줄은 %docker logs --tail 20 이름 으로 볼 수 있습니다]",
+        "en": "[{size} are left out here: a cell shows the beginning and the end of a long output; %docker logs NAME has all that a container said]",
+        "ko": "[여기서 {size}를 생략했습니다. 셀은 긴 출력의 처음과 끝만 보여 줍니다. 컨테이너의 출력 전체는 %docker logs 이름 으로 볼 수 있습니다]",
     },
+    "no error": {"en": "no magic has failed yet", "ko": "아직 실패한 명령이 없습니다"},
     "unanswered": {"en": "not answered yet", "ko": "아직 답을 쓰지 않았습니다"},
     "how to answer": {
         "en": "write a Dockerfile into this cell: it begins with FROM",

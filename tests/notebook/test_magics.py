@@ -160,7 +160,7 @@ def test_the_stop_button_ends_the_cell_at_once_with_one_sentence(cell: str, endi
     assert list((home / "snapshots").iterdir()) == [] and list((home / "containers").iterdir()) == []
 
 
-def test_a_cell_shows_the_beginning_of_an_endless_output_and_says_where_the_end_is(notebook: Run) -> None:
+def test_a_cell_shows_the_beginning_and_the_end_of_an_endless_output(notebook: Run) -> None:
     talk = "yes 0123456789 | head -c 6000000 | tr -d [:space:]; echo; sleep 1; echo the end >&2; exit 3"
     cells = notebook(
         f'%docker run --name talker busybox sh -c "{talk}"',
@@ -173,13 +173,12 @@ def test_a_cell_shows_the_beginning_of_an_endless_output_and_says_where_the_end_
     )
     for cell in (cells[0], cells[2], cells[3]):
         assert 2_000_000 < len(shown(cell)) < 2_200_000, len(shown(cell))
-    assert "[the output of this cell is cut here, at 2 MB; %docker logs --tail 20 NAME shows the last lines of a container]" in shown(
-        cells[0]
-    )
+    assert "are left out here: a cell shows the beginning and the end of a long output" in shown(cells[0])
+    assert "\nthe end\n" in shown(cells[0]) and "the end" in shown(cells[2])
     assert "exit code 3" in shown(cells[0]) + error(cells[0]) and shown(cells[1]) == "the end\n"
     assert "the end" in error(cells[3]) and "exit code: 3" in error(cells[3]) and len(error(cells[3])) < 200_000
     assert "nosuchimage" in error(cells[4])
-    assert "이 셀의 출력은 여기(2 MB)에서 잘렸습니다" in shown(cells[6])
+    assert "생략했습니다. 셀은 긴 출력의 처음과 끝만 보여 줍니다" in shown(cells[6])
 
 
 def test_a_list_keeps_its_columns_whatever_letters_are_in_them(notebook: Run) -> None:
@@ -285,3 +284,9 @@ def test_two_images_and_two_containers_are_pictures_on_one_base(notebook: Run) -
     said = shown(cells[5])
     assert said.count("read-only image layers (a:1)") == 1 and "D /a" in said and "A /new" in said and html(cells[5]).count("<img") == 1
     assert "%layers takes one image, or two to compare" in error(cells[6])
+
+
+def test_the_way_to_an_error_is_shown_to_who_asks_for_it(notebook: Run) -> None:
+    cells = notebook("%docker_debug", "%layers nosuch", "%docker_debug")
+    assert "no magic has failed yet" in shown(cells[0]) and "Traceback" not in error(cells[1])
+    assert "Traceback (most recent call last)" in shown(cells[2]) and "No such image: nosuch" in shown(cells[2])
