@@ -33,7 +33,7 @@ from dockerlab.layers import TreeView
 from dockerlab.oci import Reference
 from dockerlab.oci.signals import HIGHEST, signal_number
 from dockerlab.oci.timestamps import to_seconds
-from dockerlab.runtime.container import ContainerDirectory, ProcessRow
+from dockerlab.runtime.container import ContainerDirectory, ContainerState, ProcessRow
 from dockerlab.runtime.runtime import Runtime, StartedContainer
 from dockerlab.store import Image, Store
 from dockerlab.store.snapshots import rootfs_at
@@ -125,9 +125,9 @@ class Containers:
         if trees:
             (folder / "diff").chmod(trees[-1].stat().st_mode & 0o7777)
 
-    def state(self, record: Record) -> Json:
-        """Docker's State, as it is now."""
-        now = self.process(record).state()
+    def state(self, record: Record, now: ContainerState | None = None) -> Json:
+        """Docker's State, as it is now, or as it was `now`."""
+        now = now or self.process(record).state()
         code, error = now.exit_code, now.error
         if now.status == "created" and (failure := self._records.failure(record)):
             code, error = failure
@@ -151,14 +151,15 @@ class Containers:
         """`docker container inspect`."""
         folder = self._records.folder(record)
         trees = [str(self._store.layers.tree(diff_id)) for diff_id in record.layers]
-        state = self.state(record)
+        now = self.process(record).state()
+        state = self.state(record, now)
         ports: Json = {}
         if state["Running"]:
             ports = {port: None for port in record.config.get("ExposedPorts") or {}}
-            for address, host_port, container_port, protocol in self.process(record).state().ports:
+            for address, host_port, container_port, protocol in now.ports:
                 key = f"{container_port}/{protocol}"
                 ports[key] = [*(ports.get(key) or []), {"HostIp": address, "HostPort": str(host_port)}]
-        return container_json(record, state, str(folder), trees, ports, restarts=self.process(record).state().restarts)
+        return container_json(record, state, str(folder), trees, ports, restarts=now.restarts)
 
     def running(self, record: Record) -> bool:
         """Whether its process lives."""
@@ -184,10 +185,10 @@ class Containers:
         """Note in the journal whose process has ended while nobody looked."""
         self.reap()
         for record in self._records.all():
-            self._note_death(record)
+            self._note_death(record, self.process(record).state())
 
-    def _note_death(self, record: Record) -> None:
-        if (now := self.process(record).state()).status == "exited":
+    def _note_death(self, record: Record, now: ContainerState) -> None:
+        if now.status == "exited":
             folder = self._records.folder(record)
             tell_death(self._store, record, folder, began=now.started_at, ended=now.finished_at, code=now.exit_code)
 
@@ -201,13 +202,14 @@ class Containers:
 
     def start(self, record: Record, streams: Streams | None = None) -> StartedContainer | None:
         """Start its process; None if it runs already. ContainerStartError (125, 126, 127) leaves the container as it was, with the message in its state."""
-        if self.running(record):
-            if self.process(record).state().status == "paused":
+        now = self.process(record).state()
+        if now.running:
+            if now.status == "paused":
                 raise ConflictError("cannot start a paused container, try unpause instead", hint=f"dockerlab unpause {record.name}")
             return None
         folder = self._records.folder(record)
         attached = streams or Streams()
-        self._note_death(record)
+        self._note_death(record, now)
         if streams is not None:
             tell_container(self._store, record, "attach")
         try:
@@ -229,15 +231,12 @@ class Containers:
                 error.message = _AS_RUNC + error.message
             self._records.note_failure(record, error.exit_code, error.message)
             raise
-        tell_start(self._store, record, self.process(record).state().started_at)
+        tell_start(self._store, record, started.began)
         return started
 
     def wait(self, record: Record) -> int:
         """Its exit code, once it has ended; a container that never ran answers 0."""
-        process = self.process(record)
-        if process.state().status == "created":
-            return 0
-        return process.wait_for_run()
+        return self.process(record).wait_for_run()
 
     def stop(self, record: Record, timeout: int | None = None) -> None:
         """The stop signal, then KILL."""
@@ -249,7 +248,7 @@ class Containers:
             self.process(record).stop(
                 number if 0 < number <= HIGHEST else signals.SIGKILL, grace, told=lambda sent: self._tell_signal(record, sent)
             )
-            self._note_death(record)
+            self._note_death(record, self.process(record).state())
             tell_container(self._store, record, "stop")
 
     def _tell_signal(self, record: Record, number: int) -> None:
@@ -322,14 +321,16 @@ class Containers:
     def remove(self, record: Record, *, force: bool = False, volumes: bool = False) -> None:
         """`docker rm`; `volumes` takes those without a name along, as --rm does."""
         process = self.process(record)
-        if not force and self.running(record):
-            if process.state().status == "paused":
+        now = process.state()
+        if not force and now.running:
+            if now.status == "paused":
                 raise ConflictError(f'cannot remove container "{record.name}": container is paused and must be unpaused first')
             raise self._runs(record)
         while True:
-            if self.running(record):
+            if now.running:
                 self._end_at_once(record, process)
-            self._note_death(record)
+                now = process.state()
+            self._note_death(record, now)
             try:
                 with process.claimed():
                     copies.give_up(self._records.folder(record))
@@ -338,6 +339,7 @@ class Containers:
             except ConflictError:  # another process has started it meanwhile
                 if not force:
                     raise self._runs(record) from None
+                now = process.state()
         tell_container(self._store, record, "destroy")
         if volumes:
             self._volumes.remove_unnamed(record, self._records.all())

@@ -31,12 +31,13 @@ Output = Callable[[str, bytes], None]
 
 @dataclass(frozen=True)
 class StartedContainer:
-    """A container whose program runs. `ports` are (address, host's port, container's port, protocol) as they were bound."""
+    """A container whose program runs since `began` (RFC 3339). `ports` are (address, host's port, container's port, protocol) as they were bound."""
 
     folder: Path
     pid: int
     ports: tuple[tuple[str, int, int, str], ...]
     control: Control
+    began: str
 
 
 class Runtime:
@@ -165,7 +166,7 @@ class Runtime:
         channel = self._helper.request("start", request, _given(stdin=stdin, stdout=stdout, stderr=stderr))
         message = self._started(channel)
         ports: list[tuple[str, int, int, str]] = [tuple(port) for port in message["ports"]]  # type: ignore[attr-defined]
-        return StartedContainer(Path(folder), int(message["pid"]), tuple(ports), Control(channel))  # type: ignore[call-overload]
+        return StartedContainer(Path(folder), int(message["pid"]), tuple(ports), Control(channel), str(message["began"]))  # type: ignore[call-overload]
 
     def exec_start(
         self,

@@ -18,13 +18,21 @@ UNAVAILABLE = "unavailable"
 """The kind of a failure that is the machine's: it refuses something that a container needs."""
 
 
-def first_process(box: wire.Message, root: str, sync: Socket, stdio: list[int]) -> None:
-    """The child that becomes process 1. Never returns."""
+def first_process(box: wire.Message, root: str, sync: Socket) -> None:
+    """The child that becomes process 1. Never returns.
+
+    It mounts /proc beside the keeper, which makes the root at the same time; then it waits for the root, and for its stdin, stdout and stderr.
+    """
     try:
         kernel.prctl(kernel.PR_SET_PDEATHSIG, kernel.SIGKILL)  # the keeper's death is ours, and ours is everybody's in here
+        init.import_no_more()
         os.setsid()
         real = box["identity"] != "single"
-        rootfs.mount_proc(root, protect=real)
+        rootfs.mount_proc("proc", protect=real)
+        message, stdio = wire.receive(sync)
+        if message is None:
+            os._exit(137)
+        kernel.mount("proc", rootfs.inside(root, "/proc"), None, kernel.MS_MOVE)
         kernel.pivot_root(root)
         if box["hostname"]:
             kernel.sethostname(str(box["hostname"]))

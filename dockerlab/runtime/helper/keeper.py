@@ -47,7 +47,7 @@ class Keeper:
         self.ports: list[network.Port] = []
         self.failure: wire.Message | None = None
         self.error = ""
-        self.started, self.locked = False, lock >= 0
+        self.started, self.state_written, self.locked = False, False, lock >= 0
         self.supervisor: Supervisor | None = None
         self.connections: list[Socket] = []
         self.attached: dict[Socket, Client] = {}
@@ -91,6 +91,8 @@ class Keeper:
     def _record_end(self, code: int, error: str, signal: int = 0) -> None:
         """exit.json; without a state.json beside it the container never ran."""
         if self.locked:
+            if self.state_written and not self.started:
+                records.remove(self.folder, "state.json~")
             oom = bool((self.groups and self.groups.out_of_memory()) or (self.memory and self.memory.killed))
             record = {"code": code, "finished_at": records.timestamp(), "error": error, "signal": signal, "oom": oom}
             if self.told:
@@ -119,27 +121,43 @@ class Keeper:
             network.take_address()
         if listeners:
             self.relay = network.start_relay(listeners)
-        root = rootfs.Root(self.box)
-        root.make(self.box)
-        self.root = root
-        self.upper = upper
-        if self.limits and self.groups:
-            limits.show(root.path, self.groups, self.limits)
-        stdio = self._open_stdio(f"{root.path}/dev")
-        if self.identity == "single":
-            lowers: list[str] = list(self.box["lowers"])  # type: ignore[call-overload]
-            self.supervisor = Supervisor(self.loop, Owners(lowers, str(self.box["upper"]), upper, records_beside, root.path))
-        init.import_no_more()
-        ours, theirs = wire.pair()
         outer_proc = os.open("/proc", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        self.root = root = rootfs.Root(self.box)
+        root.make_stage()
+        sync = self._fork_first(root)
+        try:
+            root.make(self.box)
+            self.upper = upper
+            if self.limits and self.groups:
+                limits.show(root.path, self.groups, self.limits)
+            stdio = self._open_stdio(f"{root.path}/dev")
+            if self.identity == "single":
+                lowers: list[str] = list(self.box["lowers"])  # type: ignore[call-overload]
+                self.supervisor = Supervisor(self.loop, Owners(lowers, str(self.box["upper"]), upper, records_beside, root.path))
+            init.import_no_more()
+            os.fchdir(outer_proc)  # the supervisor's paths: PID/cwd, PID/fd/N
+            wire.send(sync, {"event": "root"}, stdio)
+            self._watch_first(sync, stdio)
+            if self.is_container and not self.process.get("init"):  # process 1 is busy for a moment
+                self._write_state()
+        except BaseException:
+            os.kill(self.init_pid, kernel.SIGKILL)
+            os.waitpid(self.init_pid, 0)
+            raise
+        self.loop.watch(self.init_fd, self._init_ended)
+
+    def _fork_first(self, root: rootfs.Root) -> Socket:
+        """Fork process 1, which begins with what only a process in the PID namespace can do; the socket on which it waits for its root."""
+        ours, theirs = wire.pair()
         kernel.unshare(kernel.CLONE_NEWPID)
         self.init_pid = os.fork()
         if self.init_pid == 0:
-            self._first_process(root.path, theirs, stdio)
+            ours.close()
+            if self.groups:
+                limits.enter(self.groups.doors)
+            first_process({**self.box, "nproc": self.nproc(), "container": self.is_container}, root.path, theirs)
         theirs.close()
-        os.fchdir(outer_proc)  # the supervisor's paths: PID/cwd, PID/fd/N
-        self._watch_first(ours, stdio)
-        self.loop.watch(self.init_fd, self._init_ended)
+        return ours
 
     def _open_stdio(self, dev: str, *, console: bool = True) -> list[int]:
         """What process 1 gets as 0, 1 and 2; a terminal comes from the devpts below `dev`."""
@@ -161,11 +179,6 @@ class Keeper:
         self.loop.watch(sync.fileno(), lambda _events: self._from_init(sync))
         if self.control:
             self.loop.watch(self.control.fileno(), self._from_client)
-
-    def _first_process(self, root: str, sync: Socket, stdio: list[int]) -> None:
-        if self.groups:
-            limits.enter(self.groups.doors)
-        first_process({**self.box, "nproc": self.nproc(), "container": self.is_container}, root, sync, stdio)
 
     def nproc(self) -> int:
         """RLIMIT_NPROC, which counts whoever is in the container's user namespace: us too, and who carries bytes."""
@@ -217,7 +230,7 @@ class Keeper:
                 return
             wire.send(sync, {"event": "go"})
             if self.control:
-                wire.send(self.control, {"event": "started", "pid": self.init_pid, "ports": self.ports})
+                wire.send(self.control, {"event": "started", "pid": self.init_pid, "ports": self.ports, "began": self.began})
 
     def _record_start(self) -> None:
         self.started = True
@@ -227,31 +240,35 @@ class Keeper:
             self.loop.after(limit, lambda: self._kill(told))
         self._watch_limits()
         if self.is_container:
-            entrance = reaper.program_of(self.init_pid, ".") if self.process.get("init") else self.init_pid
-            records.write_record(
-                self.folder,
-                "state.json",
-                {
-                    "keeper": os.getpid(),
-                    "init": self.init_pid,
-                    "relay": self.relay,
-                    "began": records.start_time(self.init_pid, "."),
-                    "entrance": [entrance, records.start_time(entrance, ".")],
-                    "started_at": self.began,
-                    "ports": self.ports,
-                    "identity": self.identity,
-                    "restarts": bool(self.told),
-                    "groups": self.groups.folders if self.groups else [],
-                    "rlimits": self.process["rlimits"],
-                    "nproc": self.nproc(),
-                    "isolation": self.isolation,
-                    "namespaces": 0 if self.isolation in COPIES else namespaces.flags_of(self.identity, str(self.box["network"])),
-                    "terminal": bool(self.process["terminal"]),
-                },
-            )
-            records.reserve(self.folder, "exit.json")
+            if not self.state_written:
+                self._write_state()
+            records.publish(self.folder, "state.json")
         if plan := self.box.get("health"):
             self.checks = Checks(self, plan, become_process)  # type: ignore[arg-type]
+
+    def _write_state(self) -> None:
+        """state.json, by which others find this container's processes, is written aside; and there is room on the disk for what is written at the end."""
+        entrance = reaper.program_of(self.init_pid, ".") if self.process.get("init") else self.init_pid
+        state = {
+            "keeper": os.getpid(),
+            "init": self.init_pid,
+            "relay": self.relay,
+            "began": records.start_time(self.init_pid, "."),
+            "entrance": [entrance, records.start_time(entrance, ".")],
+            "started_at": self.began,
+            "ports": self.ports,
+            "identity": self.identity,
+            "restarts": bool(self.told),
+            "groups": self.groups.folders if self.groups else [],
+            "rlimits": self.process["rlimits"],
+            "nproc": self.nproc(),
+            "isolation": self.isolation,
+            "namespaces": 0 if self.isolation in COPIES else namespaces.flags_of(self.identity, str(self.box["network"])),
+            "terminal": bool(self.process["terminal"]),
+        }
+        records.write_aside(self.folder, "state.json", state)
+        records.reserve(self.folder, "exit.json")
+        self.state_written = True
 
     def _watch_limits(self) -> None:
         """What no control group keeps."""

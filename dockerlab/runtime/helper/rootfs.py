@@ -66,15 +66,20 @@ class Root:
         self.build = not box["init_layer"]
         self._identity = str(box["identity"])
         self._shm_size = box["shm_size"]
-        self._stage = -1
+        self.stage = -1
+
+    def make_stage(self) -> None:
+        """A small file system below the root, for what is bound into it. The working directory is there from now on."""
+        kernel.mount(None, "/", None, MS_REC | MS_PRIVATE)
+        kernel.mount("tmpfs", self.path, "tmpfs", MS_NOSUID | MS_NODEV, "mode=755,size=65536k")
+        self.stage = os.open(self.path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        os.fchdir(self.stage)
+        for name in ("dev", "proc"):
+            os.mkdir(name)
 
     def make(self, box: Box) -> None:
-        """Mount everything but /proc, which only a process inside the new PID namespace can."""
-        kernel.mount(None, "/", None, MS_REC | MS_PRIVATE)
+        """Mount everything but /proc, which only a process inside the new PID namespace can (`mount_proc`)."""
         lowers: list[str] = list(box["lowers"])  # type: ignore[call-overload]
-        kernel.mount("tmpfs", self.path, "tmpfs", MS_NOSUID | MS_NODEV, "mode=755,size=65536k")
-        self._stage = os.open(self.path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-        os.mkdir(f"{self.path}/dev")
         files: dict[str, bytes] = dict(box["files"])  # type: ignore[call-overload]
         for name, data in files.items():
             write(f"{self.path}/{name}", data)
@@ -85,7 +90,7 @@ class Root:
             lowers = [f"{self.path}/nothing"]
         forget_volatile(str(box["work"]))
         kernel.overlay(lowers, str(box["upper"]), str(box["work"]), self.path)
-        os.fchdir(self._stage)  # the overlay lies on top of it now; relative paths still reach it
+        os.fchdir(self.stage)  # the overlay lies on top of it now; relative paths still reach it
         self._devices()
         self._sys()
         self._point("/proc", folder=True, keep=True)
@@ -206,9 +211,8 @@ class Root:
                 pass  # before Linux 5.12 only the top mount is read-only, as docker's was
 
 
-def mount_proc(root: str, *, protect: bool) -> None:
+def mount_proc(proc: str, *, protect: bool) -> None:
     """Run by process 1. Where parts of /proc are masked the kernel refuses a new one, and the outer one is shown with its own numbers."""
-    proc = inside(root, "/proc")
     try:
         kernel.mount("proc", proc, "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC)
     except PermissionError:
