@@ -16,7 +16,7 @@ from dockerlab.data import asdict, dataclass
 from dockerlab.errors import ContainerStartError
 from dockerlab.runtime.control import Control, checked, next_message
 from dockerlab.runtime.helper import ADDRESS, COPIES, wire
-from dockerlab.runtime.helper_process import HelperProcess
+from dockerlab.runtime.helper_process import HelperProcess, Kind
 from dockerlab.runtime.spec import BoxSpec, ProcessSpec, Waiting
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ class Runtime:
         try:
             try:
                 fds = {"stdin": null if stdin is None else stdin, "stdout": out_writer, "stderr": err_writer}
-                channel = self._helper.request("run", request, fds)
+                channel = self._helper.request("run", request, fds, _kind(request))
             finally:
                 os.close(out_writer)
                 os.close(err_writer)
@@ -163,7 +163,8 @@ class Runtime:
             return self._start(request, folder, stdin, stdout, stderr)
 
     def _start(self, request: wire.Message, folder: Path, stdin: int | None, stdout: int | None, stderr: int | None) -> StartedContainer:
-        channel = self._helper.request("start", request, _given(stdin=stdin, stdout=stdout, stderr=stderr))
+        fds = _given(stdin=stdin, stdout=stdout, stderr=stderr)
+        channel = self._helper.request("start", request, fds, _kind(request))
         message = self._started(channel)
         ports: list[tuple[str, int, int, str]] = [tuple(port) for port in message["ports"]]  # type: ignore[attr-defined]
         return StartedContainer(Path(folder), int(message["pid"]), tuple(ports), Control(channel), str(message["began"]))  # type: ignore[call-overload]
@@ -284,6 +285,14 @@ class Runtime:
 def _rlimits(box: BoxSpec, identity: str) -> list[tuple[int, int, int]]:
     """Where users are emulated, RLIMIT_LOCKS, which the kernel ignores, says who a process is: it is not to be had."""
     return [one for one in box.rlimits if identity != "single" or one[0] != RLIMIT_LOCKS]
+
+
+def _kind(request: wire.Message) -> Kind | None:
+    """Identity and network of a box whose namespaces may be there before it is known: without published ports, and with one run."""
+    box: wire.Message = request["box"]  # type: ignore[assignment]
+    if box["isolation"] != "namespaces" or box["ports"] or box["restart"]:
+        return None
+    return str(box["identity"]), str(box["network"])
 
 
 def _given(**fds: int | None) -> dict[str, int]:

@@ -8,11 +8,11 @@ starter is gone, while a RUN dies with the one who asked.
 from __future__ import annotations
 
 import os
-from _socket import AF_UNIX, SOCK_SEQPACKET
 from _socket import socket as Socket
 
 from dockerlab.runtime.helper import COPIES, init, kernel, limits, namespaces, network, reaper, records, restart, rootfs, watch, wire
 from dockerlab.runtime.helper.becoming import UNAVAILABLE, become_process, first_process
+from dockerlab.runtime.helper.ground import Ground
 from dockerlab.runtime.helper.health import Checks
 from dockerlab.runtime.helper.init import StartError
 from dockerlab.runtime.helper.loop import Loop
@@ -25,10 +25,19 @@ class Keeper:
     """Owns everything of one container; `run` is its whole life."""
 
     def __init__(
-        self, request: wire.Message, control: Socket | None, stdio: dict[str, int], told: Socket | None = None, lock: int = -1
+        self,
+        request: wire.Message,
+        control: Socket | None,
+        stdio: dict[str, int],
+        told: Socket | None = None,
+        lock: int = -1,
+        ground: Ground | None = None,
     ) -> None:
-        """`told` and `lock`: this is one run of a container that may be run again; its end is told, and the lock is the one that it keeps."""
-        self.told, self.lock = told, lock
+        """`told` and `lock`: this is one run of a container that may be run again; its end is told, and the lock is the one that it keeps.
+
+        `ground`: what this process stands on already. It is not made for published ports, which are listened to before.
+        """
+        self.told, self.lock, self.ground = told, lock, ground
         self.box: wire.Message = request["box"]  # type: ignore[assignment]
         self.process: wire.Message = self.box["process"]  # type: ignore[assignment]
         self.identity = str(self.box["identity"])
@@ -114,16 +123,13 @@ class Keeper:
         net = str(self.box["network"])
         upper = os.open(str(self.box["upper"]), os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         records_beside = os.open(os.path.dirname(str(self.box["upper"])), os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-        namespaces.enter_new(self.identity, net)
-        if net != "host":
-            network.loopback_up()
-        if net == "private":
-            network.take_address()
+        ground = self.ground or Ground(self.identity, net)
+        if self.is_container:
+            self._listen(ground.server)
         if listeners:
             self.relay = network.start_relay(listeners)
-        outer_proc = os.open("/proc", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-        self.root = root = rootfs.Root(self.box)
-        root.make_stage()
+        self.root = root = rootfs.Root(self.box, ground.stage)
+        ground.move_to(root.path)
         sync = self._fork_first(root)
         try:
             root.make(self.box)
@@ -135,7 +141,7 @@ class Keeper:
                 lowers: list[str] = list(self.box["lowers"])  # type: ignore[call-overload]
                 self.supervisor = Supervisor(self.loop, Owners(lowers, str(self.box["upper"]), upper, records_beside, root.path))
             init.import_no_more()
-            os.fchdir(outer_proc)  # the supervisor's paths: PID/cwd, PID/fd/N
+            os.fchdir(ground.outer_proc)  # the supervisor's paths: PID/cwd, PID/fd/N
             wire.send(sync, {"event": "root"}, stdio)
             self._watch_first(sync, stdio)
             if self.is_container and not self.process.get("init"):  # process 1 is busy for a moment
@@ -193,7 +199,8 @@ class Keeper:
             self.locked = True
         for name in ("exit.json", "state.json", "control", "paused"):
             records.remove(self.folder, name)
-        server = Socket(AF_UNIX, SOCK_SEQPACKET)
+
+    def _listen(self, server: Socket) -> None:
         os.fchdir(self.folder)  # a socket's path may have no more than 107 bytes
         server.bind("control")
         os.chdir("/")
