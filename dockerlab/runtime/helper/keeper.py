@@ -11,7 +11,7 @@ import os
 from _socket import socket as Socket
 
 from dockerlab.runtime.helper import COPIES, init, kernel, limits, namespaces, network, reaper, records, restart, rootfs, watch, wire
-from dockerlab.runtime.helper.becoming import UNAVAILABLE, become_process, first_process
+from dockerlab.runtime.helper.becoming import UNAVAILABLE, first_process
 from dockerlab.runtime.helper.ground import Ground
 from dockerlab.runtime.helper.health import Checks
 from dockerlab.runtime.helper.init import StartError
@@ -56,7 +56,8 @@ class Keeper:
         self.ports: list[network.Port] = []
         self.failure: wire.Message | None = None
         self.error = ""
-        self.started, self.state_written, self.locked = False, False, lock >= 0
+        self.started = self.state_written = self.let_go = False
+        self.locked = lock >= 0
         self.supervisor: Supervisor | None = None
         self.connections: list[Socket] = []
         self.attached: dict[Socket, Client] = {}
@@ -146,6 +147,8 @@ class Keeper:
             self._watch_first(sync, stdio)
             if self.is_container and not self.process.get("init"):  # process 1 is busy for a moment
                 self._write_state()
+            if self.identity != "single":
+                self._let_go(sync)
         except BaseException:
             os.kill(self.init_pid, kernel.SIGKILL)
             os.waitpid(self.init_pid, 0)
@@ -225,19 +228,26 @@ class Keeper:
             assert self.supervisor is not None
             self.supervisor.add(fds[0])
             wire.send(sync, {"event": "go"})
+            self._let_go(sync)
         elif message["event"] == "failed":
             self.failure = message
         else:  # ready
             try:
                 self._record_start()
-            except OSError as error:  # process 1 waits for a word, and will not get it
+            except OSError as error:
                 self.failure = _unavailable(error)
                 self.started = False
                 kernel.signal_process(self.init_fd, kernel.SIGKILL)
                 return
-            wire.send(sync, {"event": "go"})
+            self._let_go(sync)
             if self.control:
                 wire.send(self.control, {"event": "started", "pid": self.init_pid, "ports": self.ports, "began": self.began})
+
+    def _let_go(self, sync: Socket) -> None:
+        """Process 1 may become its program as soon as it is ready: what others need to find it, and its end, is on the disk."""
+        if not self.let_go and (self.state_written or not self.is_container):
+            wire.send(sync, {"event": "go"})
+            self.let_go = True
 
     def _record_start(self) -> None:
         self.started = True
@@ -251,7 +261,7 @@ class Keeper:
                 self._write_state()
             records.publish(self.folder, "state.json")
         if plan := self.box.get("health"):
-            self.checks = Checks(self, plan, become_process)  # type: ignore[arg-type]
+            self.checks = Checks(self, plan)  # type: ignore[arg-type]
 
     def _write_state(self) -> None:
         """state.json, by which others find this container's processes, is written aside; and there is room on the disk for what is written at the end."""
@@ -365,6 +375,8 @@ class Keeper:
     # ------------------------------------------------------------------ end
 
     def _init_ended(self, _events: int) -> None:
+        while self.sync and self.loop.watches(self.sync.fileno()):  # it may have said that it is ready, and have ended since
+            self._from_init(self.sync)
         self.loop.stop()
 
     def _reaped(self) -> int:

@@ -229,12 +229,22 @@ def permitted_capabilities() -> int:
 
 def limit_capabilities(mask: int) -> None:
     """Keep only the capabilities of `mask` (bit N is capability N), in the bounding set too."""
+    give_up_capabilities(mask)
+    keep_capabilities(mask)
+
+
+def give_up_capabilities(mask: int) -> None:
+    """Leave only those of `mask` in the bounding set: no program that is executed gets another one. What this process has it keeps."""
     for capability in range(64):
         if not mask >> capability & 1:
             try:
                 prctl(PR_CAPBSET_DROP, capability)
             except OSError:
                 break  # EINVAL: the kernel's last capability lies behind us
+
+
+def keep_capabilities(mask: int) -> None:
+    """Lay down those that `mask` hasn't."""
     header = ctypes.create_string_buffer((0x20080522).to_bytes(4, "little") + bytes(4), 8)
     low, high = (mask & 0xFFFFFFFF).to_bytes(4, "little"), (mask >> 32).to_bytes(4, "little")
     data = ctypes.create_string_buffer(low + low + bytes(4) + high + high + bytes(4), 24)
