@@ -13,7 +13,6 @@ from dockerlab.errors import RuntimeUnavailableError
 from dockerlab.runtime import helper_start
 from dockerlab.runtime.helper import wire
 
-
 Kind = tuple[str, str]
 
 

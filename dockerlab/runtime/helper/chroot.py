@@ -62,7 +62,7 @@ class ChrootKeeper(Keeper):
     def _prepare(self) -> None:
         if self.is_container:
             self._take_folder()
-            self._listen(Socket(AF_UNIX, SOCK_SEQPACKET))
+            self.callers.listen(Socket(AF_UNIX, SOCK_SEQPACKET), self.folder)
         self._publish()
         stdio = self._open_stdio("/dev", console=False)
         self._connect(stdio)

@@ -10,8 +10,9 @@ from __future__ import annotations
 import os
 from _socket import socket as Socket
 
-from dockerlab.runtime.helper import COPIES, init, kernel, limits, namespaces, network, reaper, records, restart, rootfs, watch, wire
+from dockerlab.runtime.helper import init, kernel, limits, network, records, restart, rootfs, state, watch, wire
 from dockerlab.runtime.helper.becoming import UNAVAILABLE, first_process
+from dockerlab.runtime.helper.callers import Callers
 from dockerlab.runtime.helper.ground import Ground
 from dockerlab.runtime.helper.health import Checks
 from dockerlab.runtime.helper.init import StartError
@@ -59,7 +60,7 @@ class Keeper:
         self.started = self.state_written = self.let_go = False
         self.locked = lock >= 0
         self.supervisor: Supervisor | None = None
-        self.connections: list[Socket] = []
+        self.callers = Callers(self.loop, self._told, self._hung_up)
         self.attached: dict[Socket, Client] = {}
         self.detach_keys = bytes(request.get("detach_keys") or b"")  # type: ignore[call-overload]
         self.limits: limits.Limits | None = self.box.get("limits")  # type: ignore[assignment]
@@ -126,7 +127,7 @@ class Keeper:
         records_beside = os.open(os.path.dirname(str(self.box["upper"])), os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         ground = self.ground or Ground(self.identity, net)
         if self.is_container:
-            self._listen(ground.server)
+            self.callers.listen(ground.server, self.folder)
         if listeners:
             self.relay = network.start_relay(listeners)
         self.root = root = rootfs.Root(self.box, ground.stage)
@@ -203,13 +204,6 @@ class Keeper:
         for name in ("exit.json", "state.json", "control", "paused"):
             records.remove(self.folder, name)
 
-    def _listen(self, server: Socket) -> None:
-        os.fchdir(self.folder)  # a socket's path may have no more than 107 bytes
-        server.bind("control")
-        os.chdir("/")
-        server.listen(16)
-        self.loop.watch(server.fileno(), lambda _events: self._accept(server))
-
     def _log(self) -> records.Log:
         return records.Log(os.open("log", os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644, dir_fd=self.folder))
 
@@ -264,27 +258,7 @@ class Keeper:
             self.checks = Checks(self, plan)  # type: ignore[arg-type]
 
     def _write_state(self) -> None:
-        """state.json, by which others find this container's processes, is written aside; and there is room on the disk for what is written at the end."""
-        entrance = reaper.program_of(self.init_pid, ".") if self.process.get("init") else self.init_pid
-        state = {
-            "keeper": os.getpid(),
-            "init": self.init_pid,
-            "relay": self.relay,
-            "began": records.start_time(self.init_pid, "."),
-            "entrance": [entrance, records.start_time(entrance, ".")],
-            "started_at": self.began,
-            "ports": self.ports,
-            "identity": self.identity,
-            "restarts": bool(self.told),
-            "groups": self.groups.folders if self.groups else [],
-            "rlimits": self.process["rlimits"],
-            "nproc": self.nproc(),
-            "isolation": self.isolation,
-            "namespaces": 0 if self.isolation in COPIES else namespaces.flags_of(self.identity, str(self.box["network"])),
-            "terminal": bool(self.process["terminal"]),
-        }
-        records.write_aside(self.folder, "state.json", state)
-        records.reserve(self.folder, "exit.json")
+        state.write_aside(self)
         self.state_written = True
 
     def _watch_limits(self) -> None:
@@ -335,24 +309,6 @@ class Keeper:
         elif "size" in message and self.streams:
             self.streams.resize(*message["size"])  # type: ignore[misc]
 
-    def _accept(self, server: Socket) -> None:
-        fd, _ = server._accept()  # type: ignore[attr-defined]
-        connection = Socket(fileno=fd)
-        self.connections.append(connection)
-        self.loop.watch(connection.fileno(), lambda _events: self._from_connection(connection))
-
-    def _from_connection(self, connection: Socket) -> None:
-        message, fds = wire.receive(connection)
-        if message is None:
-            self.loop.forget(connection.fileno())
-            self.connections.remove(connection)
-            client = self.attached.pop(connection, None)
-            if client and self.streams:
-                self.streams.detach(client)
-            connection.close()
-        else:
-            self._told(connection, message, fds)
-
     def _told(self, connection: Socket, message: wire.Message, fds: list[int]) -> None:
         if message.get("event") == "listener" and self.supervisor:  # of an exec: its processes' owners are ours to judge
             self.supervisor.add(fds[0])
@@ -369,6 +325,9 @@ class Keeper:
     def _detached(self, connection: Socket) -> None:
         """Its detach keys were typed; it hangs up when it has heard of it."""
         wire.send(connection, {"event": "detached"})
+        self._hung_up(connection)
+
+    def _hung_up(self, connection: Socket) -> None:
         if (client := self.attached.pop(connection, None)) and self.streams:
             self.streams.detach(client)
 
