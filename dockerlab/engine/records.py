@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from dockerlab.data import asdict, dataclass, field
+from dockerlab.data import dataclass, field
 from dockerlab.errors import ConflictError, NotFoundError
 from dockerlab.layers import remove_tree
 from dockerlab.store import Store
@@ -81,10 +81,8 @@ class Records:
 
     def write(self, record: Record) -> None:
         """Write it down; the container exists from now on."""
-        folder = self.folder(record)
         with explained(self._store.home):
-            folder.mkdir(exist_ok=True)
-            write_atomically(folder / "config.json", json.dumps(asdict(record)).encode())
+            write_atomically(f"{self.folder(record)}/config.json", json.dumps(vars(record)).encode())
 
     def read(self, identifier: str) -> Record:
         """The container of this whole ID. NotFoundError if there is none."""

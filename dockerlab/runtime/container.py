@@ -119,8 +119,8 @@ class ContainerDirectory:
 
     def _record(self, name: str) -> dict[str, object]:
         try:
-            with open(f"{self.folder}/{name}", "rb") as file:
-                record: dict[str, object] = json.loads(file.read())
+            with open(f"{self.folder}/{name}", "rb", buffering=0) as file:
+                record: dict[str, object] = json.loads(file.readall())
         except FileNotFoundError:
             return {}
         return record
