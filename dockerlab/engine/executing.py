@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from contextlib import nullcontext, suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from dockerlab.engine.create import process_environment
@@ -66,9 +66,11 @@ def _process(record: Record, view: TreeView, spec: ExecSpec) -> ProcessSpec:
 
 def _waited(control: Control, spec: ExecSpec, streams: Streams) -> int:
     """The exit code of what was started; its terminal is as large as ours meanwhile."""
-    from dockerlab.runtime.terminal import attached_terminal
+    with ExitStack() as stack:
+        if spec.tty and streams.stdin is not None:
+            from dockerlab.runtime.terminal import attached_terminal
 
-    with attached_terminal(control, streams.stdin) if spec.tty and streams.stdin is not None else nullcontext():
+            stack.enter_context(attached_terminal(control, streams.stdin))
         try:
             return control.wait()
         except KeyboardInterrupt:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-import threading
 import weakref
 from _socket import socket as Socket
+from _thread import allocate_lock  # `threading` has the same one, and takes a millisecond
 from collections import Counter
 from collections.abc import Mapping
 
@@ -20,7 +20,7 @@ class HelperProcess:
     """Safe to use from several threads: a request is one packet, and each has a channel of its own for what comes back."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = allocate_lock()
         self._asked: Counter[Kind] = Counter()
         self._workshops: dict[Kind, Socket] = {}
         self._helper: helper_start.Helper | None = None
