@@ -10,6 +10,8 @@ TYPE_CHECKING = False  # `typing` would keep the helper's start waiting; type ch
 if TYPE_CHECKING:
     from typing import NoReturn
 
+    from dockerlab.engine import Engine
+
 _OWN = {"lab": "lab", "tour": "tour", "doctor": "doctor", "grade": "grade", "fsck": "fsck"}
 
 _STARTS = {"run", "exec", "start"}
@@ -77,7 +79,7 @@ def _run(words: list[str]) -> int:
             print(message_of(error), file=sys.stderr)
             return error.exit_code
         return code
-    from dockerlab.engine import Engine, open_engine
+    from dockerlab.engine import open_engine
 
     engines: list[Engine] = []
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import signal
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
-from dockerlab.engine.create import process_environment
+from dockerlab.engine.environment import process_environment
 from dockerlab.engine.happenings import tell_container
 from dockerlab.engine.records import Record, new_id
 from dockerlab.engine.specs import ExecSpec, Streams
@@ -81,6 +80,8 @@ def _waited(control: Control, spec: ExecSpec, streams: Streams) -> int:
 
 def _end(control: Control) -> None:
     """As Ctrl-C at a terminal would, and if that does not help by force."""
+    import signal
+
     for number in (signal.SIGINT, signal.SIGKILL):
         control.signal(number, group=True)
         if control.ends_within(_GRACE):

@@ -10,8 +10,8 @@ import fcntl
 import json
 import os
 import select
-import signal
 import time
+from _signal import SIGCONT, SIGKILL, SIGSTOP, SIGTERM, pidfd_send_signal  # type: ignore[import-not-found]  # `signal` would cost a millisecond
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -202,13 +202,13 @@ class ContainerDirectory:
         finally:
             os.close(fd)
 
-    def kill(self, number: int = signal.SIGKILL, *, last: bool = True) -> None:
+    def kill(self, number: int = SIGKILL, *, last: bool = True) -> None:
         """Send a signal to process 1; `last`: its restart policy is over. ConflictError where the container is not running."""
         if last and self._no_more_runs():
             return
         with self._init() as fd:
             self._signal_init(fd, number)
-        if number == signal.SIGKILL:
+        if number == SIGKILL:
             (self.folder / "paused").unlink(missing_ok=True)
 
     def _signal_init(self, pidfd: int, number: int) -> None:
@@ -221,7 +221,7 @@ class ContainerDirectory:
                 return
         _send(pidfd, number)
 
-    def stop(self, number: int = signal.SIGTERM, grace: float | None = 10.0, *, told: Callable[[int], None] = lambda number: None) -> int:
+    def stop(self, number: int = SIGTERM, grace: float | None = 10.0, *, told: Callable[[int], None] = lambda number: None) -> int:
         """Signal, wait `grace` seconds (None: for ever), then SIGKILL; the exit code. As in Docker, process 1 ignores what it doesn't handle.
 
         `told` hears of each signal before it is sent.
@@ -234,8 +234,8 @@ class ContainerDirectory:
                 told(number)
                 self._signal_init(fd, number)
                 if not select.select([fd], [], [], grace)[0]:
-                    told(signal.SIGKILL)
-                    _send(fd, signal.SIGKILL)
+                    told(SIGKILL)
+                    _send(fd, SIGKILL)
         except ConflictError:
             pass  # it has ended meanwhile
         code = self.wait()
@@ -300,14 +300,14 @@ class ContainerDirectory:
         seen: set[int] = set()
         while new := [pid for pid in self._members(tracers=True) if pid not in seen]:
             # what was forked meanwhile is stopped in the next round
-            _signal_all(new, signal.SIGSTOP)
+            _signal_all(new, SIGSTOP)
             seen.update(new)
 
     def unpause(self) -> None:
         """Let every process go on."""
         if not (self.folder / "paused").exists():
             raise ConflictError("the container is not paused")
-        _signal_all(self._members(tracers=True)[::-1], signal.SIGCONT)
+        _signal_all(self._members(tracers=True)[::-1], SIGCONT)
         (self.folder / "paused").unlink(missing_ok=True)
 
     # ------------------------------------------------------------------ what it says
@@ -358,7 +358,7 @@ def _at_end(
         began,
         str(end.get("finished_at", "")),
         str(end.get("error", "")),
-        int(end.get("signal", signal.SIGKILL)),  # type: ignore[call-overload]
+        int(end.get("signal", SIGKILL)),  # type: ignore[call-overload]
         oom=bool(end.get("oom")),
         terminal=terminal,
         restarts=restarts,
@@ -368,7 +368,7 @@ def _at_end(
 
 def _send(pidfd: int, number: int) -> None:
     try:
-        signal.pidfd_send_signal(pidfd, number)
+        pidfd_send_signal(pidfd, number)
     except ProcessLookupError:
         pass  # it has ended, which is what most signals are for
 

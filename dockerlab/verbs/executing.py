@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import os
 from contextlib import ExitStack
+from typing import TYPE_CHECKING
 
-from dockerlab.engine import Engine, ExecSpec, Streams
+from dockerlab.engine import ExecSpec, Streams
 from dockerlab.errors import ContainerStartError, NotFoundError, UsageError
 from dockerlab.verbs.attaching import detach_keys
 from dockerlab.verbs.dispatch import Terminal
 from dockerlab.verbs.flags import Parsed
+
+if TYPE_CHECKING:
+    from dockerlab.engine import Engine
 
 
 def exec_(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
-from dockerlab.engine import ContainerSpec, Engine, Streams
+from dockerlab.engine import ContainerSpec, Streams
 from dockerlab.errors import ContainerStartError, Detached, DockerlabError, UsageError
 from dockerlab.oci import own_architecture
 from dockerlab.verbs.attaching import attached_start, detach_keys
@@ -17,6 +18,9 @@ from dockerlab.verbs.limits import limits_of, tell_unkept
 from dockerlab.verbs.log_drivers import log_config
 from dockerlab.verbs.mounts import mount_flag
 from dockerlab.verbs.networking import exposed, names_of, port_bindings
+
+if TYPE_CHECKING:
+    from dockerlab.engine import Engine
 
 
 def spec_of(parsed: Parsed, terminal: Terminal, *, attached: bool) -> ContainerSpec:
