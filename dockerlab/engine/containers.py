@@ -58,7 +58,7 @@ class Containers:
     def create(self, spec: ContainerSpec) -> str:
         """`docker create`; nothing is left behind if it fails. What this machine can't give is refused before anything is made."""
         from dockerlab.engine.create import new_record
-        from dockerlab.engine.names import check_name
+        from dockerlab.engine.names import check_name, take_name
         from dockerlab.store.snapshots import rootfs_at
 
         copies.refuse(spec, self._runtime)
@@ -70,7 +70,7 @@ class Containers:
             record = new_record(spec, image, name)
             trees = [self._store.layers.get(diff_id).tree for diff_id in record.layers]
             view = TreeView(trees)
-            name = self._claim(name, record.id)
+            name = take_name(self._records, name, record.id)
             try:
                 mounts = self._volumes().mounts(record, self._borrowed(spec.volumes_from), spec.binds, view)
                 record = Record(**{**record.__dict__, "name": name, "mounts": mounts})
@@ -110,20 +110,6 @@ class Containers:
             for mount in self._records.find(name).mounts:
                 out.append({**mount, "Mode": mode, "RW": mount["RW"] and mode != "ro"})
         return out
-
-    def _claim(self, name: str, identifier: str) -> str:
-        if name:
-            self._records.claim_name(name, identifier)
-            return name
-        from dockerlab.engine.names import made_up_name
-
-        while True:
-            made_up = made_up_name()
-            try:
-                self._records.claim_name(made_up, identifier)
-                return made_up
-            except ConflictError:
-                continue
 
     def _match_root(self, folder: Path, trees: list[Path]) -> None:
         if trees:
