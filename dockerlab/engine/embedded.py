@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from functools import cached_property
 from typing import IO, TYPE_CHECKING, Any
 
-from dockerlab.engine.happenings import happened, tell_container, tell_image
+from dockerlab.engine.happenings import happened, tell_container
 from dockerlab.engine.records import Records
 from dockerlab.errors import DockerlabError
 from dockerlab.store import Store
@@ -98,17 +98,12 @@ class EmbeddedEngine:
         if "runtime" in self.__dict__:
             self.runtime.close()
 
-    # --- names
+    # --- images
 
     def _from_catalogue(self, reference: Reference) -> Image | None:
-        """An image that the store has not, from the catalogue; it gets the name it was asked for by."""
-        if self.catalogue.find(reference) is None:
-            return None
-        self.notice(f"{reference.familiar}: not in the store, taken from the catalogue (composed from Debian packages)")
-        image = self.catalogue.image(reference, lambda text: None if ": fetched " in text else self.notice(text))
-        self.store.images.tag(image.id, reference)
-        tell_image(self.store, "pull", reference.familiar, reference.familiar)
-        return image
+        from dockerlab.engine.pulling import pull
+
+        return pull(self.store, self.catalogue, reference, self.notice)
 
     def resolve(self, reference: Reference) -> Image:
         """FROM: the store first, then the catalogue."""
@@ -117,8 +112,6 @@ class EmbeddedEngine:
     def resolve_name(self, name: str) -> str:
         """The ID of the image that FROM would take for this name."""
         return self.images_.find(name).id
-
-    # --- images
 
     def build(self, options: BuildOptions) -> Iterator[BuildEvent]:
         """Build; the tags are set before `Built` is yielded."""
