@@ -23,9 +23,11 @@ class Callers:
 
     def listen(self, server: Socket, folder: int) -> None:
         """Be there for calls, as `control` in the container's folder."""
+        before = os.open(".", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         os.fchdir(folder)  # a socket's path may have no more than 107 bytes
         server.bind("control")
-        os.chdir("/")
+        os.fchdir(before)
+        os.close(before)
         server.listen(16)
         self._loop.watch(server.fileno(), lambda _events: self._accept(server))
 

@@ -62,7 +62,7 @@ class ChrootKeeper(Keeper):
     def _prepare(self) -> None:
         if self.is_container:
             self._take_folder()
-            self.callers.listen(Socket(AF_UNIX, SOCK_SEQPACKET), self.folder)
+            self._be_found(Socket(AF_UNIX, SOCK_SEQPACKET))
         self._publish()
         stdio = self._open_stdio("/dev", console=False)
         self._connect(stdio)

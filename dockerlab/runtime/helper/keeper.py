@@ -61,6 +61,7 @@ class Keeper:
         self.locked = lock >= 0
         self.supervisor: Supervisor | None = None
         self.callers = Callers(self.loop, self._told, self._hung_up)
+        self.log = records.Log()
         self.attached: dict[Socket, Client] = {}
         self.detach_keys = bytes(request.get("detach_keys") or b"")  # type: ignore[call-overload]
         self.limits: limits.Limits | None = self.box.get("limits")  # type: ignore[assignment]
@@ -126,8 +127,6 @@ class Keeper:
         upper = os.open(str(self.box["upper"]), os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         records_beside = os.open(os.path.dirname(str(self.box["upper"])), os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         ground = self.ground or Ground(self.identity, net)
-        if self.is_container:
-            self.callers.listen(ground.server, self.folder)
         if listeners:
             self.relay = network.start_relay(listeners)
         self.root = root = rootfs.Root(self.box, ground.stage)
@@ -146,8 +145,10 @@ class Keeper:
             os.fchdir(ground.outer_proc)  # the supervisor's paths: PID/cwd, PID/fd/N
             wire.send(sync, {"event": "root"}, stdio)
             self._watch_first(sync, stdio)
-            if self.is_container and not self.process.get("init"):  # process 1 is busy for a moment
-                self._write_state()
+            if self.is_container:  # process 1 is busy for a moment
+                self._be_found(ground.server)
+                if not self.process.get("init"):
+                    self._write_state()
             if self.identity != "single":
                 self._let_go(sync)
         except BaseException:
@@ -174,7 +175,7 @@ class Keeper:
         if not (self.process["terminal"] or self.is_container):
             return [self.stdio[name] for name in ("stdin", "stdout", "stderr")]
         starter = Client(self.detach_keys, self._starter_detached)
-        self.streams = Streams(self.loop, self.stdio, self._log() if self.is_container else None, starter)
+        self.streams = Streams(self.loop, self.stdio, self.log if self.is_container else None, starter)
         if self.process["terminal"]:
             self.streams.open_terminal(dev, console=console)
         else:
@@ -204,8 +205,10 @@ class Keeper:
         for name in ("exit.json", "state.json", "control", "paused"):
             records.remove(self.folder, name)
 
-    def _log(self) -> records.Log:
-        return records.Log(os.open("log", os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644, dir_fd=self.folder))
+    def _be_found(self, server: Socket) -> None:
+        """From now on there is what others look for in the folder of a container that runs, but for its state."""
+        self.log.open(self.folder)
+        self.callers.listen(server, self.folder)
 
     def _let_go_of_stdio(self, inner: list[int]) -> None:
         for fd in set(inner):

@@ -104,11 +104,15 @@ def start_time(pid: int, proc: str = "/proc") -> int:
 
 
 class Log:
-    """Docker's json-file format: one object a line of output, cut where a line is longer than 16 KB."""
+    """Docker's json-file format: one object a line of output, cut where a line is longer than 16 KB. To be opened before there is any."""
 
-    def __init__(self, fd: int) -> None:
-        self._fd = fd
+    def __init__(self) -> None:
+        self._fd = -1
         self._rest: dict[str, bytes] = {}
+
+    def open(self, folder: int) -> None:
+        """Go on with the log of the container in this folder."""
+        self._fd = os.open("log", os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644, dir_fd=folder)
 
     def write(self, stream: str, data: bytes) -> None:
         """Empty `data` is the end of the stream: what has no line feed yet is written."""
