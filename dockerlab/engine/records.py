@@ -9,6 +9,7 @@ import json
 import os
 import re
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -89,7 +90,8 @@ class Records:
         try:
             if not _ID.match(identifier):
                 raise FileNotFoundError(identifier)
-            return Record(**json.loads((self._store.containers_dir / identifier / "config.json").read_bytes()))
+            with open(f"{self._store.containers_dir}/{identifier}/config.json", "rb", buffering=0) as file:
+                return Record(**json.loads(file.readall()))
         except (FileNotFoundError, NotADirectoryError, ValueError):  # ValueError: the machine went down before it was on the disk
             raise NotFoundError(f"No such container: {identifier}") from None
 
@@ -106,6 +108,9 @@ class Records:
     def find(self, text: str) -> Record:
         """The container that a user means: its name, its ID or an unambiguous beginning of it."""
         name = text.removeprefix("/")
+        if _ID.match(name):
+            with suppress(NotFoundError):
+                return self.read(name)
         if name not in ("", ".", "..") and "/" not in name:
             named = self._store.container_names / name
             if named.exists():

@@ -164,7 +164,9 @@ class ContainerDirectory:
         if before.status == "created":
             return 0
         if not before.may_restart:
-            return self.wait() or 0
+            with self._lock() as fd:
+                fcntl.flock(fd, fcntl.LOCK_SH)
+                return (self.state() if before.running else before).exit_code
         while True:
             now = self.state()
             if now.restarts > before.restarts:
