@@ -22,7 +22,7 @@ from dockerlab.runtime.helper.restart import Runs
 
 SIGCHLD = 17
 _TAKEN, _UNFIT, _END = b"t", b"u", b"e"
-_HEAD_START = 6
+_HEAD_START = 20
 """Milliseconds that a request has the processors for itself, if there is not another one."""
 Kind = tuple[str, str]
 
