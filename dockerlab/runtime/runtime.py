@@ -288,9 +288,9 @@ def _rlimits(box: BoxSpec, identity: str) -> list[tuple[int, int, int]]:
 
 
 def _kind(request: wire.Message) -> Kind | None:
-    """Identity and network of a box whose namespaces may be there before it is known: without published ports, and with one run."""
+    """Identity and network of a box whose namespaces may be there before it is known: one run, without ports or groups, which are had outside of them."""
     box: wire.Message = request["box"]  # type: ignore[assignment]
-    if box["isolation"] != "namespaces" or box["ports"] or box["restart"]:
+    if box["isolation"] != "namespaces" or box["ports"] or box["limits"] or box["restart"]:
         return None
     return str(box["identity"]), str(box["network"])
 

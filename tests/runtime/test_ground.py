@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from dockerlab.runtime import Capabilities, ContainerDirectory, Mount, Runtime
+from dockerlab.runtime.spec import Limits
 from tests.parts import missing, until
 from tests.runtime.conftest import Box
 
@@ -140,6 +141,15 @@ def test_other_kinds_are_made_as_ever(own_runtime, base, tmp_path):
     container = box.start("sleep", "60", network="none")
     assert box.exec("echo inside; cat /proc/1/comm") == (0, "inside\nsleep\n")
     container.stop(grace=0)
+
+
+def test_limits_are_kept_as_ever(own_runtime, base, tmp_path):
+    groups = []
+    for number in range(4):
+        container = Box(own_runtime, tmp_path / str(number), (base,)).start("sleep", "60", network="none", limits=Limits(pids=20))
+        groups.append(len(json.loads((tmp_path / f"{number}/state.json").read_text())["groups"]))
+        container.stop(grace=0)
+    assert len(set(groups)) == 1
 
 
 def test_nothing_is_left_where_whoever_it_was_made_for_is_killed(own_runtime, base, tmp_path):

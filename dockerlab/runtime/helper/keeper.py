@@ -36,7 +36,7 @@ class Keeper:
     ) -> None:
         """`told` and `lock`: this is one run of a container that may be run again; its end is told, and the lock is the one that it keeps.
 
-        `ground`: what this process stands on already. It is not made for published ports, which are listened to before.
+        `ground`: what this process stands on already. Published ports and control groups must be had before it is made.
         """
         self.told, self.lock, self.ground = told, lock, ground
         self.box: wire.Message = request["box"]  # type: ignore[assignment]

@@ -17,13 +17,17 @@ def write_aside(keeper: Keeper) -> None:
     `entrance` is the process by which others enter, with the time of its beginning: the program itself.
     """
     first, process = keeper.init_pid, keeper.process
-    entrance = reaper.program_of(first, ".") if process.get("init") else first
+    began = records.start_time(first, ".")
+    entrance = [first, began]
+    if process.get("init"):
+        program = reaper.program_of(first, ".")
+        entrance = [program, records.start_time(program, ".")]
     record = {
         "keeper": os.getpid(),
         "init": first,
         "relay": keeper.relay,
-        "began": records.start_time(first, "."),
-        "entrance": [entrance, records.start_time(entrance, ".")],
+        "began": began,
+        "entrance": entrance,
         "started_at": keeper.began,
         "ports": keeper.ports,
         "identity": keeper.identity,
