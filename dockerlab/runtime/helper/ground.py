@@ -13,7 +13,7 @@ from dockerlab.runtime.helper import kernel, namespaces, network
 from dockerlab.runtime.helper.kernel import MS_BIND, MS_MOVE, MS_NODEV, MS_NOEXEC, MS_NOSUID, MS_PRIVATE, MS_RDONLY, MS_REC
 from dockerlab.runtime.helper.rootfs import DEVICES, LINKS, write
 
-_POINT = "/proc"
+WAITING = "/proc"
 """Where the stage lies until there is a container to lie below: a folder that every machine has, and that nobody looks into meanwhile."""
 
 
@@ -24,7 +24,9 @@ class Ground:
     into the root one by one. `server` and `outer_proc` are from outside: a socket that no container's /proc/net/unix shows, and the machine's /proc.
     """
 
-    def __init__(self, identity: str, net: str) -> None:
+    def __init__(self, identity: str, net: str, point: str = WAITING) -> None:
+        """`point`: where the stage lies at first."""
+        self._point = point
         self.server = Socket(AF_UNIX, SOCK_SEQPACKET)
         self.outer_proc = os.open("/proc", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         namespaces.enter_new(identity, net)
@@ -33,8 +35,8 @@ class Ground:
         if net == "private":
             network.take_address()
         kernel.mount(None, "/", None, MS_REC | MS_PRIVATE)
-        kernel.mount("tmpfs", _POINT, "tmpfs", MS_NOSUID | MS_NODEV, "mode=755,size=65536k")
-        self.stage = os.open(_POINT, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        kernel.mount("tmpfs", point, "tmpfs", MS_NOSUID | MS_NODEV, "mode=755,size=65536k")
+        self.stage = os.open(point, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         os.fchdir(self.stage)
         for name in ("dev", "sys", "proc"):
             os.mkdir(name)
@@ -76,4 +78,5 @@ class Ground:
     def move_to(self, folder: str) -> None:
         """Lay the stage below a root that will be mounted on this folder. The stage is the working directory from now on."""
         os.fchdir(self.stage)
-        kernel.mount(".", folder, None, MS_MOVE)
+        if folder != self._point:
+            kernel.mount(".", folder, None, MS_MOVE)

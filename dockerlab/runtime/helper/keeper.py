@@ -123,10 +123,9 @@ class Keeper:
             self.groups = limits.Groups(os.path.basename(self.folder_path)[:12], self.limits)
         listeners = network.listen(list(self.box["ports"]))  # type: ignore[call-overload]
         self.ports = [port for _, port in listeners]
-        net = str(self.box["network"])
         upper = os.open(str(self.box["upper"]), os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         records_beside = os.open(os.path.dirname(str(self.box["upper"])), os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-        ground = self.ground or Ground(self.identity, net)
+        ground = self.ground or Ground(self.identity, str(self.box["network"]), str(self.box["merged"]))
         if listeners:
             self.relay = network.start_relay(listeners)
         self.root = root = rootfs.Root(self.box, ground.stage)
