@@ -92,7 +92,7 @@ def test_the_third_container_of_a_kind_stands_on_ground_that_was_there_before(ow
 
 def test_a_container_looks_the_same_on_ground_that_was_there_before(own_runtime, base, tmp_path):
     script = (
-        "cut -d' ' -f2-3 /proc/mounts | sort; ls -l /dev /dev/pts | sed 's/[A-Z][a-z][a-z] .*:.. / /'; ls /proc/1/fd; cat /proc/net/unix;"
+        "cut -d' ' -f2-3 /proc/mounts | sort; ls -l /dev /dev/pts | sed 's/[A-Z][a-z][a-z] .*:.. / /'; ls /proc/1/fd; grep control /proc/net/unix;"
         "ls -d /sys/*; umask; ulimit -a; cat /proc/self/cgroup; grep -E 'Cap|Groups' /proc/self/status; cat /etc/hosts; hostname"
     )
     seen = [printed(own_runtime, tmp_path / "0", base, script, hostname="same")]
