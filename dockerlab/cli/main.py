@@ -5,7 +5,12 @@ from __future__ import annotations
 import gc
 import os
 import sys
-from typing import NoReturn
+
+TYPE_CHECKING = False  # `typing` would keep the helper's start waiting; type checkers know this name
+if TYPE_CHECKING:
+    from typing import NoReturn
+
+    from dockerlab.engine import Engine
 
 _OWN = {"lab": "lab", "tour": "tour", "doctor": "doctor", "grade": "grade", "fsck": "fsck", "kernel": "kernel"}
 
@@ -74,7 +79,7 @@ def _run(words: list[str]) -> int:
             print(message_of(error), file=sys.stderr)
             return error.exit_code
         return code
-    from dockerlab.engine import Engine, open_engine
+    from dockerlab.engine import open_engine
 
     engines: list[Engine] = []
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from dockerlab.engine.create import process_environment
+from dockerlab.engine.environment import process_environment
 from dockerlab.engine.health import plan_of
 from dockerlab.engine.limits import RLIMITS, limits_of
 from dockerlab.engine.records import Record

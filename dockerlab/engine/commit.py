@@ -10,7 +10,7 @@ from typing import Any
 from dockerlab.engine.happenings import tell_container, tell_image
 from dockerlab.engine.records import Record
 from dockerlab.errors import DockerlabError, NotFoundError
-from dockerlab.layers import TreeView, copy_tree
+from dockerlab.layers import copy_tree
 from dockerlab.oci import HistoryEntry, ImageConfig, Reference
 from dockerlab.oci.timestamps import rfc3339
 from dockerlab.store import Image, Layer, Store
@@ -104,10 +104,3 @@ def commit(
     told = {"comment": message, "imageID": made.id, "imageRef": name.familiar if name is not None else ""}
     tell_container(store, record, "commit", None, **told)
     return made
-
-
-def view_of(store: Store, record: Record, folder: Path) -> TreeView:
-    """The container's file system as it is now, read without a mount."""
-    trees = [store.layers.get(diff_id).tree for diff_id in record.layers]
-    upper = folder / "diff"
-    return TreeView([*trees, upper] if upper.exists() else trees)

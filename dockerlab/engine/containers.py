@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-import signal as signals
+from _signal import SIGKILL  # type: ignore[import-not-found]  # `signal` would cost a millisecond
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from dockerlab.engine import commit as committing
 from dockerlab.engine import copies
-from dockerlab.engine.box import box_of
-from dockerlab.engine.create import new_record
 from dockerlab.engine.happenings import tell_container, tell_death, tell_start
 from dockerlab.engine.health import health_of
-from dockerlab.engine.images import Images
-from dockerlab.engine.inspect import container_json, state_json
-from dockerlab.engine.names import check_name, made_up_name
 from dockerlab.engine.records import Record, Records, new_id
 from dockerlab.engine.specs import ContainerSpec, ExecSpec, Streams
-from dockerlab.engine.volumes import Volumes
 from dockerlab.errors import (
     ConflictError,
     ContainerStartError,
@@ -30,13 +23,15 @@ from dockerlab.errors import (
     UsageError,
 )
 from dockerlab.layers import TreeView
-from dockerlab.oci import Reference
-from dockerlab.oci.signals import HIGHEST, signal_number
 from dockerlab.oci.timestamps import to_seconds
-from dockerlab.runtime.container import ContainerDirectory, ProcessRow
-from dockerlab.runtime.runtime import Runtime, StartedContainer
-from dockerlab.store import Image, Store
-from dockerlab.store.snapshots import rootfs_at
+from dockerlab.runtime.container import ContainerDirectory, ContainerState, ProcessRow
+
+if TYPE_CHECKING:
+    from dockerlab.engine.images import Images
+    from dockerlab.engine.volumes import Volumes
+    from dockerlab.oci import Reference
+    from dockerlab.runtime.runtime import Runtime, StartedContainer
+    from dockerlab.store import Image, Store
 
 Json = dict[str, Any]
 
@@ -53,13 +48,19 @@ _AS_LIBNETWORK = "failed to set up container networking: driver failed programmi
 class Containers:
     """The containers of a store."""
 
-    def __init__(self, store: Store, records: Records, images: Images, volumes: Volumes, runtime: Callable[[], Runtime]) -> None:
+    def __init__(
+        self, store: Store, records: Records, images: Callable[[], Images], volumes: Callable[[], Volumes], runtime: Callable[[], Runtime]
+    ) -> None:
         self._store, self._records, self._images, self._volumes, self._runtime = store, records, images, volumes, runtime
 
     # --- making and telling
 
     def create(self, spec: ContainerSpec) -> str:
         """`docker create`; nothing is left behind if it fails. What this machine can't give is refused before anything is made."""
+        from dockerlab.engine.create import new_record
+        from dockerlab.engine.names import check_name, take_name
+        from dockerlab.store.snapshots import rootfs_at
+
         copies.refuse(spec, self._runtime)
         if spec.name:
             self.reap()
@@ -69,9 +70,9 @@ class Containers:
             record = new_record(spec, image, name)
             trees = [self._store.layers.get(diff_id).tree for diff_id in record.layers]
             view = TreeView(trees)
-            name = self._claim(name, record.id)
+            name = take_name(self._records, name, record.id)
             try:
-                mounts = self._volumes.mounts(record, self._borrowed(spec.volumes_from), spec.binds, view)
+                mounts = self._volumes().mounts(record, self._borrowed(spec.volumes_from), spec.binds, view)
                 record = Record(**{**record.__dict__, "name": name, "mounts": mounts})
                 folder = self._records.folder(record)
                 folder.mkdir()
@@ -87,14 +88,15 @@ class Containers:
     def _image_for(self, spec: ContainerSpec) -> Image:
         if spec.step:
             return self._state_of_build(spec)
-        return self._images.local(spec.image) if spec.pull == "never" else self._images.find(spec.image)
+        images = self._images()
+        return images.local(spec.image) if spec.pull == "never" else images.find(spec.image)
 
     def _state_of_build(self, spec: ContainerSpec) -> Image:
         """The state after a step of a build, as an image that is in no list; `spec.image` is an image, or the name of a build that failed."""
         from dockerlab.build.states import choose, recall
 
         try:
-            name = self._images.local(spec.image).id
+            name = self._images().local(spec.image).id
         except (NotFoundError, InvalidReferenceError):
             name = spec.image
         state = choose(recall(self._store, name, spec.image), spec.step, spec.image)
@@ -109,25 +111,15 @@ class Containers:
                 out.append({**mount, "Mode": mode, "RW": mount["RW"] and mode != "ro"})
         return out
 
-    def _claim(self, name: str, identifier: str) -> str:
-        if name:
-            self._records.claim_name(name, identifier)
-            return name
-        while True:
-            made_up = made_up_name()
-            try:
-                self._records.claim_name(made_up, identifier)
-                return made_up
-            except ConflictError:
-                continue
-
     def _match_root(self, folder: Path, trees: list[Path]) -> None:
         if trees:
             (folder / "diff").chmod(trees[-1].stat().st_mode & 0o7777)
 
-    def state(self, record: Record) -> Json:
-        """Docker's State, as it is now."""
-        now = self.process(record).state()
+    def state(self, record: Record, now: ContainerState | None = None) -> Json:
+        """Docker's State, as it is now, or as it was `now`."""
+        from dockerlab.engine.inspect import state_json
+
+        now = now or self.process(record).state()
         code, error = now.exit_code, now.error
         if now.status == "created" and (failure := self._records.failure(record)):
             code, error = failure
@@ -149,16 +141,19 @@ class Containers:
 
     def inspect(self, record: Record) -> Json:
         """`docker container inspect`."""
+        from dockerlab.engine.inspect import container_json
+
         folder = self._records.folder(record)
         trees = [str(self._store.layers.tree(diff_id)) for diff_id in record.layers]
-        state = self.state(record)
+        now = self.process(record).state()
+        state = self.state(record, now)
         ports: Json = {}
         if state["Running"]:
             ports = {port: None for port in record.config.get("ExposedPorts") or {}}
-            for address, host_port, container_port, protocol in self.process(record).state().ports:
+            for address, host_port, container_port, protocol in now.ports:
                 key = f"{container_port}/{protocol}"
                 ports[key] = [*(ports.get(key) or []), {"HostIp": address, "HostPort": str(host_port)}]
-        return container_json(record, state, str(folder), trees, ports, restarts=self.process(record).state().restarts)
+        return container_json(record, state, str(folder), trees, ports, restarts=now.restarts)
 
     def running(self, record: Record) -> bool:
         """Whether its process lives."""
@@ -169,8 +164,10 @@ class Containers:
         return copies.settled(self._records.folder(record))
 
     def view(self, record: Record) -> TreeView:
-        """Its file system as it is now."""
-        return committing.view_of(self._store, record, self.settled(record))
+        """Its file system as it is now, read without a mount."""
+        trees = [self._store.layers.get(diff_id).tree for diff_id in record.layers]
+        upper = self.settled(record) / "diff"
+        return TreeView([*trees, upper] if upper.exists() else trees)
 
     def files(self, record: Record) -> AbstractContextManager[TreeView]:
         """Its file system as `docker cp` sees it: with what is mounted."""
@@ -184,10 +181,10 @@ class Containers:
         """Note in the journal whose process has ended while nobody looked."""
         self.reap()
         for record in self._records.all():
-            self._note_death(record)
+            self._note_death(record, self.process(record).state())
 
-    def _note_death(self, record: Record) -> None:
-        if (now := self.process(record).state()).status == "exited":
+    def _note_death(self, record: Record, now: ContainerState) -> None:
+        if now.status == "exited":
             folder = self._records.folder(record)
             tell_death(self._store, record, folder, began=now.started_at, ended=now.finished_at, code=now.exit_code)
 
@@ -201,13 +198,16 @@ class Containers:
 
     def start(self, record: Record, streams: Streams | None = None) -> StartedContainer | None:
         """Start its process; None if it runs already. ContainerStartError (125, 126, 127) leaves the container as it was, with the message in its state."""
-        if self.running(record):
-            if self.process(record).state().status == "paused":
+        from dockerlab.engine.box import box_of
+
+        now = self.process(record).state()
+        if now.running:
+            if now.status == "paused":
                 raise ConflictError("cannot start a paused container, try unpause instead", hint=f"dockerlab unpause {record.name}")
             return None
         folder = self._records.folder(record)
         attached = streams or Streams()
-        self._note_death(record)
+        self._note_death(record, now)
         if streams is not None:
             tell_container(self._store, record, "attach")
         try:
@@ -229,27 +229,26 @@ class Containers:
                 error.message = _AS_RUNC + error.message
             self._records.note_failure(record, error.exit_code, error.message)
             raise
-        tell_start(self._store, record, self.process(record).state().started_at)
+        tell_start(self._store, record, started.began)
         return started
 
     def wait(self, record: Record) -> int:
         """Its exit code, once it has ended; a container that never ran answers 0."""
-        process = self.process(record)
-        if process.state().status == "created":
-            return 0
-        return process.wait_for_run()
+        return self.process(record).wait_for_run()
 
     def stop(self, record: Record, timeout: int | None = None) -> None:
         """The stop signal, then KILL."""
         if timeout is None:
             timeout = int(record.config.get("StopTimeout", 10))
         if self.running(record):
+            from dockerlab.oci.signals import HIGHEST, signal_number
+
             number = signal_number(record.config.get("StopSignal") or "TERM")
             grace = None if timeout < 0 else float(timeout)
             self.process(record).stop(
-                number if 0 < number <= HIGHEST else signals.SIGKILL, grace, told=lambda sent: self._tell_signal(record, sent)
+                number if 0 < number <= HIGHEST else SIGKILL, grace, told=lambda sent: self._tell_signal(record, sent)
             )
-            self._note_death(record)
+            self._note_death(record, self.process(record).state())
             tell_container(self._store, record, "stop")
 
     def _tell_signal(self, record: Record, number: int) -> None:
@@ -257,6 +256,8 @@ class Containers:
 
     def kill(self, record: Record, signal: str) -> None:
         """A signal to process 1. DockerlabError for what is none, ConflictError if it does not run."""
+        from dockerlab.oci.signals import HIGHEST, signal_number
+
         problem = f"cannot kill container: {record.name}: "
         try:
             number = signal_number(signal or "KILL")
@@ -268,7 +269,7 @@ class Containers:
             raise ConflictError(f"{problem}container {record.id} is not running")
         self._tell_signal(record, number)
         stop_signal = record.config.get("StopSignal")
-        last = not stop_signal or number in (signals.SIGKILL, signal_number(stop_signal))
+        last = not stop_signal or number in (SIGKILL, signal_number(stop_signal))
         self.process(record).kill(number, last=last)
 
     def pause(self, record: Record) -> None:
@@ -322,14 +323,16 @@ class Containers:
     def remove(self, record: Record, *, force: bool = False, volumes: bool = False) -> None:
         """`docker rm`; `volumes` takes those without a name along, as --rm does."""
         process = self.process(record)
-        if not force and self.running(record):
-            if process.state().status == "paused":
+        now = process.state()
+        if not force and now.running:
+            if now.status == "paused":
                 raise ConflictError(f'cannot remove container "{record.name}": container is paused and must be unpaused first')
             raise self._runs(record)
         while True:
-            if self.running(record):
+            if now.running:
                 self._end_at_once(record, process)
-            self._note_death(record)
+                now = process.state()
+            self._note_death(record, now)
             try:
                 with process.claimed():
                     copies.give_up(self._records.folder(record))
@@ -338,9 +341,10 @@ class Containers:
             except ConflictError:  # another process has started it meanwhile
                 if not force:
                     raise self._runs(record) from None
+                now = process.state()
         tell_container(self._store, record, "destroy")
         if volumes:
-            self._volumes.remove_unnamed(record, self._records.all())
+            self._volumes().remove_unnamed(record, self._records.all())
 
     def _runs(self, record: Record) -> ConflictError:
         return ConflictError(
@@ -352,8 +356,8 @@ class Containers:
         with suppress(ConflictError):  # it has ended by itself
             if process.state().status == "paused":
                 process.unpause()
-            self._tell_signal(record, signals.SIGKILL)
-            process.kill(signals.SIGKILL)
+            self._tell_signal(record, SIGKILL)
+            process.kill(SIGKILL)
         process.wait()
 
     def rename(self, record: Record, name: str) -> None:
@@ -362,11 +366,15 @@ class Containers:
             raise UsageError("Neither old nor new names may be empty", exit_code=1)
         if name == record.name:
             raise ConflictError("Renaming a container with the same name as its current name")
+        from dockerlab.engine.names import check_name
+
         renamed = self._records.rename(record, check_name(name))
         tell_container(self._store, renamed, "rename", oldName=f"/{record.name}")
 
     def commit(self, record: Record, name: Reference | None, *, message: str, author: str, changes_: tuple[str, ...], pause: bool) -> str:
         """The new image's ID; `pause`: its processes are held still meanwhile."""
+        from dockerlab.engine.commit import commit
+
         still = pause and self.process(record).state().status == "running"
         if still:
             try:
@@ -376,7 +384,7 @@ class Containers:
         try:
             with self.process(record).kept():
                 folder = self.settled(record)
-                return committing.commit(self._store, record, folder, name, message=message, author=author, changes=changes_).id
+                return commit(self._store, record, folder, name, message=message, author=author, changes=changes_).id
         except FileNotFoundError:
             if self._records.exists(record):
                 raise

@@ -87,21 +87,6 @@ def _after(config: Json, key: str, new: str, value: Any) -> Json:
     return out
 
 
-def process_environment(config: Json, home: str, *, terminal: bool, extra: tuple[str, ...] = ()) -> tuple[str, ...]:
-    """What a process of the container finds: docker's own variables, in their place what the container's Config says, then `extra` (exec's -e).
-
-    `home` is the user's folder, for a HOME that nobody set.
-    """
-    found = {"PATH": DEFAULT_PATH, "HOSTNAME": f"{config['Hostname']}", **({"TERM": "xterm"} if terminal else {})}
-    for pair in (*(config["Env"] or ()), *extra):
-        name, equals, value = pair.partition("=")
-        if equals:
-            found[name] = value
-        else:
-            found.pop(name, None)
-    return tuple(f"{name}={value}" for name, value in {**found, "HOME": found.get("HOME", home)}.items())
-
-
 def host_config(spec: ContainerSpec) -> Json:
     """Docker's HostConfig."""
     host: Json = {**HOST_CONFIG}

@@ -11,11 +11,10 @@ from contextlib import contextmanager
 from functools import cached_property
 from typing import IO, TYPE_CHECKING, Any
 
-from dockerlab.engine.happenings import happened, tell_container, tell_image
-from dockerlab.engine.images import Images
+from dockerlab.engine.happenings import happened, tell_container
 from dockerlab.engine.records import Records
 from dockerlab.errors import DockerlabError
-from dockerlab.store import Image, Store
+from dockerlab.store import Store
 
 if TYPE_CHECKING:
     from dockerlab.build import Builder, BuildEvent
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
     from dockerlab.dockerfile.checks import BuildCheck
     from dockerlab.engine.containers import Containers
     from dockerlab.engine.copying import Target
+    from dockerlab.engine.images import Images
     from dockerlab.engine.specs import BuildOptions, ContainerSpec, ExecSpec, Streams
     from dockerlab.engine.volumes import Volumes
     from dockerlab.layers import TreeView
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from dockerlab.runtime.container import ProcessRow
     from dockerlab.runtime.control import Control
     from dockerlab.runtime.runtime import Runtime
+    from dockerlab.store import Image
     from dockerlab.transfer.catalogue import Catalogue
 
 Json = dict[str, Any]
@@ -43,9 +44,15 @@ class EmbeddedEngine:
     def __init__(self, store: Store | None = None) -> None:
         self.store = store or Store.open()
         self.records = Records(self.store)
-        self.images_ = Images(self.store, self.records, self._from_catalogue, lambda record: self.containers_.running(record))
         self.notice: Callable[[str], None] = lambda text: None
         """Where a sentence goes that nobody asked for: which image answered, what is being composed."""
+
+    @cached_property
+    def images_(self) -> Images:
+        """The images of the store."""
+        from dockerlab.engine.images import Images
+
+        return Images(self.store, self.records, self._from_catalogue, lambda record: self.containers_.running(record))
 
     @cached_property
     def runtime(self) -> Runtime:
@@ -74,7 +81,7 @@ class EmbeddedEngine:
         """The containers of the store."""
         from dockerlab.engine.containers import Containers
 
-        return Containers(self.store, self.records, self.images_, self.volumes_, lambda: self.runtime)
+        return Containers(self.store, self.records, lambda: self.images_, lambda: self.volumes_, lambda: self.runtime)
 
     @cached_property
     def builder(self) -> Builder:
@@ -92,17 +99,12 @@ class EmbeddedEngine:
         if "runtime" in self.__dict__:
             self.runtime.close()
 
-    # --- names
+    # --- images
 
     def _from_catalogue(self, reference: Reference) -> Image | None:
-        """An image that the store has not, from the catalogue; it gets the name it was asked for by."""
-        if self.catalogue.find(reference) is None:
-            return None
-        self.notice(f"{reference.familiar}: not in the store, taken from the catalogue (composed from Debian packages)")
-        image = self.catalogue.image(reference, lambda text: None if ": fetched " in text else self.notice(text))
-        self.store.images.tag(image.id, reference)
-        tell_image(self.store, "pull", reference.familiar, reference.familiar)
-        return image
+        from dockerlab.engine.pulling import pull
+
+        return pull(self.store, self.catalogue, reference, self.notice)
 
     def resolve(self, reference: Reference) -> Image:
         """FROM: the store first, then the catalogue."""
@@ -110,8 +112,6 @@ class EmbeddedEngine:
 
     def resolve_name(self, name: str) -> str:
         return self.images_.find(name).id
-
-    # --- images
 
     def layer_inside(self, image: str, number: int) -> LayerInside:
         return self.images_.inside(image, number)

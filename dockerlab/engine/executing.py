@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import signal
-from contextlib import nullcontext, suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
-from dockerlab.engine.create import process_environment
+from dockerlab.engine.environment import process_environment
 from dockerlab.engine.happenings import tell_container
 from dockerlab.engine.records import Record, new_id
 from dockerlab.engine.specs import ExecSpec, Streams
@@ -66,9 +65,11 @@ def _process(record: Record, view: TreeView, spec: ExecSpec) -> ProcessSpec:
 
 def _waited(control: Control, spec: ExecSpec, streams: Streams) -> int:
     """The exit code of what was started; its terminal is as large as ours meanwhile."""
-    from dockerlab.runtime.terminal import attached_terminal
+    with ExitStack() as stack:
+        if spec.tty and streams.stdin is not None:
+            from dockerlab.runtime.terminal import attached_terminal
 
-    with attached_terminal(control, streams.stdin) if spec.tty and streams.stdin is not None else nullcontext():
+            stack.enter_context(attached_terminal(control, streams.stdin))
         try:
             return control.wait()
         except KeyboardInterrupt:
@@ -79,6 +80,8 @@ def _waited(control: Control, spec: ExecSpec, streams: Streams) -> int:
 
 def _end(control: Control) -> None:
     """As Ctrl-C at a terminal would, and if that does not help by force."""
+    import signal
+
     for number in (signal.SIGINT, signal.SIGKILL):
         control.signal(number, group=True)
         if control.ends_within(_GRACE):

@@ -6,12 +6,14 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dockerlab.engine.records import Record
 from dockerlab.oci.digest import digest_of, hex_of
 from dockerlab.oci.timestamps import to_seconds
-from dockerlab.store import Image, Store
+
+if TYPE_CHECKING:
+    from dockerlab.store import Image, Store
 
 Json = dict[str, Any]
 _INTERVAL = 0.2

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import re
 
-from dockerlab.errors import UsageError
+from dockerlab.engine.records import Records
+from dockerlab.errors import ConflictError, UsageError
 
 _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+\Z")
 _ADJECTIVES = [
@@ -153,3 +154,17 @@ def made_up_name() -> str:
     """Such as `steady_heron`."""
     first, second = os.urandom(4), os.urandom(4)
     return f"{_ADJECTIVES[int.from_bytes(first) % len(_ADJECTIVES)]}_{_NOUNS[int.from_bytes(second) % len(_NOUNS)]}"
+
+
+def take_name(records: Records, name: str, identifier: str) -> str:
+    """Take this name for a container, or one that is made up. ConflictError if somebody has it."""
+    if name:
+        records.claim_name(name, identifier)
+        return name
+    while True:
+        made_up = made_up_name()
+        try:
+            records.claim_name(made_up, identifier)
+            return made_up
+        except ConflictError:
+            continue

@@ -1,15 +1,27 @@
-"""`build --pull`: bases are asked for anew, even where the store has them — of the catalogue, since registries are not part of this version."""
+"""Images that the store has not: the catalogue's, since registries are not part of this version. `build --pull` asks for bases anew, even where they are there."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from dockerlab.engine.happenings import tell_image
 from dockerlab.oci import Reference
 from dockerlab.store import Image, Store
 
 if TYPE_CHECKING:
     from dockerlab.transfer.catalogue import Catalogue
+
+
+def pull(store: Store, catalogue: Catalogue, reference: Reference, notice: Callable[[str], None]) -> Image | None:
+    """An image of the catalogue, which gets the name that it was asked for by; None if there is none."""
+    if catalogue.find(reference) is None:
+        return None
+    notice(f"{reference.familiar}: not in the store, taken from the catalogue (composed from Debian packages)")
+    image = catalogue.image(reference, lambda text: None if ": fetched " in text else notice(text))
+    store.images.tag(image.id, reference)
+    tell_image(store, "pull", reference.familiar, reference.familiar)
+    return image
 
 
 class Pulling:

@@ -9,10 +9,11 @@ import json
 import os
 import re
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from dockerlab.data import asdict, dataclass, field
+from dockerlab.data import dataclass, field
 from dockerlab.errors import ConflictError, NotFoundError
 from dockerlab.layers import remove_tree
 from dockerlab.store import Store
@@ -81,17 +82,16 @@ class Records:
 
     def write(self, record: Record) -> None:
         """Write it down; the container exists from now on."""
-        folder = self.folder(record)
         with explained(self._store.home):
-            folder.mkdir(exist_ok=True)
-            write_atomically(folder / "config.json", json.dumps(asdict(record)).encode())
+            write_atomically(f"{self.folder(record)}/config.json", json.dumps(vars(record)).encode())
 
     def read(self, identifier: str) -> Record:
         """The container of this whole ID. NotFoundError if there is none."""
         try:
             if not _ID.match(identifier):
                 raise FileNotFoundError(identifier)
-            return Record(**json.loads((self._store.containers_dir / identifier / "config.json").read_bytes()))
+            with open(f"{self._store.containers_dir}/{identifier}/config.json", "rb", buffering=0) as file:
+                return Record(**json.loads(file.readall()))
         except (FileNotFoundError, NotADirectoryError, ValueError):  # ValueError: the machine went down before it was on the disk
             raise NotFoundError(f"No such container: {identifier}") from None
 
@@ -108,6 +108,9 @@ class Records:
     def find(self, text: str) -> Record:
         """The container that a user means: its name, its ID or an unambiguous beginning of it."""
         name = text.removeprefix("/")
+        if _ID.match(name):
+            with suppress(NotFoundError):
+                return self.read(name)
         if name not in ("", ".", "..") and "/" not in name:
             named = self._store.container_names / name
             if named.exists():

@@ -45,6 +45,8 @@ def _clear(folder: int, top: int, depth: int) -> None:
             try:
                 os.unlink(name, dir_fd=folder)
             except IsADirectoryError:
+                if _rmdir(name, folder):  # many have nothing in them
+                    continue
                 if depth == _DEEPEST:
                     os.rename(name, os.urandom(8).hex(), src_dir_fd=folder, dst_dir_fd=top)
                 else:
@@ -57,11 +59,18 @@ def _remove(name: str, folder: int, top: int, depth: int) -> None:
         _clear(inner, top, depth)
     finally:
         os.close(inner)
+    _rmdir(name, folder)  # where somebody still writes there: the next round
+
+
+def _rmdir(name: str, folder: int) -> bool:
+    """False where there is something in it."""
     try:
         os.rmdir(name, dir_fd=folder)
     except OSError as error:
-        if error.errno not in _NOT_EMPTY:  # else somebody still writes there: the next round
+        if error.errno not in _NOT_EMPTY:
             raise
+        return False
+    return True
 
 
 def _opened(name: str, parent: int | None) -> int:

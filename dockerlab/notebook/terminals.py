@@ -17,8 +17,8 @@ from dockerlab.notebook.results import Ran
 from dockerlab.notebook.streams import cell_terminal, show
 from dockerlab.notebook.words import word
 from dockerlab.verbs.dispatch import OURS, find_verb, machine_errors, tell_ignored
+from dockerlab.verbs.executing import environment
 from dockerlab.verbs.flags import Parsed, parse
-from dockerlab.verbs.running import environment
 
 _SHELLS = ("sh", "bash", "ash", "dash", "ksh", "zsh", "fish")
 _LONGEST = 128 * 1024 - 1

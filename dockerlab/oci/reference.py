@@ -8,12 +8,11 @@ from dockerlab.data import dataclass
 from dockerlab.errors import InvalidReferenceError
 
 _COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
-_PATH = re.compile(rf"{_COMPONENT}(?:/{_COMPONENT})*\Z")
-_TAG = re.compile(r"[\w][\w.-]{0,127}\Z", re.ASCII)
-_DOMAIN = re.compile(
-    r"(?:[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?(?:\.[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?)*|\[[0-9a-fA-F:]+\])(?::\d+)?\Z"
-)
-_ID = re.compile(r"[0-9a-f]{64}\Z")
+_PATH = rf"{_COMPONENT}(?:/{_COMPONENT})*\Z"
+_TAG = r"[a-zA-Z0-9_][a-zA-Z0-9_.-]{0,127}\Z"
+_DOMAIN = r"(?:[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?(?:\.[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?)*|\[[0-9a-fA-F:]+\])(?::\d+)?\Z"
+_ID = r"[0-9a-f]{64}\Z"
+# patterns are compiled by whoever first reads a name: most commands read none
 _LONGEST = 255
 HUB = "docker.io"
 
@@ -33,7 +32,7 @@ class Reference:
 
         Raises InvalidReferenceError with docker's words for a text that is no name.
         """
-        if _ID.match(text):
+        if re.match(_ID, text):
             raise InvalidReferenceError(f"invalid repository name ({text}), cannot specify 64-byte hexadecimal strings")
         rest, at, digest = text.partition("@")
         if at and not re.match(r"sha256:[0-9a-f]{64}\Z", digest):
@@ -55,7 +54,7 @@ class Reference:
             raise InvalidReferenceError(
                 f"invalid reference format: repository name ({path}) must be lowercase", hint=f'write "{short.lower()}"'
             )
-        if not _DOMAIN.match(domain) or not _PATH.match(path) or (":" in rest and not _TAG.match(tag)):
+        if not re.match(_DOMAIN, domain) or not re.match(_PATH, path) or (":" in rest and not re.match(_TAG, tag)):
             raise InvalidReferenceError("invalid reference format", hint=f'"{text}" should look like name or name:tag, lower case')
         if len(path) > _LONGEST:
             raise InvalidReferenceError(f"repository name must not be more than {_LONGEST} characters")

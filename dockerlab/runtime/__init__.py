@@ -5,6 +5,9 @@ The walk of a RUN: the builder makes a `BoxSpec` (a root file system and a proce
 1, which moves into the new root and becomes the program. Output comes back through pipes, the exit code through the run's own channel;
 when the channel closes, the keeper kills what is left.
 
+Whoever asks for a second box of one kind (an identity and a network) gets a workshop from then on: a second helper, whose spare processes have made
+namespaces, /dev and /sys before anybody asks (`helper/ground.py`, `helper/serve.py`).
+
 A container walks the same way by `Runtime.start`, but its keeper has a folder: it holds the lock there for as long as it lives, writes
 the state, the log and the exit code, and goes on when the one who asked is gone. `container` reads that folder, from any process.
 

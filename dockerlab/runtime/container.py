@@ -10,8 +10,8 @@ import fcntl
 import json
 import os
 import select
-import signal
 import time
+from _signal import SIGCONT, SIGKILL, SIGSTOP, SIGTERM, pidfd_send_signal  # type: ignore[import-not-found]  # `signal` would cost a millisecond
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -33,7 +33,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ContainerState:
-    """`status` is docker's: created, running, paused, restarting, exited. Times are RFC 3339, empty where there is none."""
+    """`status` is docker's: created, running, paused, restarting, exited. Times are RFC 3339, empty where there is none.
+
+    `restarts` counts the runs that a restart policy has begun; `may_restart`: it has one.
+    """
 
     status: str
     exit_code: int = 0
@@ -46,6 +49,7 @@ class ContainerState:
     ports: tuple[tuple[str, int, int, str], ...] = ()
     terminal: bool = False
     restarts: int = 0
+    may_restart: bool = False
 
     @property
     def running(self) -> bool:
@@ -89,7 +93,7 @@ class ContainerDirectory:
     @contextmanager
     def _lock(self) -> Iterator[int]:
         try:
-            fd = os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            fd = os.open(f"{self.folder}/lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         except FileNotFoundError:
             raise NotFoundError(f"No such container: {self.folder.name}") from None
         try:
@@ -115,7 +119,8 @@ class ContainerDirectory:
 
     def _record(self, name: str) -> dict[str, object]:
         try:
-            record: dict[str, object] = json.loads((self.folder / name).read_text())
+            with open(f"{self.folder}/{name}", "rb", buffering=0) as file:
+                record: dict[str, object] = json.loads(file.readall())
         except FileNotFoundError:
             return {}
         return record
@@ -127,22 +132,26 @@ class ContainerDirectory:
     def state(self) -> ContainerState:
         """The state now. A container whose keeper was killed has exited with 137."""
         alive = self.alive
-        record, end, last = self._record("state.json"), self._record("exit.json"), self._record("restart.json")
+        record, end = self._record("state.json"), self._record("exit.json")
+        last = self._record("restart.json") if not record or record.get("restarts") else {}
+        may_restart = bool(last or record.get("restarts"))
         restarts = int(last.get("count", 0))  # type: ignore[call-overload]
         if alive and not end and last and not record:
-            return _at_end("restarting", last, str(last["started_at"]), restarts)
+            return _at_end("restarting", last, str(last["started_at"]), restarts, may_restart=True)
         if not record and last:  # it was stopped between two runs, or could not be started once more
-            return _at_end("exited", end or last, str(last["started_at"]), restarts)
+            return _at_end("exited", end or last, str(last["started_at"]), restarts, may_restart=True)
         if not record:  # never ran: perhaps it could not be started, and `error` says why
             return ContainerState("created", int(end.get("code", 0)), error=str(end.get("error", "")))  # type: ignore[call-overload]
         ports: list[tuple[str, int, int, str]] = [tuple(port) for port in record.get("ports", [])]  # type: ignore[attr-defined]
         began, terminal = str(record.get("started_at", "")), bool(record.get("terminal"))
         if alive and not end:
             pid = int(record["init"])  # type: ignore[call-overload]
-            status = "paused" if (self.folder / "paused").exists() else "running"
+            status = "paused" if os.path.exists(f"{self.folder}/paused") else "running"
             before = str(last.get("finished_at", ""))
-            return ContainerState(status, 0, pid, began, before, ports=tuple(ports), terminal=terminal, restarts=restarts)
-        return _at_end("exited", end, began, restarts, terminal=terminal)
+            return ContainerState(
+                status, 0, pid, began, before, ports=tuple(ports), terminal=terminal, restarts=restarts, may_restart=may_restart
+            )
+        return _at_end("exited", end, began, restarts, terminal=terminal, may_restart=may_restart)
 
     def wait(self, timeout: float | None = None) -> int | None:
         """Sleep until the container has ended; its exit code, or None after `timeout` seconds. KeyboardInterrupt passes through."""
@@ -154,24 +163,25 @@ class ContainerDirectory:
             return self.state().exit_code  # while the lock is shared nobody takes the container away
 
     def wait_for_run(self) -> int:
-        """As `wait`, but the end of one run is enough, where a restart policy begins another."""
-        if not self._restarts():
-            return self.wait() or 0
-        before = self.state().restarts
+        """As `wait`, but the end of one run is enough, where a restart policy begins another. 0 for one that never ran."""
+        before = self.state()
+        if before.status == "created":
+            return 0
+        if not before.may_restart:
+            with self._lock() as fd:
+                fcntl.flock(fd, fcntl.LOCK_SH)
+                return (self.state() if before.running else before).exit_code
         while True:
             now = self.state()
-            if now.restarts > before:
+            if now.restarts > before.restarts:
                 return int(str(self._record("restart.json")["code"]))
             if not now.running:
                 return now.exit_code
             time.sleep(FOLLOW_INTERVAL)
 
-    def _restarts(self) -> bool:
-        return bool(self._record("state.json").get("restarts") or self._record("restart.json"))
-
     def _no_more_runs(self) -> bool:
         """Whatever the restart policy says, this run is the last; True if it has ended. Asked between two runs there is none any more, or just one."""
-        if not self._restarts():
+        if not self.state().may_restart:
             return False
         (self.folder / STOPPED).touch()
         while (now := self.state()).status == "restarting":
@@ -198,13 +208,13 @@ class ContainerDirectory:
         finally:
             os.close(fd)
 
-    def kill(self, number: int = signal.SIGKILL, *, last: bool = True) -> None:
+    def kill(self, number: int = SIGKILL, *, last: bool = True) -> None:
         """Send a signal to process 1; `last`: its restart policy is over. ConflictError where the container is not running."""
         if last and self._no_more_runs():
             return
         with self._init() as fd:
             self._signal_init(fd, number)
-        if number == signal.SIGKILL:
+        if number == SIGKILL:
             (self.folder / "paused").unlink(missing_ok=True)
 
     def _signal_init(self, pidfd: int, number: int) -> None:
@@ -217,7 +227,7 @@ class ContainerDirectory:
                 return
         _send(pidfd, number)
 
-    def stop(self, number: int = signal.SIGTERM, grace: float | None = 10.0, *, told: Callable[[int], None] = lambda number: None) -> int:
+    def stop(self, number: int = SIGTERM, grace: float | None = 10.0, *, told: Callable[[int], None] = lambda number: None) -> int:
         """Signal, wait `grace` seconds (None: for ever), then SIGKILL; the exit code. As in Docker, process 1 ignores what it doesn't handle.
 
         `told` hears of each signal before it is sent.
@@ -230,8 +240,8 @@ class ContainerDirectory:
                 told(number)
                 self._signal_init(fd, number)
                 if not select.select([fd], [], [], grace)[0]:
-                    told(signal.SIGKILL)
-                    _send(fd, signal.SIGKILL)
+                    told(SIGKILL)
+                    _send(fd, SIGKILL)
         except ConflictError:
             pass  # it has ended meanwhile
         code = self.wait()
@@ -296,14 +306,14 @@ class ContainerDirectory:
         seen: set[int] = set()
         while new := [pid for pid in self._members(tracers=True) if pid not in seen]:
             # what was forked meanwhile is stopped in the next round
-            _signal_all(new, signal.SIGSTOP)
+            _signal_all(new, SIGSTOP)
             seen.update(new)
 
     def unpause(self) -> None:
         """Let every process go on."""
         if not (self.folder / "paused").exists():
             raise ConflictError("the container is not paused")
-        _signal_all(self._members(tracers=True)[::-1], signal.SIGCONT)
+        _signal_all(self._members(tracers=True)[::-1], SIGCONT)
         (self.folder / "paused").unlink(missing_ok=True)
 
     # ------------------------------------------------------------------ what it says
@@ -344,7 +354,9 @@ class ContainerDirectory:
             os.close(folder)
 
 
-def _at_end(status: str, end: dict[str, object], began: str, restarts: int, *, terminal: bool = False) -> ContainerState:
+def _at_end(
+    status: str, end: dict[str, object], began: str, restarts: int, *, terminal: bool = False, may_restart: bool = False
+) -> ContainerState:
     return ContainerState(
         status,
         int(end.get("code", KILLED)),  # type: ignore[call-overload]
@@ -352,16 +364,17 @@ def _at_end(status: str, end: dict[str, object], began: str, restarts: int, *, t
         began,
         str(end.get("finished_at", "")),
         str(end.get("error", "")),
-        int(end.get("signal", signal.SIGKILL)),  # type: ignore[call-overload]
+        int(end.get("signal", SIGKILL)),  # type: ignore[call-overload]
         oom=bool(end.get("oom")),
         terminal=terminal,
         restarts=restarts,
+        may_restart=may_restart,
     )
 
 
 def _send(pidfd: int, number: int) -> None:
     try:
-        signal.pidfd_send_signal(pidfd, number)
+        pidfd_send_signal(pidfd, number)
     except ProcessLookupError:
         pass  # it has ended, which is what most signals are for
 

@@ -3,36 +3,47 @@
 from __future__ import annotations
 
 import os
-import threading
 import weakref
 from _socket import socket as Socket
+from _thread import allocate_lock  # `threading` has the same one, and takes a millisecond
+from collections import Counter
 from collections.abc import Mapping
 
 from dockerlab.errors import RuntimeUnavailableError
 from dockerlab.runtime import helper_start
 from dockerlab.runtime.helper import wire
 
+Kind = tuple[str, str]
+
 
 class HelperProcess:
     """Safe to use from several threads: a request is one packet, and each has a channel of its own for what comes back."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = allocate_lock()
+        self._asked: Counter[Kind] = Counter()
+        self._workshops: dict[Kind, Socket] = {}
         self._helper: helper_start.Helper | None = None
         self._finalizer: weakref.finalize[..., HelperProcess] | None = None
 
-    def request(self, verb: str, body: wire.Message, fds: Mapping[str, int]) -> Socket:
-        """Send one request; the channel on which its events come."""
+    def request(self, verb: str, body: wire.Message, fds: Mapping[str, int], kind: Kind | None = None) -> Socket:
+        """Send one request; the channel on which its events come.
+
+        `kind`: a box of this identity and network is wanted, and nothing need be done before its namespaces are made. From the third one on they are
+        there in advance.
+        """
         ours, theirs = wire.pair()
         memory = wire.to_memory(body)
         try:
             message: wire.Message = {"verb": verb, "names": list(fds)}
             descriptors = [memory, theirs.fileno(), *fds.values()]
             with self._lock:
-                if not wire.send(self._start(), message, descriptors):
+                if not wire.send(self._helper_for(kind), message, descriptors):
                     self._stop()  # killed from outside: its successor takes the request
                     if not wire.send(self._start(), message, descriptors):
                         raise RuntimeUnavailableError("the runtime's helper process ends as soon as it is started")
+                if kind:
+                    self._expect_more(kind)
         except BaseException:
             ours.close()  # an interrupt: nobody will hear of what was asked for, and it is not done
             raise
@@ -40,6 +51,21 @@ class HelperProcess:
             os.close(memory)
             theirs.close()
         return ours
+
+    def _helper_for(self, kind: Kind | None) -> Socket:
+        helper = self._start()
+        return self._workshops.get(kind, helper) if kind else helper
+
+    def _expect_more(self, kind: Kind) -> None:
+        """Whoever has asked for two boxes of a kind asks for a third."""
+        self._asked[kind] += 1
+        if self._asked[kind] == 2:
+            ours, theirs = wire.pair()
+            try:
+                wire.send(self._start(), {"verb": "workshop", "kind": kind}, [theirs.fileno()])
+            finally:
+                theirs.close()
+            self._workshops[kind] = ours
 
     def warm_up(self) -> None:
         """Start it now, so that it is ready when the first request comes."""
@@ -58,6 +84,10 @@ class HelperProcess:
         if self._finalizer is not None:
             self._finalizer()
         self._helper = self._finalizer = None
+        for workshop in self._workshops.values():
+            workshop.close()
+        self._workshops.clear()
+        self._asked.clear()
 
     def close(self) -> None:
         """End the helper. Containers go on: they have keepers of their own."""

@@ -16,7 +16,7 @@ from dockerlab.data import asdict, dataclass
 from dockerlab.errors import ContainerStartError
 from dockerlab.runtime.control import Control, checked, next_message
 from dockerlab.runtime.helper import ADDRESS, WITHOUT_NAMESPACES, wire
-from dockerlab.runtime.helper_process import HelperProcess
+from dockerlab.runtime.helper_process import HelperProcess, Kind
 from dockerlab.runtime.spec import BoxSpec, ProcessSpec, Waiting
 
 if TYPE_CHECKING:
@@ -31,12 +31,13 @@ Output = Callable[[str, bytes], None]
 
 @dataclass(frozen=True)
 class StartedContainer:
-    """A container whose program runs. `ports` are (address, host's port, container's port, protocol) as they were bound."""
+    """A container whose program runs since `began` (RFC 3339). `ports` are (address, host's port, container's port, protocol) as they were bound."""
 
     folder: Path
     pid: int
     ports: tuple[tuple[str, int, int, str], ...]
     control: Control
+    began: str
 
 
 class Runtime:
@@ -121,7 +122,7 @@ class Runtime:
         try:
             try:
                 fds = {"stdin": null if stdin is None else stdin, "stdout": out_writer, "stderr": err_writer}
-                channel = self._helper.request("run", request, fds)
+                channel = self._helper.request("run", request, fds, _kind(request))
             finally:
                 os.close(out_writer)
                 os.close(err_writer)
@@ -162,10 +163,11 @@ class Runtime:
             return self._start(request, folder, stdin, stdout, stderr)
 
     def _start(self, request: wire.Message, folder: Path, stdin: int | None, stdout: int | None, stderr: int | None) -> StartedContainer:
-        channel = self._helper.request("start", request, _given(stdin=stdin, stdout=stdout, stderr=stderr))
+        fds = _given(stdin=stdin, stdout=stdout, stderr=stderr)
+        channel = self._helper.request("start", request, fds, _kind(request))
         message = self._started(channel)
         ports: list[tuple[str, int, int, str]] = [tuple(port) for port in message["ports"]]  # type: ignore[attr-defined]
-        return StartedContainer(Path(folder), int(message["pid"]), tuple(ports), Control(channel))  # type: ignore[call-overload]
+        return StartedContainer(Path(folder), int(message["pid"]), tuple(ports), Control(channel), str(message["began"]))  # type: ignore[call-overload]
 
     def exec_start(
         self,
@@ -285,6 +287,14 @@ class Runtime:
 def _rlimits(box: BoxSpec, identity: str) -> list[tuple[int, int, int]]:
     """Where users are emulated, RLIMIT_LOCKS, which the kernel ignores, says who a process is: it is not to be had."""
     return [one for one in box.rlimits if identity != "single" or one[0] != RLIMIT_LOCKS]
+
+
+def _kind(request: wire.Message) -> Kind | None:
+    """Identity and network of a box whose namespaces may be there before it is known: one run, without ports or groups, which are had outside of them."""
+    box: wire.Message = request["box"]  # type: ignore[assignment]
+    if box["isolation"] != "namespaces" or box["ports"] or box["limits"] or box["restart"]:
+        return None
+    return str(box["identity"]), str(box["network"])
 
 
 def _given(**fds: int | None) -> dict[str, int]:

@@ -12,10 +12,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import IO, Any
 
+from dockerlab import layers
 from dockerlab.data import dataclass
 from dockerlab.errors import NotFoundError, StoreError
-from dockerlab.layers import Tree, read_tar, remove_tree, write_layer
-from dockerlab.layers.packed import copy_within, room
 from dockerlab.oci.digest import hex_of, is_digest
 from dockerlab.store.files import boot_id, explained, write_atomically
 
@@ -67,7 +66,7 @@ class LayerStore:
         except ValueError:
             raise self._damaged(diff_id) from None
         if record["boot"] != boot_id():
-            if write_layer(path / "tree").diff_id != record["canonical"]:
+            if layers.write_layer(path / "tree").diff_id != record["canonical"]:
                 raise self._damaged(diff_id)
             write_atomically(path / "layer.json", json.dumps({**record, "boot": boot_id()}).encode())
         layer = Layer(diff_id, path, int(record["size"]))
@@ -76,7 +75,7 @@ class LayerStore:
 
     def _damaged(self, diff_id: str) -> StoreError:
         """The layer is taken away, and this is why."""
-        remove_tree(self._path(diff_id))
+        layers.remove_tree(self._path(diff_id))
         return StoreError(
             f"layer {diff_id} was damaged, probably when the machine went down", hint="it was removed: build or load the image again"
         )
@@ -99,7 +98,7 @@ class LayerStore:
         `links`: the size counts the targets of links too, as docker's does for what was committed, imported or loaded, but not for what was built.
         """
         with explained(self._home):
-            summary = write_layer(folder / "tree")
+            summary = layers.write_layer(folder / "tree")
             size = summary.size + (summary.links if links else 0)
             return self._place(folder, summary.diff_id, summary.diff_id, size, summary.entries)
 
@@ -107,6 +106,8 @@ class LayerStore:
         """Take in an uncompressed layer tar, through the empty `folder`. StoreError if its digest is not `expect`."""
         with explained(self._home):
             import hashlib
+
+            from dockerlab.layers.packed import copy_within, room
 
             kept = folder / "layer.tar"
             digest = hashlib.sha256()
@@ -125,11 +126,11 @@ class LayerStore:
                 )
             if self.has(diff_id):
                 return self.get(diff_id)
-            tree = Tree(folder / "tree")
+            tree = layers.Tree(folder / "tree")
             with open(kept, "rb") as again:
-                entries = read_tar(again, tree)
+                entries = layers.read_tar(again, tree)
             tree.close()
-            summary = write_layer(folder / "tree")
+            summary = layers.write_layer(folder / "tree")
             if summary.diff_id == diff_id:
                 os.unlink(kept)  # our own writer makes these very bytes again
             return self._place(folder, diff_id, summary.diff_id, summary.size + summary.links, entries)
@@ -141,10 +142,10 @@ class LayerStore:
             (folder / "layer.json").write_text(json.dumps(record))
             for name in os.listdir(folder):
                 if name not in ("tree", "owners.json", "layer.json", "layer.tar"):
-                    remove_tree(folder / name)
+                    layers.remove_tree(folder / name)
             os.chmod(folder, 0o755)
             if target.exists() and not self.has(diff_id):
-                remove_tree(target)
+                layers.remove_tree(target)
             try:
                 os.rename(folder, target)
             except OSError:
@@ -162,7 +163,7 @@ class LayerStore:
                 while block := source.read(1 << 20):
                     out.write(block)
             return
-        if write_layer(layer.tree, out).diff_id != layer.diff_id:
+        if layers.write_layer(layer.tree, out).diff_id != layer.diff_id:
             raise StoreError(
                 f"layer {layer.diff_id} no longer has the content that it was named after",
                 hint="something wrote into the store; remove the image and build it again",
@@ -173,4 +174,4 @@ class LayerStore:
         path = self._path(diff_id)
         self._known.pop(diff_id, None)
         (path / "layer.json").unlink(missing_ok=True)
-        remove_tree(path)
+        layers.remove_tree(path)

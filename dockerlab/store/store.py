@@ -7,18 +7,21 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dockerlab.layers import remove_tree
-from dockerlab.oci import ImageConfig
-from dockerlab.store.cache import BuildCache
-from dockerlab.store.cache_mounts import CacheMounts
 from dockerlab.store.files import Lock, explained, unique
-from dockerlab.store.images import ImageStore
 from dockerlab.store.journal import Journal
 from dockerlab.store.layers import Layer, LayerStore
-from dockerlab.store.snapshots import Snapshotter
+
+if TYPE_CHECKING:
+    from dockerlab.oci import ImageConfig
+    from dockerlab.store.cache import BuildCache
+    from dockerlab.store.cache_mounts import CacheMounts
+    from dockerlab.store.images import ImageStore
+    from dockerlab.store.snapshots import Snapshotter
 
 _FOLDERS = ("blobs/sha256", "layers", "names", "images", "cache", "snapshots", "containers", "container-names", "volumes", "tmp")
 _FORGOTTEN = 3600  # seconds after which nobody is still writing a file that was written aside
@@ -33,19 +36,43 @@ def default_home() -> Path:
 
 
 class Store:
-    """The store at `home`; many processes may hold it open at once."""
+    """The store at `home`; many processes may hold it open at once. What most commands don't need is loaded by the first who does."""
 
     def __init__(self, home: Path) -> None:
         self.home = home
         self.layers = LayerStore(home)
-        self.images = ImageStore(home)
-        self.cache = BuildCache(home)
-        self.cache_mounts = CacheMounts(home)
-        self.snapshots = Snapshotter(home, self.layers)
         self.journal = Journal(home)
         self.containers_dir = home / "containers"
         self.container_names = home / "container-names"
         self.volumes_dir = home / "volumes"
+
+    @cached_property
+    def images(self) -> ImageStore:
+        """The images, and their names."""
+        from dockerlab.store.images import ImageStore
+
+        return ImageStore(self.home)
+
+    @cached_property
+    def cache(self) -> BuildCache:
+        """What builds remember."""
+        from dockerlab.store.cache import BuildCache
+
+        return BuildCache(self.home)
+
+    @cached_property
+    def cache_mounts(self) -> CacheMounts:
+        """What RUN --mount=type=cache keeps."""
+        from dockerlab.store.cache_mounts import CacheMounts
+
+        return CacheMounts(self.home)
+
+    @cached_property
+    def snapshots(self) -> Snapshotter:
+        """Root file systems in the making."""
+        from dockerlab.store.snapshots import Snapshotter
+
+        return Snapshotter(self.home, self.layers)
 
     @classmethod
     def open(cls, home: Path | str | None = None) -> Store:

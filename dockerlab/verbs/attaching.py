@@ -6,12 +6,13 @@ import os
 from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING
 
-from dockerlab.engine import Engine, Streams
+from dockerlab.engine import Streams
 from dockerlab.errors import Detached, DockerlabError, UsageError
 from dockerlab.verbs.dispatch import Terminal
 from dockerlab.verbs.flags import Parsed
 
 if TYPE_CHECKING:
+    from dockerlab.engine import Engine
     from dockerlab.runtime.control import Control
 
 _CONTROL = "@abcdefghijklmnopqrstuvwxyz[\\]^_"

@@ -26,7 +26,7 @@ _ALIASES = {
 VERBS: dict[str, str] = {
     "attach": "attaching",
     "build": "build", "commit": "containers", "container inspect": "inspect", "container prune": "containers", "cp": "copy", "create": "running",
-    "diff": "containers", "exec": "running", "export": "copy", "history": "images", "image inspect": "inspect", "image prune": "images",
+    "diff": "containers", "exec": "executing", "export": "copy", "history": "images", "image inspect": "inspect", "image prune": "images",
     "images": "images", "import": "images", "info": "system", "inspect": "inspect", "kill": "containers", "load": "images", "logs": "containers",
     "pause": "containers", "port": "containers", "ps": "containers", "rename": "containers", "restart": "containers", "rm": "containers",
     "rmi": "images", "run": "running", "save": "images", "start": "running", "stop": "containers", "tag": "images", "unpause": "containers",

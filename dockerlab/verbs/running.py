@@ -1,21 +1,26 @@
-"""Verbs that start processes: run, create, start, exec."""
+"""Verbs that start containers: run, create, start."""
 
 from __future__ import annotations
 
 import os
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
-from dockerlab.engine import ContainerSpec, Engine, ExecSpec, Streams
-from dockerlab.errors import ContainerStartError, Detached, DockerlabError, NotFoundError, UsageError
+from dockerlab.engine import ContainerSpec, Streams
+from dockerlab.errors import ContainerStartError, Detached, DockerlabError, UsageError
 from dockerlab.oci import own_architecture
 from dockerlab.verbs.attaching import attached_start, detach_keys
 from dockerlab.verbs.dispatch import Terminal, tell_ignored
+from dockerlab.verbs.executing import environment
 from dockerlab.verbs.flags import Parsed
 from dockerlab.verbs.lifetime import health_of, restart_policy
 from dockerlab.verbs.limits import limits_of, tell_unkept
 from dockerlab.verbs.log_drivers import log_config
 from dockerlab.verbs.mounts import mount_flag
 from dockerlab.verbs.networking import exposed, names_of, port_bindings
+
+if TYPE_CHECKING:
+    from dockerlab.engine import Engine
 
 
 def spec_of(parsed: Parsed, terminal: Terminal, *, attached: bool) -> ContainerSpec:
@@ -125,32 +130,6 @@ def labels(parsed: Parsed, terminal: Terminal) -> dict[str, str]:
     return {name: value for name, _, value in (text.partition("=") for text in texts)}
 
 
-def environment(parsed: Parsed, terminal: Terminal) -> tuple[str, ...]:
-    """`--env-file` and `-e`, the latter last and winning; `-e NAME` takes the caller's value."""
-    out: dict[str, str] = {}
-    for path in parsed.all("env-file"):
-        try:
-            lines = open(os.path.join(terminal.cwd, path), encoding="utf-8").read().splitlines()
-        except OSError as error:
-            raise UsageError(f"docker: open {path}: {os.strerror(error.errno or 0).lower()}") from None
-        for line in lines:
-            if line.strip() and not line.lstrip().startswith("#"):
-                _one_variable(line.lstrip(), out, terminal, f"env file {path}")
-    for text in parsed.all("env"):
-        _one_variable(text, out, terminal, "-e")
-    return tuple(f"{key}={value}" for key, value in out.items())
-
-
-def _one_variable(text: str, out: dict[str, str], terminal: Terminal, where: str) -> None:
-    key, equals, value = text.partition("=")
-    if not key or " " in key.strip():
-        raise UsageError(f"docker: invalid environment variable: {text}", hint=f"write NAME=value ({where})")
-    if equals:
-        out[key] = value
-    elif key in terminal.environment:
-        out[key] = terminal.environment[key]
-
-
 def create(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
     """`docker create [OPTIONS] IMAGE [COMMAND]…`."""
     spec = spec_of(parsed, terminal, attached=True)
@@ -258,36 +237,3 @@ def start(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
     if failed:
         terminal.complain("Error: failed to start containers: " + ", ".join(failed))
     return 1 if failed else 0
-
-
-def exec_(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
-    """`docker exec [OPTIONS] CONTAINER COMMAND…`: the command's exit code."""
-    engine.warm_up()
-    detached, tty = parsed.on("detach"), parsed.on("tty")
-    stdin = terminal.stdin if parsed.on("interactive") else None
-    if tty and not detached and stdin is not None and not os.isatty(stdin):
-        raise UsageError("the input device is not a TTY", exit_code=1)
-    streams = Streams(stdin, terminal.stdout, terminal.stdout if tty else terminal.stderr, detach_keys(parsed))
-    from contextlib import nullcontext
-
-    from dockerlab.runtime.terminal import raw_terminal
-
-    spec = ExecSpec(
-        tuple(parsed.words[1:]),
-        env=environment(parsed, terminal),
-        workdir=parsed.flags.get("workdir"),
-        user=parsed.flags.get("user"),
-        tty=tty,
-        detach=detached,
-    )
-    try:
-        with raw_terminal(streams.stdin) if tty and not detached and streams.stdin is not None else nullcontext():
-            return engine.exec(parsed.words[0], spec, Streams() if detached else streams)
-    except ContainerStartError as error:
-        if detached or not error.message.startswith("OCI runtime"):
-            raise ContainerStartError(error.message, hint=error.hint, exit_code=1 if detached else error.exit_code) from None
-        terminal.say(error.message + "\r\n")  # docker writes this one to standard output, as if to a terminal
-        return error.exit_code
-    except NotFoundError as error:
-        error.exit_code = 1
-        raise

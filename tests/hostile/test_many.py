@@ -24,13 +24,18 @@ def files(home: Path) -> list[str]:
 
 
 def test_twenty_containers_at_once_live_and_leave_no_process_mount_or_file(docker: Docker, engine: EmbeddedEngine, home: Path) -> None:
-    docker("run", "--rm", "busybox", "true")
-    before, mounts, own = files(home), Path("/proc/self/mountinfo").read_text(), len(keepers(home))
+    for _ in range(2):
+        docker("run", "--rm", "busybox", "true")
+    # a helper and its spare; from the second container on, where they have namespaces, a workshop and its spare
+    own = 4 if engine.runtime.capabilities.isolation == "namespaces" else 2
+    until(lambda: len(keepers(home)) == own)
+    before, mounts = files(home), Path("/proc/self/mountinfo").read_text()
     made = [engine.create(ContainerSpec("busybox", ("sh", "-c", f"echo $HOSTNAME > /me; exec sleep {SECONDS}"))) for _ in range(20)]
     for one in made:
         engine.start(one)
     until(lambda: len(sleepers(SECONDS)) == 20)
-    assert len(engine.containers()) == 20 and len(keepers(home)) == own + 20
+    assert len(engine.containers()) == 20
+    until(lambda: len(keepers(home)) == own + 20)
     for one in made:
         assert docker("exec", one, "cat", "/me").out == one[:12] + "\n"
     for number, one in enumerate(made):

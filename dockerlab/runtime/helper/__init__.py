@@ -4,11 +4,13 @@
     keeper.py      one container's life          enter.py   one exec's life
     chroot.py      both of them, without namespaces      descendants.py   the end of all processes there
     proot.py       the same for an ordinary user         passage.py  door.py      how a process gets behind proot, and under the filter
-    namespaces.py  rootfs.py  network.py         what a container is made of
+    ground.py  namespaces.py  network.py         what a container is made of that is the same for all of them
+    rootfs.py                                    its root
     init.py        the last steps before the program runs  reaper.py   --init: a process 1 that is not the program
     limits.py      control groups and resource limits    watch.py            the limits that the keeper itself keeps
     restart.py     a keeper for each run                 health.py           checks while it runs       udp.py   a published UDP port
-    loop.py  streams.py  records.py              what goes in and out, and what is written down
+    loop.py  streams.py  callers.py              what goes in and out, and who calls
+    records.py     state.py                      what is written down
     supervisor/    owners and users where the machine gives us one ID
     kernel.py  wire.py                           system calls, messages
 

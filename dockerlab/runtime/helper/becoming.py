@@ -1,7 +1,8 @@
 """From a forked child inside the container to its program: shared by process 1 and by what `exec` adds.
 
-first_process: /proc, the new root, names; then as everybody
-become_process: descriptors, limits, working directory, capabilities, IDs, the supervisor's filter last; exec
+first_process: /proc, names, the new root; then as everybody
+prepare: limits, and which capabilities can never be had again
+become_process: descriptors, working directory, capabilities, IDs, the supervisor's filter last; exec
 """
 
 from __future__ import annotations
@@ -18,26 +19,46 @@ UNAVAILABLE = "unavailable"
 """The kind of a failure that is the machine's: it refuses something that a container needs."""
 
 
-def first_process(box: wire.Message, root: str, sync: Socket, stdio: list[int]) -> None:
-    """The child that becomes process 1. Never returns."""
+def first_process(box: wire.Message, root: str, sync: Socket) -> None:
+    """The child that becomes process 1. Never returns.
+
+    It does what it can beside the keeper, which makes the root at the same time; then it waits for the root, and for its stdin, stdout and stderr.
+    """
     try:
         kernel.prctl(kernel.PR_SET_PDEATHSIG, kernel.SIGKILL)  # the keeper's death is ours, and ours is everybody's in here
+        init.import_no_more()
         os.setsid()
         real = box["identity"] != "single"
-        rootfs.mount_proc(root, protect=real)
-        kernel.pivot_root(root)
+        rootfs.mount_proc("proc", protect=real)
         if box["hostname"]:
             kernel.sethostname(str(box["hostname"]))
         if box["domainname"]:
             kernel.setdomainname(str(box["domainname"]))
+        process: wire.Message = box["process"]  # type: ignore[assignment]
+        prepare(process, str(box["identity"]), nproc=int(box.get("nproc") or 0))  # type: ignore[call-overload]
+        message, stdio = wire.receive(sync)
+        if message is None:
+            os._exit(137)
+        kernel.mount("proc", rootfs.inside(root, "/proc"), None, kernel.MS_MOVE)
+        kernel.pivot_root(root)
         # a RUN shares this machine's network, and with it sockets that have a name and no file: in Docker it has a network of its own
         scopes = kernel.ABSTRACT_SOCKETS if box["network"] == "host" and not box["container"] else 0
-        nproc = int(box.get("nproc") or 0)  # type: ignore[call-overload]
-        become_process(box["process"], str(box["identity"]), sync, stdio, create_cwd=True, nproc=nproc, scopes=scopes)  # type: ignore[arg-type]
+        become_process(process, str(box["identity"]), sync, stdio, create_cwd=True, scopes=scopes)
     except BaseException as error:  # told to the one who asked, not to a stderr that nobody reads
         report_failure(sync, error, init=True)
     finally:
         os._exit(125)
+
+
+def prepare(process: wire.Message, identity: str, *, nproc: int = 0, capabilities: int = init.DOCKER_CAPABILITIES) -> None:
+    """What comes before `become_process`, and needs neither the container's files nor its output."""
+    if identity != "single":
+        # Until exec we are this machine's interpreter, and a hostile process in here could write to it through /proc/PID/exe. (The
+        # supervisor could not read a process like that: where there is one, so is no other user whose interpreter it might be.)
+        kernel.prctl(kernel.PR_SET_DUMPABLE, 0)
+    init.plain_limits(nproc)
+    limits.set_rlimits(list(process["rlimits"]))  # type: ignore[call-overload]
+    kernel.give_up_capabilities(capabilities)
 
 
 def become_process(
@@ -47,20 +68,13 @@ def become_process(
     stdio: list[int],
     *,
     create_cwd: bool,
-    nproc: int = 0,
     capabilities: int = init.DOCKER_CAPABILITIES,
     scopes: int = 0,
 ) -> None:
-    """From a child inside the container's namespaces to its program: shared by process 1 and exec. `scopes`: see kernel.confine."""
-    if identity != "single":
-        # Until exec we are this machine's interpreter, and a hostile process in here could write to it through /proc/PID/exe. (The
-        # supervisor could not read a process like that: where there is one, so is no other user whose interpreter it might be.)
-        kernel.prctl(kernel.PR_SET_DUMPABLE, 0)
+    """From a child inside the container's namespaces, once prepared, to its program: shared by process 1 and exec. `scopes`: see kernel.confine."""
     init.take_stdio(stdio)
     if process["terminal"]:
         fcntl.ioctl(0, 0x540E, 0)  # TIOCSCTTY: the terminal of this session
-    init.plain_limits(nproc)
-    limits.set_rlimits(list(process["rlimits"]))  # type: ignore[call-overload]
     uid = int(process["uid"])  # type: ignore[call-overload]
     cwd = str(process["cwd"]) or "/"
     if create_cwd:
@@ -68,7 +82,7 @@ def become_process(
     env = init.environment(list(process["env"]), uid)  # type: ignore[call-overload]
     if scopes:
         kernel.confine(scopes)
-    kernel.limit_capabilities(capabilities)
+    kernel.keep_capabilities(capabilities)
     program = ""
     if identity != "single":
         init.own_stdio(uid)

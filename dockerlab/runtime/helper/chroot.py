@@ -16,7 +16,7 @@ from _socket import AF_UNIX, SOCK_SEQPACKET
 from _socket import socket as Socket
 
 from dockerlab.runtime.helper import descendants, init, kernel, network, wire
-from dockerlab.runtime.helper.becoming import become_process, report_failure
+from dockerlab.runtime.helper.becoming import become_process, prepare, report_failure
 from dockerlab.runtime.helper.enter import Entrance
 from dockerlab.runtime.helper.init import StartError
 from dockerlab.runtime.helper.keeper import Keeper
@@ -62,6 +62,7 @@ class ChrootKeeper(Keeper):
     def _prepare(self) -> None:
         if self.is_container:
             self._take_folder()
+            self._be_found(Socket(AF_UNIX, SOCK_SEQPACKET))
         self._publish()
         stdio = self._open_stdio("/dev", console=False)
         self._connect(stdio)
@@ -101,7 +102,8 @@ class ChrootKeeper(Keeper):
         os.chdir("/proc")
         self._watch_first(ours, stdio)
 
-    def _namespaces(self) -> int:
+    def namespaces(self) -> int:
+        """None."""
         return 0
 
     def _watch_limits(self) -> None:
@@ -139,7 +141,8 @@ class ChrootKeeper(Keeper):
             if not self.is_container and process["uid"] == 0:  # a container's processes must reach each other, those of an exec too
                 kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
                 scopes = kernel.ABSTRACT_SOCKETS | kernel.SIGNALS
-            become_process(process, "root", sync, stdio, create_cwd=create_cwd, nproc=nproc, capabilities=capabilities, scopes=scopes)
+            prepare(process, "root", nproc=nproc, capabilities=capabilities)
+            become_process(process, "root", sync, stdio, create_cwd=create_cwd, capabilities=capabilities, scopes=scopes)
         except BaseException as error:  # told to the one who asked
             report_failure(sync, error, init=create_cwd)
         finally:

@@ -7,7 +7,7 @@ from _socket import AF_UNIX, SOCK_SEQPACKET
 from _socket import socket as Socket
 
 from dockerlab.runtime.helper import kernel, limits, records, wire
-from dockerlab.runtime.helper.becoming import become_process, report_failure
+from dockerlab.runtime.helper.becoming import become_process, prepare, report_failure
 from dockerlab.runtime.helper.init import StartError, import_no_more
 from dockerlab.runtime.helper.loop import Loop
 from dockerlab.runtime.helper.streams import Client, Streams
@@ -49,6 +49,8 @@ class Entrance:
         else:
             inner = [self.stdio[name] for name in ("stdin", "stdout", "stderr")]
         ours, theirs = wire.pair()
+        if self.identity != "single":
+            wire.send(ours, {"event": "go"})  # it need not wait: what it will say is told when it is heard
         self.child = os.fork()
         if self.child == 0:
             self._become(theirs, inner)
@@ -58,7 +60,7 @@ class Entrance:
         self.child_fd = os.pidfd_open(self.child)
         self.sync = ours
         self.loop.watch(ours.fileno(), lambda _events: self._from_child(ours))
-        self.loop.watch(self.child_fd, lambda _events: self.loop.stop())
+        self.loop.watch(self.child_fd, lambda _events: self._child_ended())
         self.loop.watch(self.control.fileno(), self._from_client)
         self.loop.run()
         self._end()
@@ -95,7 +97,8 @@ class Entrance:
             kernel.prctl(kernel.PR_SET_PDEATHSIG, kernel.SIGKILL)
             os.setsid()
             limits.enter(self.groups)
-            become_process(self.process, self.identity, sync, inner, create_cwd=False, nproc=int(self.state["nproc"]))  # type: ignore[call-overload]
+            prepare(self.process, self.identity, nproc=int(self.state["nproc"]))  # type: ignore[call-overload]
+            become_process(self.process, self.identity, sync, inner, create_cwd=False)
         except BaseException as error:  # told to the one who asked
             report_failure(sync, error)
         finally:
@@ -112,11 +115,16 @@ class Entrance:
             os.close(fds[0])
             if wire.receive(self.keeper)[0] is not None:
                 wire.send(sync, {"event": "go"})
+                wire.send(sync, {"event": "go"})
         elif message["event"] == "failed":
             self.failure = message
         else:
-            wire.send(sync, {"event": "go"})
             wire.send(self.control, {"event": "started", "pid": self.child})
+
+    def _child_ended(self) -> None:
+        while self.loop.watches(self.sync.fileno()):  # it may have said that it started, and have ended since
+            self._from_child(self.sync)
+        self.loop.stop()
 
     def _client(self) -> Client:
         return Client(bytes(self.request.get("detach_keys") or b""), self._detached)  # type: ignore[call-overload]

@@ -11,12 +11,11 @@ import time
 from _socket import socket as Socket
 
 from dockerlab.runtime.helper import kernel, limits, records, wire
+from dockerlab.runtime.helper.becoming import become_process, prepare
 from dockerlab.runtime.helper.init import StartError
 
 TYPE_CHECKING = False  # `typing` would cost the helper 5 ms; type checkers know this name
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from dockerlab.runtime.helper.keeper import Keeper
 
 LOG_ENTRIES, LONGEST_OUTPUT = 5, 4096  # as Docker keeps them (moby: daemon/health.go)
@@ -26,8 +25,8 @@ NO_CODE = -1
 class Checks:
     """The health checks of one run. `plan`: args, interval, timeout, start_period, start_interval (seconds), retries, log (what came of former ones)."""
 
-    def __init__(self, keeper: Keeper, plan: wire.Message, become: Callable[..., None]) -> None:
-        self._keeper, self._become = keeper, become
+    def __init__(self, keeper: Keeper, plan: wire.Message) -> None:
+        self._keeper = keeper
         self._process: wire.Message = {**keeper.process, "args": plan["args"], "terminal": False, "init": False}
         self._interval, self._timeout = float(str(plan["interval"])), float(str(plan["timeout"]))
         self._start_period, self._start_interval = float(str(plan["start_period"])), float(str(plan["start_interval"]))
@@ -94,7 +93,8 @@ class Checks:
                 os.setsid()
                 if keeper.groups:
                     limits.enter(keeper.groups.doors)
-                self._become(self._process, keeper.identity, sync, stdio, create_cwd=False, nproc=keeper.nproc())
+                prepare(self._process, keeper.identity, nproc=keeper.nproc())
+                become_process(self._process, keeper.identity, sync, stdio, create_cwd=False)
             sync.close()
             for fd in set(stdio):
                 os.close(fd)

@@ -8,11 +8,12 @@ starter is gone, while a RUN dies with the one who asked.
 from __future__ import annotations
 
 import os
-from _socket import AF_UNIX, SOCK_SEQPACKET
 from _socket import socket as Socket
 
-from dockerlab.runtime.helper import init, kernel, limits, namespaces, network, reaper, records, restart, rootfs, watch, wire
-from dockerlab.runtime.helper.becoming import UNAVAILABLE, become_process, first_process
+from dockerlab.runtime.helper import init, kernel, limits, namespaces, network, records, restart, rootfs, state, watch, wire
+from dockerlab.runtime.helper.becoming import UNAVAILABLE, first_process
+from dockerlab.runtime.helper.callers import Callers
+from dockerlab.runtime.helper.ground import WAITING, Ground
 from dockerlab.runtime.helper.health import Checks
 from dockerlab.runtime.helper.init import StartError
 from dockerlab.runtime.helper.loop import Loop
@@ -25,10 +26,19 @@ class Keeper:
     """Owns everything of one container; `run` is its whole life."""
 
     def __init__(
-        self, request: wire.Message, control: Socket | None, stdio: dict[str, int], told: Socket | None = None, lock: int = -1
+        self,
+        request: wire.Message,
+        control: Socket | None,
+        stdio: dict[str, int],
+        told: Socket | None = None,
+        lock: int = -1,
+        ground: Ground | None = None,
     ) -> None:
-        """`told` and `lock`: this is one run of a container that may be run again; its end is told, and the lock is the one that it keeps."""
-        self.told, self.lock = told, lock
+        """`told` and `lock`: this is one run of a container that may be run again; its end is told, and the lock is the one that it keeps.
+
+        `ground`: what this process stands on already. Published ports and control groups must be had before it is made.
+        """
+        self.told, self.lock, self.ground = told, lock, ground
         self.box: wire.Message = request["box"]  # type: ignore[assignment]
         self.process: wire.Message = self.box["process"]  # type: ignore[assignment]
         self.identity = str(self.box["identity"])
@@ -47,9 +57,11 @@ class Keeper:
         self.ports: list[network.Port] = []
         self.failure: wire.Message | None = None
         self.error = ""
-        self.started, self.locked = False, lock >= 0
+        self.started = self.state_written = self.let_go = False
+        self.locked = lock >= 0
         self.supervisor: Supervisor | None = None
-        self.connections: list[Socket] = []
+        self.callers = Callers(self.loop, self._told, self._hung_up)
+        self.log = records.Log()
         self.attached: dict[Socket, Client] = {}
         self.detach_keys = bytes(request.get("detach_keys") or b"")  # type: ignore[call-overload]
         self.limits: limits.Limits | None = self.box.get("limits")  # type: ignore[assignment]
@@ -91,6 +103,8 @@ class Keeper:
     def _record_end(self, code: int, error: str, signal: int = 0) -> None:
         """exit.json; without a state.json beside it the container never ran."""
         if self.locked:
+            if self.state_written and not self.started:
+                records.remove(self.folder, "state.json~")
             oom = bool((self.groups and self.groups.out_of_memory()) or (self.memory and self.memory.killed))
             record = {"code": code, "finished_at": records.timestamp(), "error": error, "signal": signal, "oom": oom}
             if self.told:
@@ -109,43 +123,58 @@ class Keeper:
             self.groups = limits.Groups(os.path.basename(self.folder_path)[:12], self.limits)
         listeners = network.listen(list(self.box["ports"]))  # type: ignore[call-overload]
         self.ports = [port for _, port in listeners]
-        net = str(self.box["network"])
         upper = os.open(str(self.box["upper"]), os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         records_beside = os.open(os.path.dirname(str(self.box["upper"])), os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-        namespaces.enter_new(self.identity, net)
-        if net != "host":
-            network.loopback_up()
-        if net == "private":
-            network.take_address()
+        point = WAITING if self.box["copied"] else str(self.box["merged"])  # a copy must not be covered before it is held
+        ground = self.ground or Ground(self.identity, str(self.box["network"]), point)
         if listeners:
             self.relay = network.start_relay(listeners)
-        root = rootfs.Root(self.box)
-        root.make(self.box)
-        self.root = root
-        self.upper = upper
-        if self.limits and self.groups:
-            limits.show(root.path, self.groups, self.limits)
-        stdio = self._open_stdio(f"{root.path}/dev")
-        if self.identity == "single":
-            self.supervisor = Supervisor(self.loop, owners_of(self.box, upper, records_beside, root.path))
-        init.import_no_more()
+        self.root = root = rootfs.Root(self.box, ground.stage)
+        ground.move_to(root.path)
+        sync = self._fork_first(root)
+        try:
+            root.make(self.box)
+            self.upper = upper
+            if self.limits and self.groups:
+                limits.show(root.path, self.groups, self.limits)
+            stdio = self._open_stdio(f"{root.path}/dev")
+            if self.identity == "single":
+                self.supervisor = Supervisor(self.loop, owners_of(self.box, upper, records_beside, root.path))
+            init.import_no_more()
+            os.fchdir(ground.outer_proc)  # the supervisor's paths: PID/cwd, PID/fd/N
+            wire.send(sync, {"event": "root"}, stdio)
+            self._watch_first(sync, stdio)
+            if self.is_container:  # process 1 is busy for a moment
+                self._be_found(ground.server)
+                if not self.process.get("init"):
+                    self._write_state()
+            if self.identity != "single":
+                self._let_go(sync)
+        except BaseException:
+            os.kill(self.init_pid, kernel.SIGKILL)
+            os.waitpid(self.init_pid, 0)
+            raise
+        self.loop.watch(self.init_fd, self._init_ended)
+
+    def _fork_first(self, root: rootfs.Root) -> Socket:
+        """Fork process 1, which begins with what only a process in the PID namespace can do; the socket on which it waits for its root."""
         ours, theirs = wire.pair()
-        outer_proc = os.open("/proc", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         kernel.unshare(kernel.CLONE_NEWPID)
         self.init_pid = os.fork()
         if self.init_pid == 0:
-            self._first_process(root.path, theirs, stdio)
+            ours.close()
+            if self.groups:
+                limits.enter(self.groups.doors)
+            first_process({**self.box, "nproc": self.nproc(), "container": self.is_container}, root.path, theirs)
         theirs.close()
-        os.fchdir(outer_proc)  # the supervisor's paths: PID/cwd, PID/fd/N
-        self._watch_first(ours, stdio)
-        self.loop.watch(self.init_fd, self._init_ended)
+        return ours
 
     def _open_stdio(self, dev: str, *, console: bool = True) -> list[int]:
         """What process 1 gets as 0, 1 and 2; a terminal comes from the devpts below `dev`."""
         if not (self.process["terminal"] or self.is_container):
             return [self.stdio[name] for name in ("stdin", "stdout", "stderr")]
         starter = Client(self.detach_keys, self._starter_detached)
-        self.streams = Streams(self.loop, self.stdio, self._log() if self.is_container else None, starter)
+        self.streams = Streams(self.loop, self.stdio, self.log if self.is_container else None, starter)
         if self.process["terminal"]:
             self.streams.open_terminal(dev, console=console)
         else:
@@ -161,11 +190,6 @@ class Keeper:
         if self.control:
             self.loop.watch(self.control.fileno(), self._from_client)
 
-    def _first_process(self, root: str, sync: Socket, stdio: list[int]) -> None:
-        if self.groups:
-            limits.enter(self.groups.doors)
-        first_process({**self.box, "nproc": self.nproc(), "container": self.is_container}, root, sync, stdio)
-
     def nproc(self) -> int:
         """RLIMIT_NPROC, which counts whoever is in the container's user namespace: us too, and who carries bytes."""
         if self.limits and self.limits["pids"] and self.identity == "single":
@@ -179,15 +203,11 @@ class Keeper:
             self.locked = True
         for name in ("exit.json", "state.json", "control", "paused"):
             records.remove(self.folder, name)
-        server = Socket(AF_UNIX, SOCK_SEQPACKET)
-        os.fchdir(self.folder)  # a socket's path may have no more than 107 bytes
-        server.bind("control")
-        os.chdir("/")
-        server.listen(16)
-        self.loop.watch(server.fileno(), lambda _events: self._accept(server))
 
-    def _log(self) -> records.Log:
-        return records.Log(os.open("log", os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644, dir_fd=self.folder))
+    def _be_found(self, server: Socket) -> None:
+        """From now on there is what others look for in the folder of a container that runs, but for its state."""
+        self.log.open(self.folder)
+        self.callers.listen(server, self.folder)
 
     def _let_go_of_stdio(self, inner: list[int]) -> None:
         for fd in set(inner):
@@ -204,19 +224,26 @@ class Keeper:
             assert self.supervisor is not None
             self.supervisor.add(fds[0])
             wire.send(sync, {"event": "go"})
+            self._let_go(sync)
         elif message["event"] == "failed":
             self.failure = message
         else:  # ready
             try:
                 self._record_start()
-            except OSError as error:  # process 1 waits for a word, and will not get it
+            except OSError as error:
                 self.failure = _unavailable(error)
                 self.started = False
                 kernel.signal_process(self.init_fd, kernel.SIGKILL)
                 return
-            wire.send(sync, {"event": "go"})
+            self._let_go(sync)
             if self.control:
-                wire.send(self.control, {"event": "started", "pid": self.init_pid, "ports": self.ports})
+                wire.send(self.control, {"event": "started", "pid": self.init_pid, "ports": self.ports, "began": self.began})
+
+    def _let_go(self, sync: Socket) -> None:
+        """Process 1 may become its program as soon as it is ready: what others need to find it, and its end, is on the disk."""
+        if not self.let_go and (self.state_written or not self.is_container):
+            wire.send(sync, {"event": "go"})
+            self.let_go = True
 
     def _record_start(self) -> None:
         self.started = True
@@ -226,33 +253,18 @@ class Keeper:
             self.loop.after(limit, lambda: self._kill(told))
         self._watch_limits()
         if self.is_container:
-            entrance = reaper.program_of(self.init_pid, ".") if self.process.get("init") else self.init_pid
-            records.write_record(
-                self.folder,
-                "state.json",
-                {
-                    "keeper": os.getpid(),
-                    "init": self.init_pid,
-                    "relay": self.relay,
-                    "began": records.start_time(self.init_pid, "."),
-                    "entrance": [entrance, records.start_time(entrance, ".")],
-                    "started_at": self.began,
-                    "ports": self.ports,
-                    "identity": self.identity,
-                    "restarts": bool(self.told),
-                    "groups": self.groups.folders if self.groups else [],
-                    "rlimits": self.process["rlimits"],
-                    "nproc": self.nproc(),
-                    "isolation": self.isolation,
-                    "namespaces": self._namespaces(),
-                    "terminal": bool(self.process["terminal"]),
-                },
-            )
-            records.reserve(self.folder, "exit.json")
+            if not self.state_written:
+                self._write_state()
+            records.publish(self.folder, "state.json")
         if plan := self.box.get("health"):
-            self.checks = Checks(self, plan, become_process)  # type: ignore[arg-type]
+            self.checks = Checks(self, plan)  # type: ignore[arg-type]
 
-    def _namespaces(self) -> int:
+    def _write_state(self) -> None:
+        state.write_aside(self)
+        self.state_written = True
+
+    def namespaces(self) -> int:
+        """Flags of those that who comes later must enter."""
         return namespaces.flags_of(self.identity, str(self.box["network"]))
 
     def _watch_limits(self) -> None:
@@ -303,24 +315,6 @@ class Keeper:
         elif "size" in message and self.streams:
             self.streams.resize(*message["size"])  # type: ignore[misc]
 
-    def _accept(self, server: Socket) -> None:
-        fd, _ = server._accept()  # type: ignore[attr-defined]
-        connection = Socket(fileno=fd)
-        self.connections.append(connection)
-        self.loop.watch(connection.fileno(), lambda _events: self._from_connection(connection))
-
-    def _from_connection(self, connection: Socket) -> None:
-        message, fds = wire.receive(connection)
-        if message is None:
-            self.loop.forget(connection.fileno())
-            self.connections.remove(connection)
-            client = self.attached.pop(connection, None)
-            if client and self.streams:
-                self.streams.detach(client)
-            connection.close()
-        else:
-            self._told(connection, message, fds)
-
     def _told(self, connection: Socket, message: wire.Message, fds: list[int]) -> None:
         if message.get("event") == "listener" and self.supervisor:  # of an exec: its processes' owners are ours to judge
             self.supervisor.add(fds[0])
@@ -337,12 +331,17 @@ class Keeper:
     def _detached(self, connection: Socket) -> None:
         """Its detach keys were typed; it hangs up when it has heard of it."""
         wire.send(connection, {"event": "detached"})
+        self._hung_up(connection)
+
+    def _hung_up(self, connection: Socket) -> None:
         if (client := self.attached.pop(connection, None)) and self.streams:
             self.streams.detach(client)
 
     # ------------------------------------------------------------------ end
 
     def _init_ended(self, _events: int) -> None:
+        while self.sync and self.loop.watches(self.sync.fileno()):  # it may have said that it is ready, and have ended since
+            self._from_init(self.sync)
         self.loop.stop()
 
     def _reaped(self) -> int:

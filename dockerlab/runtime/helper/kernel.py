@@ -16,7 +16,7 @@ X86 = MACHINE == "x86_64"
 CLONE_NEWNS, CLONE_NEWUTS, CLONE_NEWIPC = 0x20000, 0x4000000, 0x8000000
 CLONE_NEWUSER, CLONE_NEWPID, CLONE_NEWNET = 0x10000000, 0x20000000, 0x40000000
 MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REMOUNT = 1, 2, 4, 8, 32
-MS_BIND, MS_REC, MS_PRIVATE = 0x1000, 0x4000, 0x40000
+MS_BIND, MS_MOVE, MS_REC, MS_PRIVATE = 0x1000, 0x2000, 0x4000, 0x40000
 MNT_DETACH = 2
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_CAPBSET_READ, PR_CAPBSET_DROP, PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS = 1, 4, 23, 24, 36, 38
 SIGKILL, SIGTERM, SIGSTOP, SIGCONT = 9, 15, 19, 18
@@ -229,12 +229,22 @@ def permitted_capabilities() -> int:
 
 def limit_capabilities(mask: int) -> None:
     """Keep only the capabilities of `mask` (bit N is capability N), in the bounding set too."""
+    give_up_capabilities(mask)
+    keep_capabilities(mask)
+
+
+def give_up_capabilities(mask: int) -> None:
+    """Leave only those of `mask` in the bounding set: no program that is executed gets another one. What this process has it keeps."""
     for capability in range(64):
         if not mask >> capability & 1:
             try:
                 prctl(PR_CAPBSET_DROP, capability)
             except OSError:
                 break  # EINVAL: the kernel's last capability lies behind us
+
+
+def keep_capabilities(mask: int) -> None:
+    """Lay down those that `mask` hasn't."""
     header = ctypes.create_string_buffer((0x20080522).to_bytes(4, "little") + bytes(4), 8)
     low, high = (mask & 0xFFFFFFFF).to_bytes(4, "little"), (mask >> 32).to_bytes(4, "little")
     data = ctypes.create_string_buffer(low + low + bytes(4) + high + high + bytes(4), 24)

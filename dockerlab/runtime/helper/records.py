@@ -42,6 +42,12 @@ def timestamp() -> str:
 
 def write_record(folder: int, name: str, value: object) -> None:
     """Write aside, then rename: a reader sees the whole file or none. `folder` is a descriptor, since the keeper's paths have moved."""
+    write_aside(folder, name, value)
+    publish(folder, name)
+
+
+def write_aside(folder: int, name: str, value: object) -> None:
+    """Write a record that nobody reads before it is published."""
     data = json_text(value).encode("ascii") + b"\n"
     fd = os.open(f"{name}~", os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o644, dir_fd=folder)
     try:
@@ -50,6 +56,10 @@ def write_record(folder: int, name: str, value: object) -> None:
         os.ftruncate(fd, len(data))
     finally:
         os.close(fd)
+
+
+def publish(folder: int, name: str) -> None:
+    """From now on others read what was written aside."""
     os.rename(f"{name}~", name, src_dir_fd=folder, dst_dir_fd=folder)
 
 
@@ -86,16 +96,23 @@ def lock_within(fd: int, how: int, seconds: float) -> bool:
 
 def start_time(pid: int, proc: str = "/proc") -> int:
     """Clock ticks since boot at which the process began: with the PID it names a process for ever."""
-    with open(f"{proc}/{pid}/stat", encoding="utf-8", errors="replace") as file:
-        return int(file.read().rsplit(") ", 1)[1].split()[19])
+    fd = os.open(f"{proc}/{pid}/stat", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return int(os.read(fd, 4096).rsplit(b") ", 1)[1].split()[19])
+    finally:
+        os.close(fd)
 
 
 class Log:
-    """Docker's json-file format: one object a line of output, cut where a line is longer than 16 KB."""
+    """Docker's json-file format: one object a line of output, cut where a line is longer than 16 KB. To be opened before there is any."""
 
-    def __init__(self, fd: int) -> None:
-        self._fd = fd
+    def __init__(self) -> None:
+        self._fd = -1
         self._rest: dict[str, bytes] = {}
+
+    def open(self, folder: int) -> None:
+        """Go on with the log of the container in this folder."""
+        self._fd = os.open("log", os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644, dir_fd=folder)
 
     def write(self, stream: str, data: bytes) -> None:
         """Empty `data` is the end of the stream: what has no line feed yet is written."""

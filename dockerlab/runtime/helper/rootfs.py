@@ -1,4 +1,4 @@
-"""The container's root file system, seen from the keeper: overlay, /dev, /sys, the files of /etc that are bound in, mounts.
+"""The container's root file system, seen from the keeper: overlay, what its ground has of /dev and /sys, the files of /etc that are bound in, mounts.
 
 All happens in a mount namespace of the keeper's own. Paths inside the image are resolved here, component by component, never by the
 kernel: a hostile image may hold `etc -> /etc`, and the old root is still below our feet.
@@ -10,7 +10,7 @@ import os
 import stat
 
 from dockerlab.runtime.helper import kernel
-from dockerlab.runtime.helper.kernel import MS_BIND, MS_NODEV, MS_NOEXEC, MS_NOSUID, MS_PRIVATE, MS_RDONLY, MS_REC, MS_REMOUNT
+from dockerlab.runtime.helper.kernel import MS_BIND, MS_MOVE, MS_NODEV, MS_NOEXEC, MS_NOSUID, MS_RDONLY, MS_REC, MS_REMOUNT
 
 Box = dict[str, object]
 DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
@@ -57,26 +57,22 @@ def inside(root: str, path: str) -> str:
 
 
 class Root:
-    """One root file system being made. `path` is where it is mounted; after `pivot_root` it is `/`."""
+    """One root file system being made. `path` is where it is mounted; after `pivot_root` it is `/`. `stage` is its ground's, which lies below it."""
 
-    def __init__(self, box: Box) -> None:
+    def __init__(self, box: Box, stage: int) -> None:
         self.path = str(box["merged"])
         self.stubs: list[tuple[str, bool]] = []  # what was made only to mount on it: path in the container, is a folder
         self.times: dict[str, tuple[int, int, int]] = {}  # folder above a stub: its own times of access and change, its time with the stub
         self.build = not box["init_layer"]
         self._identity = str(box["identity"])
         self._shm_size = box["shm_size"]
-        self._stage = -1
+        self._stage = stage
         self.copy = -1  # the folder that is the root where that is no overlay
-
-    def make(self, box: Box) -> None:
-        """Mount everything but /proc, which only a process inside the new PID namespace can."""
-        kernel.mount(None, "/", None, MS_REC | MS_PRIVATE)
         if box["copied"]:
             self.copy = os.open(self.path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-        kernel.mount("tmpfs", self.path, "tmpfs", MS_NOSUID | MS_NODEV, "mode=755,size=65536k")
-        self._stage = os.open(self.path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-        os.mkdir(f"{self.path}/dev")
+
+    def make(self, box: Box) -> None:
+        """Mount everything but /proc, which only a process inside the new PID namespace can (`mount_proc`)."""
         files: dict[str, bytes] = dict(box["files"])  # type: ignore[call-overload]
         for name, data in files.items():
             write(f"{self.path}/{name}", data)
@@ -157,38 +153,16 @@ class Root:
         return real
 
     def _devices(self) -> None:
-        """A /dev of our own. The tmpfs is `nodev`, each device a bind: a container's root may mknod, but what it makes opens nothing."""
         dev = self._point("/dev", folder=True, keep=True)
-        for name in ("dev/pts", "dev/shm", "dev/mqueue"):
-            os.mkdir(name)
-        os.chmod("dev/mqueue", 0o1777)
-        for name, target in LINKS:
-            os.symlink(target, f"dev/{name}")
-        for name in DEVICES:
-            write(f"dev/{name}", b"")
-        kernel.mount("dev", dev, None, MS_BIND)
-        for name in DEVICES:
-            kernel.mount(f"/dev/{name}", f"{dev}/{name}", None, MS_BIND)
+        kernel.mount("dev", dev, None, MS_MOVE)
         kernel.mount("shm", f"{dev}/shm", "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, f"mode=1777,size={self._shm_size}")
-        group = ",gid=5" if self._identity != "single" else ""
-        kernel.mount("devpts", f"{dev}/pts", "devpts", MS_NOSUID | MS_NOEXEC, f"newinstance,ptmxmode=0666,mode=620{group}")
-        try:
-            kernel.mount("mqueue", f"{dev}/mqueue", "mqueue", MS_NOSUID | MS_NODEV | MS_NOEXEC)
-        except OSError:
-            pass  # a kernel without POSIX message queues
 
     def _sys(self) -> None:
         target = self._point("/sys", folder=True, keep=True)
         try:
-            kernel.mount("sysfs", target, "sysfs", MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_RDONLY)
-        except OSError:  # only the owner of the network namespace may mount it: show the outer one, read-only as a whole
-            try:
-                kernel.mount("/sys", target, None, MS_BIND | MS_REC)
-                kernel.set_readonly_recursive(target)
-            except OSError:
-                return
-        if self._identity != "single" and os.path.isdir(f"{target}/firmware"):
-            kernel.mount("tmpfs", f"{target}/firmware", "tmpfs", MS_RDONLY, "size=4k,nr_inodes=1")
+            kernel.mount("sys", target, None, MS_MOVE)
+        except OSError:
+            pass  # it could not be had
 
     def _file(self, source: str, path: str) -> None:
         real = inside(self.path, path)
@@ -215,9 +189,8 @@ class Root:
                 pass  # before Linux 5.12 only the top mount is read-only, as docker's was
 
 
-def mount_proc(root: str, *, protect: bool) -> None:
+def mount_proc(proc: str, *, protect: bool) -> None:
     """Run by process 1. Where parts of /proc are masked the kernel refuses a new one, and the outer one is shown with its own numbers."""
-    proc = inside(root, "/proc")
     try:
         kernel.mount("proc", proc, "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC)
     except PermissionError:

@@ -1,4 +1,8 @@
-"""The helper's loop: one request in, one forked process that answers it. The helper itself never enters a namespace."""
+"""The helper's loop: one request in, one forked process that answers it. The helper itself never enters a namespace.
+
+Who starts one container after another, or builds, asks for a workshop: a second helper, forked from the first, whose spares have made the ground of
+a container (`ground`) before there is a request. It gets the requests for boxes of one kind, which is an identity and a network.
+"""
 
 from __future__ import annotations
 
@@ -11,19 +15,24 @@ from _socket import socket as Socket
 from dockerlab.runtime.helper import WITHOUT_NAMESPACES, kernel, wire
 from dockerlab.runtime.helper.chroot import ChrootEntrance, ChrootKeeper
 from dockerlab.runtime.helper.enter import Entrance, enter
+from dockerlab.runtime.helper.ground import Ground
 from dockerlab.runtime.helper.keeper import Keeper
 from dockerlab.runtime.helper.probe import probe
 from dockerlab.runtime.helper.restart import Runs
 
 SIGCHLD = 17
-_TAKEN, _END = b"t", b"e"
+_TAKEN, _UNFIT, _END = b"t", b"u", b"e"
+_HEAD_START = 20
+"""Milliseconds that a request has the processors for itself, if there is not another one."""
+Kind = tuple[str, str]
 
 
-def main(fd: int) -> None:
+def main(fd: int, kind: Kind | None = None) -> None:
     """Serve until the engine's process closes its end, by closing the runtime or by dying.
 
     A fork costs a millisecond with all that follows, so it is paid in advance: one spare child waits at the socket, and says so when it has
     taken a request, whereupon we fork the next. What is a spare dies with us; what has become a keeper doesn't.
+    `kind`: we are the workshop for such boxes. Where the machine refuses to give ground in advance, we are a helper like the first.
     """
     os.set_inheritable(fd, False)
     requests = Socket(fileno=fd)
@@ -34,29 +43,60 @@ def main(fd: int) -> None:
         child = os.fork()
         if child == 0:
             os.close(reader)
-            _spare(requests, writer)
+            _spare(requests, writer, kind)
         poll = select.poll()
         poll.register(reader, select.POLLIN)
         pidfd = os.pidfd_open(child)
         poll.register(pidfd, select.POLLIN)
         ready = [number for number, _ in poll.poll()]
         os.close(pidfd)
-        if reader in ready and os.read(reader, 1) == _END:
+        word = os.read(reader, 1) if reader in ready else b""
+        if word == _END:
             return
+        if word == _UNFIT:
+            kind = None
+        elif word == _TAKEN:
+            next_one = select.poll()
+            next_one.register(requests.fileno(), select.POLLIN)
+            next_one.poll(_HEAD_START)
 
 
-def _spare(requests: Socket, taken: int) -> None:
+def _spare(requests: Socket, taken: int, kind: Kind | None) -> None:
     """Wait for one request, then answer it. Never returns."""
     kernel.prctl(kernel.PR_SET_PDEATHSIG, kernel.SIGKILL)
     os.setsid()
     signal(SIGCHLD, 0)
+    ground = _ground_until_asked(kind, requests, taken) if kind else None
     message, fds = wire.receive(requests)
     kernel.prctl(kernel.PR_SET_PDEATHSIG, 0)
     os.write(taken, _END if message is None else _TAKEN)
     os.close(taken)
     if message is None:
         os._exit(0)
-    serve_one(requests, message, fds)
+    serve_one(requests, message, fds, ground)
+
+
+def _ground_until_asked(kind: Kind, requests: Socket, taken: int) -> Ground:
+    """The ground of a box of this kind, when somebody asks for one. Does not return where it can't be made, or is no longer what it should be.
+
+    Our mounts are a copy of this machine's as they were: whoever mounts something and then starts a container wants to find it there. The next spare
+    takes the request then.
+    """
+    mounts = os.open("/proc/self/mountinfo", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        ground = Ground(*kind)
+    except Exception:  # whoever takes the request finds out why, and says it
+        os.write(taken, _UNFIT)
+        os._exit(0)
+    poll = select.poll()
+    poll.register(mounts, select.POLLPRI)  # the kernel's word that a mount came or went since the file was opened
+    poll.register(requests.fileno(), select.POLLIN)
+    heard = [fd for fd, _ in poll.poll()]
+    poll.unregister(requests.fileno())
+    if mounts in heard or poll.poll(0):  # once more: it may have come just before the request
+        os._exit(0)
+    os.close(mounts)
+    return ground
 
 
 def _keeper(isolation: str) -> type[Keeper]:
@@ -67,10 +107,14 @@ def _keeper(isolation: str) -> type[Keeper]:
     return ChrootKeeper if isolation == "chroot" else Keeper
 
 
-def serve_one(requests: Socket, message: wire.Message, fds: list[int]) -> None:
+def serve_one(requests: Socket, message: wire.Message, fds: list[int], ground: Ground | None = None) -> None:
     """In the forked process. Never returns."""
     try:
         requests.close()
+        if message["verb"] == "workshop":
+            kernel.prctl(kernel.PR_SET_PDEATHSIG, kernel.SIGKILL)
+            main(fds[0], message["kind"])  # type: ignore[arg-type]
+            return
         memory, control, *stdio = fds
         names: list[str] = list(message["names"])  # type: ignore[call-overload]
         request = wire.from_memory(memory)
@@ -87,7 +131,7 @@ def serve_one(requests: Socket, message: wire.Message, fds: list[int]) -> None:
                 Runs(request, Keeper).serve(channel, named)
             else:
                 box: wire.Message = request["box"]  # type: ignore[assignment]
-                _keeper(str(box["isolation"]))(request, channel, named).run()
+                _keeper(str(box["isolation"]))(request, channel, named, ground=ground).run()
         except Exception as error:  # nobody reads our stderr
             wire.send(channel, {"event": "failed", "code": 125, "message": f"{type(error).__name__}: {error}", "kind": "bug"})
     finally:
