@@ -11,6 +11,7 @@ from dockerlab.engine.happenings import tell_container, tell_image
 from dockerlab.engine.records import Record
 from dockerlab.errors import DockerlabError, NotFoundError
 from dockerlab.layers import TreeView, copy_tree
+from dockerlab.layers.held import hold
 from dockerlab.oci import HistoryEntry, ImageConfig, Reference
 from dockerlab.oci.timestamps import rfc3339
 from dockerlab.store import Image, Layer, Store
@@ -37,7 +38,7 @@ _KEPT = (
 def seal_upper(store: Store, folder: Path) -> Layer:
     """The writable layer of the container in `folder`, as a layer of the store. Sockets are left out, as docker does."""
     with store.tmp() as scratch:
-        copy_tree(folder / "diff", scratch / "tree")
+        copy_tree(hold(folder / "diff"), scratch / "tree")
         if (folder / "owners.json").exists():
             import shutil
 
@@ -110,4 +111,4 @@ def view_of(store: Store, record: Record, folder: Path) -> TreeView:
     """The container's file system as it is now, read without a mount."""
     trees = [store.layers.get(diff_id).tree for diff_id in record.layers]
     upper = folder / "diff"
-    return TreeView([*trees, upper] if upper.exists() else trees)
+    return TreeView([*trees, hold(upper)] if upper.exists() else trees)

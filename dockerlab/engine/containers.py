@@ -12,7 +12,7 @@ from dockerlab.engine import commit as committing
 from dockerlab.engine import copies
 from dockerlab.engine.box import box_of
 from dockerlab.engine.create import new_record
-from dockerlab.engine.happenings import tell_container, tell_death, tell_start
+from dockerlab.engine.happenings import tell_container, tell_death, tell_noted, tell_start
 from dockerlab.engine.health import health_of
 from dockerlab.engine.images import Images
 from dockerlab.engine.inspect import container_json, state_json
@@ -187,9 +187,10 @@ class Containers:
             self._note_death(record)
 
     def _note_death(self, record: Record) -> None:
-        if (now := self.process(record).state()).status == "exited":
-            folder = self._records.folder(record)
-            tell_death(self._store, record, folder, began=now.started_at, ended=now.finished_at, code=now.exit_code)
+        folder, now = self._records.folder(record), self.process(record).state()
+        tell_noted(self._store, record, folder)
+        if now.status == "exited":
+            tell_death(self._store, record, folder, began=now.started_at, ended=now.finished_at, code=now.exit_code, oom=now.oom)
 
     def reap(self) -> None:
         """Remove what was started with --rm and has ended while nobody looked: there is no daemon to do it at once."""

@@ -196,7 +196,7 @@ class EmbeddedEngine:
         """`build -o type=tar`: the image's file system as a tar."""
         from dockerlab.engine import copying
 
-        copying.export(self._image_view(name), out)
+        copying.export(self._image_view(name), name, out)
 
     def prune_build_cache(self) -> tuple[list[str], int]:
         names = [name for name, value, _ in self.store.cache.records() if value.get("layer")]
@@ -308,20 +308,18 @@ class EmbeddedEngine:
 
         record = self.records.find(container)
         with looked_at(self.store, record, self.containers_.settled(record), {}, {}) as view:
-            copying.export(view, out)
+            copying.export(view, record.name, out)
         tell_container(self.store, record, "export")
 
     @contextmanager
     def _target(self, container: str) -> Iterator[Target]:
-        from dockerlab.engine.copies import running_root
+        from dockerlab.engine.container_files import own_tree
         from dockerlab.engine.copying import Target
 
         record = self.records.find(container)
-        now = self.containers_.process(record).state()
-        folder = self.records.folder(record)
-        root = running_root(folder, now.pid) if now.running else folder / "diff"
+        tree, live = own_tree(self.containers_.process(record))
         with self.containers_.files(record) as view:
-            yield Target(record.name, view, root, now.running, record.mounts, readonly=record.host["ReadonlyRootfs"])
+            yield Target(record.name, view, tree, live, record.mounts, readonly=record.host["ReadonlyRootfs"])
         tell_container(self.store, record, "extract-to-dir")
 
     def copy_in(self, container: str, source: str, path: str, *, follow: bool = False) -> None:

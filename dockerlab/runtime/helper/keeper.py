@@ -250,6 +250,8 @@ class Keeper:
                 },
             )
             records.reserve(self.folder, "exit.json")
+            if self.told:
+                restart.note_run(self.folder, self.began)
         if plan := self.box.get("health"):
             self.checks = Checks(self, plan, become_process)  # type: ignore[arg-type]
 

@@ -1,4 +1,4 @@
-"""The files that a keeper leaves beside its container: state.json, exit.json and the log. Written without the `json` module (start-up)."""
+"""The files that a keeper leaves beside its container: state.json, exit.json, the log, what happened. Written without the `json` module (start-up)."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ STOPPED = "stopped"  # a file of whoever stops a container: its restart policy i
 READERS_HOLD = 0.2  # seconds: who asks whether a container lives shares its lock for a moment (a `ps`, a `wait`, a `logs -f`)
 LONGEST_LINE = 16 * 1024  # docker's copier cuts here too
 ROOM = 4096  # bytes
+HAPPENED = "happened"  # what nobody has told in the journal of events yet: whoever looks next does
+MOST_HAPPENED = 1 << 17  # bytes of it; then the older part is forgotten, as Docker remembers the last 256 events only
 _second = (0, "")  # the one that was last written: a line of the log is written in a few microseconds
 
 
@@ -60,6 +62,22 @@ def reserve(folder: int, name: str) -> None:
         os.write(fd, b" " * ROOM)
     finally:
         os.close(fd)
+
+
+def note(folder: int, action: str, at: str = "", **more: object) -> None:
+    """Write down what happened, at a time or now, for who will tell it. Where the disk is full it is lost, and nothing else."""
+    line = json_text({"action": action, "at": at or timestamp(), **more}).encode("ascii") + b"\n"
+    try:
+        fd = os.open(HAPPENED, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644, dir_fd=folder)
+        try:
+            lock_within(fd, fcntl.LOCK_EX, READERS_HOLD)
+            if os.fstat(fd).st_size > MOST_HAPPENED:
+                os.ftruncate(fd, 0)
+            os.write(fd, line)
+        finally:
+            os.close(fd)
+    except OSError:
+        pass
 
 
 def remove(folder: int, name: str) -> None:
