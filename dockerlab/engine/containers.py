@@ -12,7 +12,7 @@ from dockerlab.engine import commit as committing
 from dockerlab.engine import copies
 from dockerlab.engine.box import box_of
 from dockerlab.engine.create import new_record
-from dockerlab.engine.happenings import tell_container, tell_death, tell_noted, tell_start
+from dockerlab.engine.happenings import tell_container, tell_death, tell_noted, tell_sizes, tell_start
 from dockerlab.engine.health import health_of
 from dockerlab.engine.images import Images
 from dockerlab.engine.inspect import container_json, state_json
@@ -230,7 +230,8 @@ class Containers:
                 error.message = _AS_RUNC + error.message
             self._records.note_failure(record, error.exit_code, error.message)
             raise
-        tell_start(self._store, record, self.process(record).state().started_at)
+        tell_start(self._store, record, started.began)
+        tell_sizes(self._store, record, started.control)
         return started
 
     def wait(self, record: Record) -> int:

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from functools import cached_property
 from typing import IO, TYPE_CHECKING, Any
 
-from dockerlab.engine.happenings import happened, tell_container, tell_image
+from dockerlab.engine.happenings import happened, tell_container, tell_image, tell_sizes
 from dockerlab.engine.images import Images
 from dockerlab.engine.records import Records
 from dockerlab.errors import DockerlabError
@@ -223,9 +223,10 @@ class EmbeddedEngine:
         """`docker attach`: its output from now on, until it ends."""
         record = self.records.find(container)
         tell_container(self.store, record, "attach")
-        return self.containers_.process(record).attached(
+        control = self.containers_.process(record).attached(
             stdin=streams.stdin, stdout=streams.stdout, stderr=streams.stderr, detach_keys=streams.detach_keys
         )
+        return tell_sizes(self.store, record, control)
 
     def top(self, container: str) -> list[ProcessRow]:
         """Its processes."""

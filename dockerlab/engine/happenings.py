@@ -8,13 +8,16 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dockerlab.engine.records import Record
 from dockerlab.oci.digest import digest_of, hex_of
 from dockerlab.oci.timestamps import to_seconds
 from dockerlab.runtime.helper.records import HAPPENED
 from dockerlab.store import Image, Store
+
+if TYPE_CHECKING:
+    from dockerlab.runtime.control import Control
 
 Json = dict[str, Any]
 _INTERVAL = 0.2
@@ -66,6 +69,12 @@ def tell_start(store: Store, record: Record, began: str) -> None:
     tell_volumes(store, record, mounted=True, at=at)
     tell_network(store, record, "connect", at)
     tell_container(store, record, "start", at)
+
+
+def tell_sizes(store: Store, record: Record, control: Control) -> Control:
+    """Whenever somebody who is attached by this channel gives its terminal another size."""
+    control.on_resize = lambda rows, columns: tell_container(store, record, "resize", height=str(rows), width=str(columns))
+    return control
 
 
 def tell_noted(store: Store, record: Record, folder: Path) -> None:

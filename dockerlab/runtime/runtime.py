@@ -31,12 +31,13 @@ Output = Callable[[str, bytes], None]
 
 @dataclass(frozen=True)
 class StartedContainer:
-    """A container whose program runs. `ports` are (address, host's port, container's port, protocol) as they were bound."""
+    """A container whose program runs. `ports` are (address, host's port, container's port, protocol) as they were bound, `began` is RFC 3339."""
 
     folder: Path
     pid: int
     ports: tuple[tuple[str, int, int, str], ...]
     control: Control
+    began: str
 
 
 class Runtime:
@@ -165,7 +166,7 @@ class Runtime:
         channel = self._helper.request("start", request, _given(stdin=stdin, stdout=stdout, stderr=stderr))
         message = self._started(channel)
         ports: list[tuple[str, int, int, str]] = [tuple(port) for port in message["ports"]]  # type: ignore[attr-defined]
-        return StartedContainer(Path(folder), int(message["pid"]), tuple(ports), Control(channel))  # type: ignore[call-overload]
+        return StartedContainer(Path(folder), int(message["pid"]), tuple(ports), Control(channel), str(message["began"]))  # type: ignore[call-overload]
 
     def exec_start(
         self,
@@ -176,8 +177,12 @@ class Runtime:
         stdout: int | None = None,
         stderr: int | None = None,
         detach_keys: bytes = b"",
+        identifier: str = "",
     ) -> Control:
-        """Start one more process in a running container; the channel tells its end and takes signals and window sizes."""
+        """Start one more process in a running container; the channel tells its end and takes signals and window sizes.
+
+        `identifier`: as this its end is noted for the journal, whether anybody listens then or not.
+        """
         self._require()
         try:
             state = json.loads((Path(folder) / "state.json").read_text())
@@ -188,6 +193,7 @@ class Runtime:
             "state": state,
             "process": _process(process),
             "detach_keys": detach_keys,
+            "identifier": identifier,
         }
         null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
         try:

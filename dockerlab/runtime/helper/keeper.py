@@ -217,7 +217,7 @@ class Keeper:
                 return
             wire.send(sync, {"event": "go"})
             if self.control:
-                wire.send(self.control, {"event": "started", "pid": self.init_pid, "ports": self.ports})
+                wire.send(self.control, {"event": "started", "pid": self.init_pid, "ports": self.ports, "began": self.began})
 
     def _record_start(self) -> None:
         self.started = True

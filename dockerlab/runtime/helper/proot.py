@@ -73,7 +73,7 @@ class ProotKeeper(ChrootKeeper):
         self.init_pid, self.init_fd = pid, os.pidfd_open(pid)
         self._record_start()
         if self.control:
-            wire.send(self.control, {"event": "started", "pid": pid, "ports": self.ports})
+            wire.send(self.control, {"event": "started", "pid": pid, "ports": self.ports, "began": self.began})
 
     def over(self, status: int) -> None:
         """The container's end."""
