@@ -12,7 +12,7 @@ from dockerlab.engine import commit as committing
 from dockerlab.engine import copies
 from dockerlab.engine.box import box_of
 from dockerlab.engine.create import new_record
-from dockerlab.engine.happenings import tell_container, tell_death, tell_noted, tell_sizes, tell_start
+from dockerlab.engine.happenings import tell_container, tell_death, tell_failed_start, tell_noted, tell_sizes, tell_start
 from dockerlab.engine.health import health_of
 from dockerlab.engine.images import Images
 from dockerlab.engine.inspect import container_json, state_json
@@ -218,6 +218,7 @@ class Containers:
             )
         except NotFoundError as error:  # USER names somebody whom the image does not know
             self._records.note_failure(record, 125, error.message)
+            tell_failed_start(self._store, record)
             raise ContainerStartError(error.message, hint=error.hint, exit_code=125) from None
         except (ContainerStartError, RuntimeUnavailableError) as error:
             if not self._records.exists(record):
@@ -229,6 +230,7 @@ class Containers:
             else:
                 error.message = _AS_RUNC + error.message
             self._records.note_failure(record, error.exit_code, error.message)
+            tell_failed_start(self._store, record)
             raise
         tell_start(self._store, record, started.began)
         tell_sizes(self._store, record, started.control)

@@ -246,7 +246,7 @@ def copy_out(view: TreeView, container: str, path: str, target: str, *, follow: 
     top = node.path.rstrip("/")
     folders: list[tuple[str, float]] = []
     with _telling(container, node.path):
-        for below in view.walk(node.path):
+        for below in view.walk(node):
             place = where + below.path[len(top) :] if below.path != node.path else where
             with _telling(container, below.path):
                 _take(below, place)
@@ -293,7 +293,7 @@ def export(view: TreeView, name: str, out: IO[bytes]) -> None:
 def _renamed(view: TreeView, node: Node, base: str) -> Iterator[tuple[Entry, str]]:
     top = node.path.rstrip("/")
     first: dict[tuple[int, int], str] = {}
-    for below in view.walk(node.path):
+    for below in view.walk(node):
         rel = (base + below.path[len(top) :]).strip("/") if below.path != node.path else base
         if not rel or stat.S_ISSOCK(below.st.st_mode):
             continue

@@ -71,6 +71,14 @@ def tell_start(store: Store, record: Record, began: str) -> None:
     tell_container(store, record, "start", at)
 
 
+def tell_failed_start(store: Store, record: Record) -> None:
+    """Its process could not be started: all that Docker tells then is what it had mounted, and a network that it never connected to."""
+    at = time.time()
+    tell_volumes(store, record, mounted=True, at=at)
+    tell_network(store, record, "disconnect", at)
+    tell_volumes(store, record, mounted=False, at=at)
+
+
 def tell_sizes(store: Store, record: Record, control: Control) -> Control:
     """Whenever somebody who is attached by this channel gives its terminal another size."""
     control.on_resize = lambda rows, columns: tell_container(store, record, "resize", height=str(rows), width=str(columns))

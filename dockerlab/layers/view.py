@@ -237,9 +237,9 @@ class TreeView:
             raise IsADirectoryError(path)
         return node.read()
 
-    def walk(self, path: str = "/") -> Iterator[Node]:
-        """The node at `path`, then everything below it: parents first, names sorted, links not followed."""
-        node = self.lookup(path, follow=False)
+    def walk(self, top: str | Node = "/") -> Iterator[Node]:
+        """The node at a path, or one that was found there, then everything below it: parents first, names sorted, links not followed."""
+        node = self.lookup(top, follow=False) if isinstance(top, str) else top
         if node is not None:
             yield from self._below(node)
 

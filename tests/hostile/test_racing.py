@@ -20,7 +20,7 @@ from tests.hostile.racing import racing
 from tests.parts import until
 
 pytestmark = pytest.mark.usefixtures("containers_run_here", "isolation", "ends")
-COPIES = 150
+COPIES = 100
 SCRIPT = """mkdir -p /work/dir/sub; cd /work; echo inside > dir/secret; echo inside > file; mkfifo pipe
 ln -s {outside} link; ln -s {outside}/secret point; touch /ready; {then}"""
 
@@ -156,7 +156,7 @@ def test_what_is_exported_compared_and_committed_is_the_containers(
             kind(docker("diff", "box"))
             kind(docker("ps", "-s"))
             kind(docker("commit", "--pause=false", "box"))
-    found = {path.read_text() for path in (engine.store.home / "layers").glob("*/tree/work/*/secret") if path.is_file()}
+    found = {path.read_text() for path in (engine.store.home / "layers").glob("*/tree/work/*/secret") if not path.parent.is_symlink()}
     assert found == {"inside\n"}
 
 

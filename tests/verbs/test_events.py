@@ -229,6 +229,15 @@ def test_a_container_is_in_its_network_while_it_runs(docker: Docker, events: Eve
 
 
 @runs_containers
+@pytest.mark.parametrize("words", [("busybox", "nosuch"), ("-u", "nosuch", "busybox", "true")])
+def test_a_start_that_fails_leaves_its_network_and_its_volumes(docker: Docker, events: Events, words: tuple[str, ...]) -> None:
+    assert docker("run", "--name", "box", "-v", "data:/d", *words).code in (125, 127)
+    assert [(message["Type"], message["Action"]) for message in events()] == [
+        ("volume", "create"), ("container", "create"), ("container", "attach"), ("volume", "mount"), ("network", "disconnect"), ("volume", "unmount"),
+    ]  # fmt: skip
+
+
+@runs_containers
 def test_labels_must_all_be_there(docker: Docker, events: Events) -> None:
     docker("create", "--name", "one", "--label", "a=b", "--label", "c=d", "busybox")
     docker("create", "--name", "two", "--label", "a=b", "busybox")
