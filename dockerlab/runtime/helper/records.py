@@ -14,7 +14,6 @@ BURST = 8 * 1024  # bytes of whole lines that are read at once: what prints so f
 ROOM = 4096  # bytes
 HAPPENED = "happened"  # what nobody has told in the journal of events yet: whoever looks next does
 MOST_HAPPENED = 1 << 17  # bytes of it; then the older part is forgotten, as Docker remembers the last 256 events only
-_PLACE, _PLACE_IN_JSON = b"\x7f", "\\u007f"  # stands for a line feed while many lines are quoted at once
 _second = (0, "")  # the one that was last written: a line of the log is written in a few microseconds
 
 
@@ -136,11 +135,11 @@ class Log:
     def _burst(self, stream: str, text: bytes) -> tuple[list[str], int]:
         """The records of many lines that came at once, and how far they go: of one time, made as one text, since a gigabyte has ten million."""
         end = text.rfind(b"\n") + 1
-        if end < BURST or _PLACE in text or b"u007f" in text or max(map(len, text[:end].split(b"\n"))) >= LONGEST_LINE:
+        if end < BURST or b"\\" in text or len(max(text.split(b"\n"), key=len)) >= LONGEST_LINE:
             return [], 0
         begin, rest = '{"log":"', f'\\n","stream":"{stream}","time":"{timestamp()}"}}\n'
-        lines = _quoted(text[:end].replace(b"\n", _PLACE).decode("utf-8", "surrogateescape"))[1:-1]
-        return [begin + lines.replace(_PLACE_IN_JSON, rest + begin)[: -len(begin)]], end
+        lines = _quoted(text[:end].decode("utf-8", "surrogateescape"))[1:-1]  # without a backslash in them, \n is a line feed
+        return [begin + lines.replace("\\n", rest + begin)[: -len(begin)]], end
 
     def _append(self, lines: bytes) -> None:
         """On a full disk lines are lost, but never a part of one, and the container goes on: as in Docker."""

@@ -151,7 +151,7 @@ class Streams:
             if detach:
                 client.detached()
 
-        client.input = Stream(self._loop, fd, sink, [])
+        client.input = Stream(self._loop, fd, sink, [], outlet)
 
     def attach(self, fds: dict[str, int], client: Client) -> None:
         """`docker attach`: from now on also to and from these."""
