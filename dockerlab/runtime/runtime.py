@@ -267,6 +267,7 @@ class Runtime:
             "restart": None if self._in_copies else box.restart,
             "health": asdict(box.health) if box.health and not self._in_copies else None,
             "open_stdin": box.open_stdin,
+            "logged": box.logged,
         }
 
     def _started(self, channel: Socket) -> wire.Message:

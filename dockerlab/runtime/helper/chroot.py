@@ -265,7 +265,7 @@ class ChrootEntrance(Entrance):
         self.loop.run()
         if self.streams:
             self.streams.drain()
-            self.streams.flush([])
+            self.streams.flush([self.control.fileno()])
         self._tell(self.failure or {"event": "exited", "code": 137, "error": ""})
 
     def _from_keeper(self, keeper: Socket) -> None:

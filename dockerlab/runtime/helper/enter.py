@@ -153,7 +153,7 @@ class Entrance:
         code = os.waitstatus_to_exitcode(status)
         if self.streams:
             self.streams.drain()
-            self.streams.flush([])
+            self.streams.flush([self.control.fileno()])
         self._tell(self.failure or wire.last_words(self.sync) or {"event": "exited", "code": 128 - code if code < 0 else code, "error": ""})
 
     def _tell(self, message: wire.Message) -> None:

@@ -146,7 +146,7 @@ class Keeper:
         if not (self.process["terminal"] or self.is_container):
             return [self.stdio[name] for name in ("stdin", "stdout", "stderr")]
         starter = Client(self.detach_keys, self._starter_detached)
-        self.streams = Streams(self.loop, self.stdio, self._log() if self.is_container else None, starter)
+        self.streams = Streams(self.loop, self.stdio, self._log() if self.is_container and self.box["logged"] else None, starter)
         if self.process["terminal"]:
             self.streams.open_terminal(dev, console=console)
         else:
@@ -381,11 +381,20 @@ class Keeper:
         self._record_end(int(str(message["code"])), str(message.get("message", self.error)), number)
         if self.is_container:
             records.remove(self.folder, "control")
-            if self.streams:
-                self.streams.flush([self.lock])
         self._release()
+        if self.is_container and self.streams:
+            self._serve_slow_clients(self.streams)
         if self.control:
             wire.send(self.control, message)
+
+    def _serve_slow_clients(self, streams: Streams) -> None:
+        """The container has ended; only its last words are not yet read by all. (No child could do it: the PID namespace that we fork into is dead.)"""
+        if not streams.unread():
+            return
+        kernel.prctl(kernel.PR_SET_PDEATHSIG, 0)
+        if self.told:
+            self.told.close()  # the next run need not wait for them
+        streams.flush([one.fileno() for one in (self.control, *self.connections) if one])
 
 
 def _unavailable(error: OSError) -> wire.Message:

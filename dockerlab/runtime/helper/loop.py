@@ -66,6 +66,16 @@ class Loop:
                 if handler and self._running:
                     handler(events)
 
+    def serve_only(self, fds: list[int], as_long_as: Callable[[], object]) -> None:
+        """Forget all other descriptors, and what was to be called later."""
+        self._timers.clear()
+        for fd in set(self._handlers).difference(fds):
+            self.forget(fd)
+        while as_long_as():
+            for fd, events in self._poll.poll():
+                if handler := self._handlers.get(fd):
+                    handler(events)
+
     def _call_due(self) -> None:
         now = time.monotonic()
         due = [timer for timer in self._timers if timer[0] <= now]

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import select
-import time
 
 from dockerlab.runtime.helper import kernel
 from dockerlab.runtime.helper.loop import Loop, Outlet, Stream
@@ -187,25 +185,10 @@ class Streams:
         for stream in (*self._beside, *self._streams):
             stream.drain()
 
-    def flush(self, not_ours: list[int]) -> None:
-        """Write what attached clients have not read yet; a slow one is served by a child that does not hold the container's lock."""
-        outlets = [outlet for stream in self._streams for outlet in stream.outlets if outlet.pending]
-        if not outlets:
-            return
-        deadline = time.monotonic() + 0.05
-        forked = False
-        while outlets:
-            poll = select.poll()
-            for outlet in outlets:
-                poll.register(outlet.fd, select.POLLOUT)
-            for fd, events in poll.poll(50):
-                next(outlet for outlet in outlets if outlet.fd == fd)._ready(events)
-            outlets = [outlet for outlet in outlets if outlet.pending]
-            if outlets and not forked and time.monotonic() > deadline:
-                if os.fork():
-                    return
-                forked = True
-                for fd in not_ours:
-                    os.close(fd)
-        if forked:
-            os._exit(0)
+    def unread(self) -> list[int]:
+        """Descriptors of clients who have not taken all yet."""
+        return [outlet.fd for stream in self._streams for outlet in stream.outlets if outlet.pending]
+
+    def flush(self, attached: list[int]) -> None:
+        """Give clients the rest, however slow they are, or until they hang up on the sockets `attached`. To be called last, when nobody waits for us."""
+        self._loop.serve_only([*self.unread(), *attached], self.unread)
