@@ -15,6 +15,7 @@ from dockerlab.layers.held import hold
 from dockerlab.oci import HistoryEntry, ImageConfig, Reference
 from dockerlab.oci.timestamps import rfc3339
 from dockerlab.store import Image, Layer, Store
+from dockerlab.store.depth import MOST_LAYERS, check_depth
 
 Json = dict[str, Any]
 _MADE_UP = re.compile(r"[0-9a-f]{64}\Z")
@@ -83,6 +84,7 @@ def commit(
     """Make the image; one layer and one line of history above those of the container's. It gets the name, if there is one."""
     image = _image_of(store, record)
     config = committed_config(record, changes)
+    check_depth(len(record.layers) + 1, MOST_LAYERS)
     with store.using():
         layer = seal_upper(store, folder)
         now = rfc3339()

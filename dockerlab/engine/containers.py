@@ -36,6 +36,7 @@ from dockerlab.oci.timestamps import to_seconds
 from dockerlab.runtime.container import ContainerDirectory, ProcessRow
 from dockerlab.runtime.runtime import Runtime, StartedContainer
 from dockerlab.store import Image, Store
+from dockerlab.store.depth import MOST_BELOW_A_CONTAINER, check_depth
 from dockerlab.store.snapshots import rootfs_at
 
 Json = dict[str, Any]
@@ -65,6 +66,7 @@ class Containers:
             self.reap()
         with self._store.using():
             image = self._image_for(spec)
+            check_depth(len(image.config.diff_ids), MOST_BELOW_A_CONTAINER)
             name = check_name(spec.name) if spec.name else ""
             record = new_record(spec, image, name)
             trees = [self._store.layers.get(diff_id).tree for diff_id in record.layers]
