@@ -138,8 +138,9 @@ def test_health_checks_are_told_as_other_execs_and_what_they_change(docker: Dock
 def test_sizes_of_a_terminal(docker: Docker, events: Events) -> None:
     with Typist([*DOCKERLAB, "run", "-it", "--name", "box", "busybox", "sh"], 30, 100) as typist:
         typist.waits_for("/ #")
+        until(lambda: len(events("--filter", "event=resize")) == 1)
         typist.resizes(31, 101)
-        until(lambda: len(events("--filter", "event=resize")) >= 2)
+        until(lambda: len(events("--filter", "event=resize")) == 2)
         typist.types("exit\r")
         typist.ends()
     told = [message["Actor"]["Attributes"] for message in events("--filter", "event=resize")]

@@ -250,8 +250,7 @@ class Keeper:
                 },
             )
             records.reserve(self.folder, "exit.json")
-            if self.told:
-                restart.note_run(self.folder, self.began)
+            restart.note_run(self.folder, self.began)
         if plan := self.box.get("health"):
             self.checks = Checks(self, plan, become_process)  # type: ignore[arg-type]
 
@@ -383,18 +382,9 @@ class Keeper:
             records.remove(self.folder, "control")
         self._release()
         if self.is_container and self.streams:
-            self._serve_slow_clients(self.streams)
+            self.streams.flush([one.fileno() for one in (self.control, *self.connections) if one], self.told)
         if self.control:
             wire.send(self.control, message)
-
-    def _serve_slow_clients(self, streams: Streams) -> None:
-        """The container has ended; only its last words are not yet read by all. (No child could do it: the PID namespace that we fork into is dead.)"""
-        if not streams.unread():
-            return
-        kernel.prctl(kernel.PR_SET_PDEATHSIG, 0)
-        if self.told:
-            self.told.close()  # the next run need not wait for them
-        streams.flush([one.fileno() for one in (self.control, *self.connections) if one])
 
 
 def _unavailable(error: OSError) -> wire.Message:

@@ -44,7 +44,7 @@ def was_stopped(folder: int) -> bool:
 
 
 def note_run(folder: int, began: str) -> None:
-    """A run has begun: the first is told by who started it."""
+    """A run has begun: if it is not the first, which is told by who started it."""
     try:
         os.stat("restart.json", dir_fd=folder)
     except FileNotFoundError:

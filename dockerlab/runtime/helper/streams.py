@@ -11,6 +11,7 @@ from dockerlab.runtime.helper.records import Log
 
 TYPE_CHECKING = False  # `typing` would cost the helper 5 ms; type checkers know this name
 if TYPE_CHECKING:
+    from _socket import socket as Socket
     from collections.abc import Callable
 
 TIOCSPTLCK, TIOCGPTN, TIOCSWINSZ = 0x40045431, 0x80045430, 0x5414
@@ -189,6 +190,13 @@ class Streams:
         """Descriptors of clients who have not taken all yet."""
         return [outlet.fd for stream in self._streams for outlet in stream.outlets if outlet.pending]
 
-    def flush(self, attached: list[int]) -> None:
-        """Give clients the rest, however slow they are, or until they hang up on the sockets `attached`. To be called last, when nobody waits for us."""
-        self._loop.serve_only([*self.unread(), *attached], self.unread)
+    def flush(self, attached: list[int], told: Socket | None = None) -> None:
+        """Give clients the rest, however slow they are, or until they hang up on the sockets `attached`. The container has ended, for everybody else.
+
+        `told` is where somebody waits for our end, who need not wait for that. (No child could do it: the PID namespace that we fork into is dead.)
+        """
+        if unread := self.unread():
+            kernel.prctl(kernel.PR_SET_PDEATHSIG, 0)
+            if told:
+                told.close()
+            self._loop.serve_only([*unread, *attached], self.unread)
