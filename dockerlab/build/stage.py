@@ -7,6 +7,7 @@ StageBuild.events() → StepStarted, StepOutput …, StepDone for each step; Wai
 
 from __future__ import annotations
 
+import os
 import time
 from collections import deque
 from collections.abc import Generator, Iterator
@@ -30,6 +31,7 @@ from dockerlab.layers import Change, changes
 from dockerlab.oci import Reference
 from dockerlab.runtime.spec import Waiting
 from dockerlab.store import Layer
+from dockerlab.store.depth import HINT, MOST_BELOW_A_STEP
 
 if TYPE_CHECKING:
     from dockerlab.build.builder import BuildRun
@@ -180,6 +182,9 @@ class StageBuild:
         shown = state.expand().raw(instruction.shown) + script_summary(instruction)
         started = self._begin(f"{label} {shown}", instruction.first, *(source.number for source in sources))
         clock = time.monotonic()
+        if len(state.layers) > MOST_BELOW_A_STEP:
+            yield started
+            raise BuildError(f"failed to prepare {_identity()} as {_identity()}: max depth exceeded", hint=HINT)
         with run.store.scratch() as scratch:
             step = steps.prepare(self, instruction, scratch)
             done = yield from self._step(step, started, clock)
@@ -285,3 +290,8 @@ class StageBuild:
             remember(self.run.store, name, [*others, *last.steps])
             error.state_before = str(last.steps[-1].number), name
         return error
+
+
+def _identity() -> str:
+    """A name as BuildKit makes them up for what it mounts."""
+    return "".join("0123456789abcdefghijklmnopqrstuvwxyz"[byte % 36] for byte in os.urandom(25))

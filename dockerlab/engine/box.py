@@ -39,6 +39,7 @@ def box_of(record: Record, folder: Path, layers: list[Layer], view: TreeView) ->
             terminal=config["Tty"],
         ),
         open_stdin=config["OpenStdin"],
+        logged=host["LogConfig"]["Type"] != "none",
         init=bool(host.get("Init")),
         timeout=host.get("Timeout"),
         limits=limits_of(host),

@@ -11,9 +11,11 @@ from dockerlab.engine.happenings import tell_container, tell_image
 from dockerlab.engine.records import Record
 from dockerlab.errors import DockerlabError, NotFoundError
 from dockerlab.layers import copy_tree
+from dockerlab.layers.held import hold
 from dockerlab.oci import HistoryEntry, ImageConfig, Reference
 from dockerlab.oci.timestamps import rfc3339
 from dockerlab.store import Image, Layer, Store
+from dockerlab.store.depth import MOST_LAYERS, check_depth
 
 Json = dict[str, Any]
 _MADE_UP = re.compile(r"[0-9a-f]{64}\Z")
@@ -37,7 +39,7 @@ _KEPT = (
 def seal_upper(store: Store, folder: Path) -> Layer:
     """The writable layer of the container in `folder`, as a layer of the store. Sockets are left out, as docker does."""
     with store.tmp() as scratch:
-        copy_tree(folder / "diff", scratch / "tree")
+        copy_tree(hold(folder / "diff"), scratch / "tree")
         if (folder / "owners.json").exists():
             import shutil
 
@@ -82,6 +84,7 @@ def commit(
     """Make the image; one layer and one line of history above those of the container's. It gets the name, if there is one."""
     image = _image_of(store, record)
     config = committed_config(record, changes)
+    check_depth(len(record.layers) + 1, MOST_LAYERS)
     with store.using():
         layer = seal_upper(store, folder)
         now = rfc3339()

@@ -10,17 +10,18 @@ import io
 import os
 import stat
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from dockerlab.engine.box import etc_of
 from dockerlab.engine.copies import running_root
 from dockerlab.engine.records import Record
-from dockerlab.errors import StoreError
-from dockerlab.layers import Entry, Node, Tree, TreeView, changes
+from dockerlab.errors import ConflictError, StoreError
+from dockerlab.layers import Entry, LiveTree, Node, Tree, TreeView, changes
+from dockerlab.layers.held import Held, hold
 from dockerlab.oci.timestamps import to_seconds
-from dockerlab.runtime.container import ContainerState
+from dockerlab.runtime.container import ContainerDirectory, ContainerState
 from dockerlab.store import Store
 
 Json = dict[str, Any]
@@ -32,25 +33,25 @@ _LONGEST = 1 << 20  # bytes: a process may have written much into its /etc/hosts
 
 
 class MountedView(TreeView):
-    """Layer trees with files and folders of this machine mounted on them."""
+    """Layer trees with files and folders of this machine mounted on them: these are held, since containers work in them."""
 
     def __init__(self, trees: Sequence[Path | str], mounts: Mapping[str, str]) -> None:
         """`mounts`: path in the container → what is mounted there."""
         super().__init__(trees)
-        self._mounts: dict[str, tuple[int, str]] = {}
+        self._mounts: dict[str, tuple[int, Held]] = {}
         found = {self.resolve(path): source for path, source in mounts.items()}
         for path, source in found.items():
             if os.path.lexists(source):
-                self._mounts[path] = (len(self.trees), source)
+                self._mounts[path] = (len(self.trees), held := hold(source))
                 self._links[len(self.trees)] = {}
-                self.trees.append(source)
+                self.trees.append(held)
 
     def _step(self, folder: str, dirs: tuple[tuple[int, str], ...], name: str) -> Node | None:
         path = ("" if folder == "/" else folder) + "/" + name
         if (mounted := self._mounts.get(path)) is None:
             return super()._step(folder, dirs, name)
         layer, source = mounted
-        node = Node(self, path, layer, source, os.stat(source))
+        node = Node(self, path, layer, source, os.fstat(source.fd))
         if node.is_dir:
             node.dirs = ((layer, source),)
         return node
@@ -65,7 +66,18 @@ def looked_at(store: Store, record: Record, folder: Path, mounts: Mapping[str, s
             (scratch / name).write_bytes(data)
             os.chmod(scratch / name, 0o644)
             mounted[f"/etc/{name}"] = str(scratch / name)
-        yield MountedView([*trees, folder / "diff"], mounted)
+        yield MountedView([*trees, hold(folder / "diff")], mounted)
+
+
+def own_tree(process: ContainerDirectory) -> tuple[LiveTree, bool]:
+    """(where a container's files are written, whether its processes see them there at once)."""
+    now = process.state()
+    if now.running and now.status != "restarting":
+        with suppress(FileNotFoundError, ProcessLookupError, ConflictError):  # it ends just now
+            tree = LiveTree(running_root(process.folder, now.pid))
+            process.check_alive()  # the number may have been another's when its root was opened
+            return tree, True
+    return LiveTree(process.folder / "diff"), False
 
 
 def mounted_etc(record: Record, now: ContainerState, folder: Path) -> dict[str, bytes]:
@@ -110,7 +122,7 @@ def changed(store: Store, record: Record, folder: Path) -> list[Json]:
     """
     image = TreeView([store.layers.get(diff_id).tree for diff_id in record.layers])
     with _between(store, record, []) as (trees, _):
-        found = list(changes(folder / "diff", TreeView(trees)))
+        found = list(changes(hold(folder / "diff"), TreeView(trees)))
     out: list[Json] = []
     for change in found:
         old = image.lookup(change.path, follow=False)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dockerlab.engine import copies
-from dockerlab.engine.happenings import tell_container, tell_death, tell_start
+from dockerlab.engine.happenings import tell_container, tell_death, tell_failed_start, tell_noted, tell_sizes, tell_start
 from dockerlab.engine.health import health_of
 from dockerlab.engine.records import Record, Records, new_id
 from dockerlab.engine.specs import ContainerSpec, ExecSpec, Streams
@@ -23,8 +23,10 @@ from dockerlab.errors import (
     UsageError,
 )
 from dockerlab.layers import TreeView
+from dockerlab.layers.held import hold
 from dockerlab.oci.timestamps import to_seconds
 from dockerlab.runtime.container import ContainerDirectory, ContainerState, ProcessRow
+from dockerlab.store.depth import MOST_BELOW_A_CONTAINER, check_depth
 
 if TYPE_CHECKING:
     from dockerlab.engine.images import Images
@@ -36,10 +38,7 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 
 
-_AS_RUNC = (
-    "failed to create task for container: failed to create shim task: OCI runtime create failed: runc create failed: "
-    "unable to start container process: "
-)
+_AS_RUNC = "failed to create task for container: failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: "
 """What docker says before the reason why a process could not start."""
 _AS_LIBNETWORK = "failed to set up container networking: driver failed programming external connectivity on endpoint"
 """What it says before the reason why a port could not be published: then come the container's name and the endpoint's ID, a new one each time."""
@@ -66,6 +65,7 @@ class Containers:
             self.reap()
         with self._store.using():
             image = self._image_for(spec)
+            check_depth(len(image.config.diff_ids), MOST_BELOW_A_CONTAINER)
             name = check_name(spec.name) if spec.name else ""
             record = new_record(spec, image, name)
             trees = [self._store.layers.get(diff_id).tree for diff_id in record.layers]
@@ -167,7 +167,7 @@ class Containers:
         """Its file system as it is now, read without a mount."""
         trees = [self._store.layers.get(diff_id).tree for diff_id in record.layers]
         upper = self.settled(record) / "diff"
-        return TreeView([*trees, upper] if upper.exists() else trees)
+        return TreeView([*trees, hold(upper)] if upper.exists() else trees)
 
     def files(self, record: Record) -> AbstractContextManager[TreeView]:
         """Its file system as `docker cp` sees it: with what is mounted."""
@@ -184,9 +184,10 @@ class Containers:
             self._note_death(record, self.process(record).state())
 
     def _note_death(self, record: Record, now: ContainerState) -> None:
+        folder = self._records.folder(record)
+        tell_noted(self._store, record, folder)
         if now.status == "exited":
-            folder = self._records.folder(record)
-            tell_death(self._store, record, folder, began=now.started_at, ended=now.finished_at, code=now.exit_code)
+            tell_death(self._store, record, folder, began=now.started_at, ended=now.finished_at, code=now.exit_code, oom=now.oom)
 
     def reap(self) -> None:
         """Remove what was started with --rm and has ended while nobody looked: there is no daemon to do it at once."""
@@ -217,6 +218,7 @@ class Containers:
             )
         except NotFoundError as error:  # USER names somebody whom the image does not know
             self._records.note_failure(record, 125, error.message)
+            tell_failed_start(self._store, record)
             raise ContainerStartError(error.message, hint=error.hint, exit_code=125) from None
         except (ContainerStartError, RuntimeUnavailableError) as error:
             if not self._records.exists(record):
@@ -228,8 +230,10 @@ class Containers:
             else:
                 error.message = _AS_RUNC + error.message
             self._records.note_failure(record, error.exit_code, error.message)
+            tell_failed_start(self._store, record)
             raise
         tell_start(self._store, record, started.began)
+        tell_sizes(self._store, record, started.control)
         return started
 
     def wait(self, record: Record) -> int:

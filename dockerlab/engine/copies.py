@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from dockerlab.engine.specs import ContainerSpec
 from dockerlab.layers import TreeView
+from dockerlab.layers.held import hold
 from dockerlab.runtime.container import ContainerDirectory
 from dockerlab.runtime.helper import WITHOUT_NAMESPACES
 from dockerlab.store.rootfs import LAID
@@ -40,7 +41,7 @@ def running_root(folder: Path, pid: int) -> Path:
 
 def as_it_runs(folder: Path) -> TreeView | None:
     """The root of a running container that is a copy, as it is, without a comparison; None for all others."""
-    return TreeView([folder / "merged"]) if (folder / LAID).exists() else None
+    return TreeView([hold(folder / "merged")]) if (folder / LAID).exists() else None
 
 
 def refuse(spec: ContainerSpec, runtime: Callable[[], Runtime]) -> None:

@@ -1,37 +1,55 @@
 """`docker cp`: files in and out of a container, running or not, by docker's own rules for what the target's form means.
 
 A stopped container is written through its change set; a running one through its process's root, so that it sees the files at once. Either way links in
-the container never lead out of it.
+the container never lead out of it, not even those that a process puts there while we copy (`layers.held`, `layers.live_tree`).
 """
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import stat
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
+from contextlib import contextmanager
 from typing import IO, Any
 
 from dockerlab.data import replace
 from dockerlab.errors import ConflictError, DockerlabError, NotFoundError
-from dockerlab.layers import Entry, Node, Owners, Tree, TreeView, read_tar, write_entries
+from dockerlab.layers import Entry, LiveTree, Node, Owners, TreeView, read_tar, write_entries
+from dockerlab.layers.held import means_nothing
 from dockerlab.layers.view import describe
 
 Json = dict[str, Any]
 _ETC = ("/etc/hostname", "/etc/hosts", "/etc/resolv.conf")
+_CHANGED = (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENOTEMPTY, errno.ELOOP, errno.EINVAL, errno.ENXIO)
+
+
+@contextmanager
+def _telling(container: str, path: str) -> Iterator[None]:
+    """What the machine refuses is told with the path in the container."""
+    try:
+        yield
+    except OSError as error:
+        if not means_nothing(error.filename):
+            raise
+        hint = f"a process in {container} changes it meanwhile; to hold them all still: docker pause {container}"
+        said = os.strerror(error.errno or 0).lower()
+        raise DockerlabError(f"{path}: {said}", hint=hint if error.errno in _CHANGED else "") from None
 
 
 class Target:
-    """Where files of a container can be written: `view` is what it shows, `root` the real folder, `live` whether that is its own mount.
+    """Where files of a container can be written: `view` is what it shows, `own` the tree, `live` whether that is its own mount.
 
     `mounts` are Docker's Mounts: what lies below one of them is written there, and not into the container's layer.
     """
 
-    def __init__(self, name: str, view: TreeView, root: Path, live: bool, mounts: Sequence[Json] = (), *, readonly: bool = False) -> None:
+    def __init__(
+        self, name: str, view: TreeView, own: LiveTree, live: bool, mounts: Sequence[Json] = (), *, readonly: bool = False
+    ) -> None:
         self.name, self.view, self.live, self._readonly = name, view, live, readonly
-        self._own = Tree(root)
-        self._trees = {"": self._own}
+        self._own = own
+        self._trees = {"": own}
         self._mounts = {view.resolve(mount["Destination"]): mount for mount in mounts}
 
     @property
@@ -54,14 +72,14 @@ class Target:
                 "container rootfs is marked read-only", hint="it was made with --read-only; a volume of it can be written to"
             )
 
-    def _at(self, path: str) -> tuple[Tree, str]:
+    def _at(self, path: str) -> tuple[LiveTree, str]:
         """(the tree to write to, the path in it)."""
         point = "" if self.live else self._mount(path)
         if point not in self._trees:
-            self._trees[point] = Tree(self._mounts[point]["Source"])
+            self._trees[point] = LiveTree(self._mounts[point]["Source"])
         return self._trees[point], path[len(point) :].strip("/")
 
-    def parents(self, path: str) -> None:
+    def _parents(self, path: str) -> None:
         """See to it that the folders above `path` are in the change set as they are in the image (what overlay calls copy-up)."""
         if self.live or self._mount(path):
             return
@@ -76,12 +94,13 @@ class Target:
 
     def folder(self, path: str, entry: Entry) -> None:
         """A folder; one that is there keeps what it holds, also what lies in the image."""
-        self.parents(path)
-        tree, rel = self._at(path)
-        hidden = not self.live and tree is self._own and tree.lexists(rel) and not os.path.isdir(tree.path(rel))
-        tree.put(rel, entry, io.BytesIO)
-        if hidden:  # it stood deleted: what the image holds there must not come back
-            tree.opaque(rel)
+        with _telling(self.name, path):
+            self._parents(path)
+            tree, rel = self._at(path)
+            hidden = not self.live and tree is self._own and tree.lexists(rel) and not stat.S_ISDIR(os.lstat(tree.path(rel)).st_mode)
+            tree.put(rel, entry, io.BytesIO)
+            if hidden:  # it stood deleted: what the image holds there must not come back
+                tree.opaque(rel)
 
     def put(self, path: str, entry: Entry, open_file: Callable[[], IO[bytes]]) -> None:
         """Anything but a folder. DockerlabError for a single file that is mounted: only what is in it could change."""
@@ -89,22 +108,25 @@ class Target:
             raise DockerlabError(
                 f"RemoveAll {os.path.basename(path)}: device or resource busy", hint=f"{path} is mounted into the container"
             )
-        self.parents(path)
-        tree, rel = self._at(path)
-        tree.put(rel, entry, open_file)
+        with _telling(self.name, path):
+            self._parents(path)
+            tree, rel = self._at(path)
+            tree.put(rel, entry, open_file)
 
     def unpack(self, path: str, source: IO[bytes]) -> None:
         """A tar into an existing folder."""
-        self.parents(path + "/x")
-        tree, rel = self._at(path)
-        read_tar(source, tree, as_layer=False, prefix=rel)
+        with _telling(self.name, path or "/"):
+            self._parents(path + "/x")
+            tree, rel = self._at(path)
+            read_tar(source, tree, as_layer=False, prefix=rel)
 
     def close(self) -> None:
         """Folders' times, owners of links."""
         for point, tree in self._trees.items():
             if self.live or point:
                 tree.links.clear()  # no owners.json lies beside a process's root, or beside what is mounted: a link that is copied in is root's
-            tree.close()
+            with _telling(self.name, point or "/"):
+                tree.close()
 
 
 def _join(folder: str, name: str) -> str:
@@ -165,7 +187,16 @@ def _put(target: Target, source: str, path: str) -> None:
         return
     if there is not None and there.is_dir:
         raise DockerlabError(f'cannot overwrite directory "{path}" with non-directory "{source}"')
-    target.put(path, entry, lambda: open(source, "rb", buffering=0))
+    target.put(path, entry, lambda: _opened(source))
+
+
+def _opened(source: str) -> IO[bytes]:
+    """The file that was there when it was looked at; nothing else that somebody, a container that mounts its folder perhaps, has put there since."""
+    file = open(os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC), "rb", buffering=0)
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise OSError(errno.ENXIO, os.strerror(errno.ENXIO), source)
+    return file
 
 
 def unpack_in(target: Target, source: IO[bytes], path: str) -> None:
@@ -214,11 +245,13 @@ def copy_out(view: TreeView, container: str, path: str, target: str, *, follow: 
         raise DockerlabError("cannot copy directory")
     top = node.path.rstrip("/")
     folders: list[tuple[str, float]] = []
-    for below in view.walk(node.path):
-        place = where + below.path[len(top) :] if below.path != node.path else where
-        _take(below, place)
-        if below.is_dir:
-            folders.append((place, below.entry.mtime))
+    with _telling(container, node.path):
+        for below in view.walk(node):
+            place = where + below.path[len(top) :] if below.path != node.path else where
+            with _telling(container, below.path):
+                _take(below, place)
+                if below.is_dir:
+                    folders.append((place, below.entry.mtime))
     for place, mtime in reversed(folders):  # what was written into them moved their times
         os.utime(place, (mtime, mtime))
 
@@ -247,18 +280,20 @@ def _take(node: Node, where: str) -> None:
 def archive_out(view: TreeView, container: str, path: str, out: IO[bytes], *, follow: bool = False) -> None:
     """`docker cp CONTAINER:PATH -`: a tar whose first name is the last part of the path."""
     node = find_source(view, container, path, follow)
-    write_entries(_renamed(view, node, "." if path.endswith("/.") else os.path.basename(node.path)), out)
+    with _telling(container, node.path):
+        write_entries(_renamed(view, node, "." if path.endswith("/.") else os.path.basename(node.path)), out)
 
 
-def export(view: TreeView, out: IO[bytes]) -> None:
-    """`docker export`: the whole file system."""
-    write_entries(_renamed(view, view.root(), ""), out)
+def export(view: TreeView, name: str, out: IO[bytes]) -> None:
+    """`docker export`: the whole file system of a container, or of an image."""
+    with _telling(name, "/"):
+        write_entries(_renamed(view, view.root(), ""), out)
 
 
 def _renamed(view: TreeView, node: Node, base: str) -> Iterator[tuple[Entry, str]]:
     top = node.path.rstrip("/")
     first: dict[tuple[int, int], str] = {}
-    for below in view.walk(node.path):
+    for below in view.walk(node):
         rel = (base + below.path[len(top) :]).strip("/") if below.path != node.path else base
         if not rel or stat.S_ISSOCK(below.st.st_mode):
             continue

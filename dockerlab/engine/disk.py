@@ -10,7 +10,7 @@ from typing import Any
 from dockerlab.engine.containers import Containers
 from dockerlab.engine.records import Records
 from dockerlab.errors import ConflictError, NotFoundError
-from dockerlab.layers import tree_entries
+from dockerlab.layers import bytes_of_files
 from dockerlab.store import Store
 from dockerlab.store.files import folder_size
 
@@ -49,7 +49,7 @@ def _container(item: Json, images: dict[str, int]) -> Json:
 
 def own_size(item: Json) -> int:
     """The bytes of a container's own layer."""
-    return sum(entry.size for entry, _ in tree_entries(item["GraphDriver"]["Data"]["UpperDir"]))
+    return bytes_of_files(item["GraphDriver"]["Data"]["UpperDir"])
 
 
 def prune_containers(containers: Containers, records: Records, keep: Callable[[Json], bool]) -> tuple[list[str], int]:

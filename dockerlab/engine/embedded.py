@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from functools import cached_property
 from typing import IO, TYPE_CHECKING, Any
 
-from dockerlab.engine.happenings import happened, tell_container
+from dockerlab.engine.happenings import happened, tell_container, tell_sizes
 from dockerlab.engine.records import Records
 from dockerlab.errors import DockerlabError
 from dockerlab.store import Store
@@ -198,7 +198,7 @@ class EmbeddedEngine:
         """`build -o type=tar`: the image's file system as a tar."""
         from dockerlab.engine import copying
 
-        copying.export(self._image_view(name), out)
+        copying.export(self._image_view(name), name, out)
 
     def prune_build_cache(self, *, all: bool = False) -> tuple[list[Json], int]:
         from dockerlab.engine.disk import prune_build_cache
@@ -223,9 +223,10 @@ class EmbeddedEngine:
         """`docker attach`: its output from now on, until it ends."""
         record = self.records.find(container)
         tell_container(self.store, record, "attach")
-        return self.containers_.process(record).attached(
+        control = self.containers_.process(record).attached(
             stdin=streams.stdin, stdout=streams.stdout, stderr=streams.stderr, detach_keys=streams.detach_keys
         )
+        return tell_sizes(self.store, record, control)
 
     def top(self, container: str) -> list[ProcessRow]:
         """Its processes."""
@@ -308,20 +309,18 @@ class EmbeddedEngine:
 
         record = self.records.find(container)
         with looked_at(self.store, record, self.containers_.settled(record), {}, {}) as view:
-            copying.export(view, out)
+            copying.export(view, record.name, out)
         tell_container(self.store, record, "export")
 
     @contextmanager
     def _target(self, container: str) -> Iterator[Target]:
-        from dockerlab.engine.copies import running_root
+        from dockerlab.engine.container_files import own_tree
         from dockerlab.engine.copying import Target
 
         record = self.records.find(container)
-        now = self.containers_.process(record).state()
-        folder = self.records.folder(record)
-        root = running_root(folder, now.pid) if now.running else folder / "diff"
+        tree, live = own_tree(self.containers_.process(record))
         with self.containers_.files(record) as view:
-            yield Target(record.name, view, root, now.running, record.mounts, readonly=record.host["ReadonlyRootfs"])
+            yield Target(record.name, view, tree, live, record.mounts, readonly=record.host["ReadonlyRootfs"])
         tell_container(self.store, record, "extract-to-dir")
 
     def copy_in(self, container: str, source: str, path: str, *, follow: bool = False) -> None:

@@ -6,7 +6,7 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from dockerlab.engine.environment import process_environment
-from dockerlab.engine.happenings import tell_container
+from dockerlab.engine.happenings import tell_container, tell_noted
 from dockerlab.engine.records import Record, new_id
 from dockerlab.engine.specs import ExecSpec, Streams
 from dockerlab.errors import ContainerStartError, Detached
@@ -31,10 +31,16 @@ def run_in(store: Store, runtime: Runtime, record: Record, folder: Path, view: T
         tell_container(store, record, f"{action}: {command}", execID=identifier)
     try:
         if spec.detach:
-            runtime.exec_start(folder, process).close()
+            runtime.exec_start(folder, process, identifier=identifier).close()
             return 0
         with runtime.exec_start(
-            folder, process, stdin=streams.stdin, stdout=streams.stdout, stderr=streams.stderr, detach_keys=streams.detach_keys
+            folder,
+            process,
+            stdin=streams.stdin,
+            stdout=streams.stdout,
+            stderr=streams.stderr,
+            detach_keys=streams.detach_keys,
+            identifier=identifier,
         ) as control:
             try:
                 code = _waited(control, spec, streams)
@@ -44,7 +50,7 @@ def run_in(store: Store, runtime: Runtime, record: Record, folder: Path, view: T
     except ContainerStartError as error:
         words = f"OCI runtime exec failed: exec failed: unable to start container process: {error.message}"
         raise ContainerStartError(words, exit_code=error.exit_code, hint=error.hint) from None
-    tell_container(store, record, "exec_die", execID=identifier, exitCode=str(code))
+    tell_noted(store, record, folder)
     return code
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import json
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -11,8 +13,10 @@ from typing import TYPE_CHECKING, Any
 from dockerlab.engine.records import Record
 from dockerlab.oci.digest import digest_of, hex_of
 from dockerlab.oci.timestamps import to_seconds
+from dockerlab.runtime.helper.records import HAPPENED
 
 if TYPE_CHECKING:
+    from dockerlab.runtime.control import Control
     from dockerlab.store import Image, Store
 
 Json = dict[str, Any]
@@ -67,7 +71,44 @@ def tell_start(store: Store, record: Record, began: str) -> None:
     tell_container(store, record, "start", at)
 
 
-def tell_death(store: Store, record: Record, folder: Path, *, began: str, ended: str, code: int) -> None:
+def tell_failed_start(store: Store, record: Record) -> None:
+    """Its process could not be started: all that Docker tells then is what it had mounted, and a network that it never connected to."""
+    at = time.time()
+    tell_volumes(store, record, mounted=True, at=at)
+    tell_network(store, record, "disconnect", at)
+    tell_volumes(store, record, mounted=False, at=at)
+
+
+def tell_sizes(store: Store, record: Record, control: Control) -> Control:
+    """Whenever somebody who is attached by this channel gives its terminal another size."""
+    control.on_resize = lambda rows, columns: tell_container(store, record, "resize", height=str(rows), width=str(columns))
+    return control
+
+
+def tell_noted(store: Store, record: Record, folder: Path) -> None:
+    """What its keeper has written down since somebody looked: runs that a restart policy ended and began, health checks."""
+    try:
+        fd = os.open(folder / HAPPENED, os.O_RDWR | os.O_CLOEXEC)
+    except OSError:
+        return  # nothing, or the store may only be looked at
+    with open(fd, "r+b", buffering=0) as file:
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        for line in file.readall().splitlines():
+            try:
+                noted: Json = json.loads(line)
+                action, at = str(noted.pop("action")), str(noted.pop("at"))
+            except (ValueError, KeyError, AttributeError):
+                continue  # cut short: the disk was full
+            if action == "start":
+                tell_start(store, record, at)
+            elif action == "die":
+                tell_death(store, record, folder, began=noted["began"], ended=at, code=noted["code"], oom=noted["oom"])
+            else:
+                tell_container(store, record, action, to_seconds(at), **{key: str(value) for key, value in noted.items()})
+        os.ftruncate(fd, 0)
+
+
+def tell_death(store: Store, record: Record, folder: Path, *, began: str, ended: str, code: int, oom: bool) -> None:
     """Its process has ended: nobody was there to see it, so whoever looks first says so, with the time at which it was."""
     mark = folder / f"died-{ended}"
     try:
@@ -78,6 +119,8 @@ def tell_death(store: Store, record: Record, folder: Path, *, began: str, ended:
         if name.startswith("died-") and name != mark.name:
             (folder / name).unlink(missing_ok=True)
     at = to_seconds(ended) or time.time()
+    if oom:
+        tell_container(store, record, "oom", at)
     tell_network(store, record, "disconnect", at)
     tell_volumes(store, record, mounted=False, at=at)
     lasted = max(0, int(at - to_seconds(began)))

@@ -19,13 +19,14 @@ if TYPE_CHECKING:
     from dockerlab.layers.changed import changes
     from dockerlab.layers.duplicate import copy_tree
     from dockerlab.layers.entry import Change, Entry, LayerSummary
+    from dockerlab.layers.live_tree import LiveTree
     from dockerlab.layers.owners import Owners
     from dockerlab.layers.reader import read_tar
     from dockerlab.layers.removal import remove_tree
     from dockerlab.layers.times import settle_times
     from dockerlab.layers.tree import Tree
     from dockerlab.layers.users import User, find_group, find_user, may_name_others
-    from dockerlab.layers.view import Node, TreeView
+    from dockerlab.layers.view import Node, TreeView, bytes_of_files
     from dockerlab.layers.whiteouts import is_whiteout
     from dockerlab.layers.writer import tree_entries, write_entries, write_layer
 
@@ -33,11 +34,13 @@ _HOMES = {
     "Change": "entry",
     "Entry": "entry",
     "LayerSummary": "entry",
+    "LiveTree": "live_tree",
     "Node": "view",
     "Owners": "owners",
     "Tree": "tree",
     "TreeView": "view",
     "User": "users",
+    "bytes_of_files": "view",
     "changes": "changed",
     "copy_tree": "duplicate",
     "find_group": "users",
@@ -55,11 +58,13 @@ __all__ = [
     "Change",
     "Entry",
     "LayerSummary",
+    "LiveTree",
     "Node",
     "Owners",
     "Tree",
     "TreeView",
     "User",
+    "bytes_of_files",
     "changes",
     "copy_tree",
     "find_group",

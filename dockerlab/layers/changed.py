@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from dockerlab.layers.entry import Change
-from dockerlab.layers.lending import lstat_lent, names_lent
+from dockerlab.layers.lending import inner, lstat_lent, names_lent
 from dockerlab.layers.owners import Owners, is_opaque, read_links
 from dockerlab.layers.view import Node, TreeView, describe
 from dockerlab.layers.whiteouts import is_whiteout
@@ -22,7 +22,8 @@ def changes(tree: Path | str, below: TreeView) -> Iterator[Change]:
     owners = Owners.here()
     links = {} if owners.real else read_links(tree)
     root = below.lookup("/", follow=False)
-    yield from sorted(_below(str(tree), "", root, owners, links, below), key=lambda change: change.path)
+    top = tree if isinstance(tree, str) else str(tree)
+    yield from sorted(_below(top, "", root, owners, links, below), key=lambda change: change.path)
 
 
 def _below(
@@ -34,24 +35,28 @@ def _below(
         for gone in sorted(set(view.names(under)) - set(names)):
             yield Change(f"/{prefix}{gone}", "D")
     for name in names:
-        real, rel = os.path.join(folder, name), prefix + name
-        st = lstat_lent(real)
+        rel = prefix + name
+        try:
+            real = inner(folder, name)
+            st = lstat_lent(real)
+        except FileNotFoundError:
+            continue  # it went meanwhile
         old = view.child(under, name) if under is not None and under.is_dir else None
         if is_whiteout(real, st):
             if old is not None and not opaque:
                 yield Change("/" + rel, "D")
             continue
         entry = describe(real, rel, st, owners.get(real, st, links, rel), owners)
-        inner = (
+        within = (
             list(_below(real, rel + "/", old if old is not None and old.is_dir else None, owners, links, view))
             if stat.S_ISDIR(st.st_mode)
             else []
         )
         if old is None:
             yield Change("/" + rel, "A", entry)
-        elif differs(st, old, entry.uid, entry.gid) or _touched(inner, rel):
+        elif differs(st, old, entry.uid, entry.gid) or _touched(within, rel):
             yield Change("/" + rel, "C", entry)
-        yield from inner
+        yield from within
 
 
 def differs(st: os.stat_result, old: Node, uid: int, gid: int) -> bool:
@@ -61,5 +66,5 @@ def differs(st: os.stat_result, old: Node, uid: int, gid: int) -> bool:
     return not stat.S_ISDIR(st.st_mode) and (st.st_size, st.st_mtime_ns) != (old.st.st_size, old.st.st_mtime_ns)
 
 
-def _touched(inner: list[Change], rel: str) -> bool:
-    return any(change.kind in "ACD" and change.path.rpartition("/")[0] == "/" + rel for change in inner)
+def _touched(within: list[Change], rel: str) -> bool:
+    return any(change.kind in "ACD" and change.path.rpartition("/")[0] == "/" + rel for change in within)

@@ -1,6 +1,6 @@
 """A change set, copied as it is: whiteouts, marks, hard links, owners and times with it.
 
-A container goes on writing into its own, so `docker commit` needs another; Python's shutil knows nothing of half of this, and cp can't read what an
+A container goes on writing into its own (which is held then), so `docker commit` needs another; Python's shutil knows nothing of half of this, and cp can't read what an
 image's mode forbids an ordinary user.
 """
 
@@ -10,14 +10,14 @@ import os
 import stat
 from pathlib import Path
 
-from dockerlab.layers.lending import lent, lstat_lent, names_lent, open_lent, reached
+from dockerlab.layers.lending import inner, lent, link_target, lstat_lent, names_lent, open_lent, reached
 from dockerlab.layers.owners import CAPABILITY, KEPT, plain_capability
 from dockerlab.layers.tree import copy_bytes
 
 
 def copy_tree(source: Path | str, target: Path | str) -> None:
     """Copy the tree at `source` to `target`, which is not there yet. Sockets are left out: no layer can hold one."""
-    _Copy(os.geteuid() == 0).node(str(source), str(target))
+    _Copy(os.geteuid() == 0).node(source if isinstance(source, str) else str(source), str(target))
 
 
 class _Copy:
@@ -41,10 +41,13 @@ class _Copy:
         if stat.S_ISDIR(mode):
             os.mkdir(target, 0o700)
             for name in names_lent(source):
-                self.node(f"{source}/{name}", f"{target}/{name}")
+                try:
+                    child = inner(source, name)
+                except FileNotFoundError:  # it went meanwhile
+                    continue
+                self.node(child, f"{target}/{name}")
         elif stat.S_ISLNK(mode):
-            with reached(source):
-                os.symlink(os.readlink(source), target)
+            os.symlink(link_target(source), target)
         else:
             os.mknod(target, mode, st.st_rdev)
         if self._owners:

@@ -14,7 +14,7 @@ import stat
 from collections.abc import Iterable
 
 from dockerlab.layers.laid_links import LinkOwner, link_owner
-from dockerlab.layers.lending import lent, open_lent, reached
+from dockerlab.layers.lending import lent, link_target, open_lent, reached
 from dockerlab.layers.owners import DEVICE, MODE, Owners, lent_mode, own_mode
 from dockerlab.layers.tree import copy_bytes, made_device
 from dockerlab.layers.view import Node, TreeView
@@ -62,6 +62,8 @@ def put_copy(source: str, target: str, st: os.stat_result, bits: int, *, lend: b
     if stat.S_ISREG(mode):
         read = open_lent(source, os.O_RDONLY | os.O_NONBLOCK)
         try:
+            if not stat.S_ISREG(os.fstat(read).st_mode):  # what a process has put there since it was looked at
+                raise OSError(errno.ENXIO, os.strerror(errno.ENXIO), source)
             write = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
             try:
                 copy_bytes(read, write)
@@ -70,18 +72,10 @@ def put_copy(source: str, target: str, st: os.stat_result, bits: int, *, lend: b
         finally:
             os.close(read)
     elif stat.S_ISLNK(mode):
-        os.symlink(_target(source), target)
+        os.symlink(link_target(source), target)
     else:
         make_node(target, mode, st.st_rdev)
     put_attributes(source, target, st, bits, lend=lend)
-
-
-def _target(link: str) -> str:
-    try:
-        return os.readlink(link)
-    except PermissionError:
-        with reached(link):
-            return os.readlink(link)
 
 
 def make_node(path: str, mode: int, device: int) -> None:

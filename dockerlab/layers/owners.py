@@ -16,7 +16,8 @@ import stat
 from collections.abc import Mapping
 from pathlib import Path
 
-from dockerlab.layers.lending import lent, reached
+from dockerlab.layers.held import Held, named
+from dockerlab.layers.lending import attribute, lent, reached
 
 OWNER, DEVICE, MODE = "user.dockerlab.owner", "user.dockerlab.device", "user.dockerlab.mode"
 OPAQUE = "user.overlay.opaque"
@@ -36,7 +37,7 @@ def lent_mode(mode: int, *, folder: bool) -> int:
 def own_mode(path: str, st: os.stat_result) -> int:
     """The permission bits of a file or folder in such a copy."""
     try:
-        return int(os.getxattr(path, MODE), 8)
+        return int(attribute(path, MODE), 8)
     except OSError:
         return stat.S_IMODE(st.st_mode)
 
@@ -45,16 +46,16 @@ def is_opaque(path: str) -> bool:
     """Whether this folder hides the folder of the same name below."""
     try:
         try:
-            return os.getxattr(path, OPAQUE, follow_symlinks=False) == b"y"
+            return attribute(path, OPAQUE) == b"y"
         except PermissionError:
             with reached(path), lent(path, stat.S_IRUSR):
-                return os.getxattr(path, OPAQUE, follow_symlinks=False) == b"y"
+                return attribute(path, OPAQUE) == b"y"
     except OSError:
         return False
 
 
 def _recorded(path: str) -> tuple[int, int]:
-    uid, gid = os.getxattr(path, OWNER, follow_symlinks=False).split(b":")
+    uid, gid = attribute(path, OWNER).split(b":")
     return int(uid), int(gid)
 
 
@@ -98,10 +99,11 @@ class Owners:
 
     def set(self, path: str, uid: int, gid: int) -> bool:
         """Record an owner. False where this kind of file takes no record: the caller notes it in the tree's owners.json."""
+        held = isinstance(path, Held)
         if self.real:
-            os.chown(path, uid, gid, follow_symlinks=False)
+            os.chown(path, uid, gid, follow_symlinks=held)
             return True
-        st = os.lstat(path)
+        st = os.stat(path, follow_symlinks=held)
         if not stat.S_ISREG(st.st_mode) and not stat.S_ISDIR(st.st_mode):
             return False
         if uid or gid:
@@ -110,13 +112,13 @@ class Owners:
             if locked:
                 os.chmod(path, stat.S_IMODE(st.st_mode) | stat.S_IWUSR)
             try:
-                os.setxattr(path, OWNER, b"%d:%d" % (uid, gid), follow_symlinks=False)
+                os.setxattr(path, OWNER, b"%d:%d" % (uid, gid), follow_symlinks=held)
             finally:
                 if locked:
                     os.chmod(path, stat.S_IMODE(st.st_mode))
         else:
             try:
-                os.removexattr(path, OWNER, follow_symlinks=False)
+                os.removexattr(path, OWNER, follow_symlinks=held)
             except OSError:
                 pass
         return True
@@ -125,7 +127,7 @@ class Owners:
 def read_links(tree: Path | str) -> Links:
     """The owners.json beside a tree, or nothing."""
     try:
-        with open(os.path.join(os.path.dirname(str(tree)), "owners.json"), encoding="utf-8") as file:
+        with open(os.path.join(os.path.dirname(named(tree)), "owners.json"), encoding="utf-8") as file:
             return {path: (int(owner[0]), int(owner[1])) for path, owner in json.load(file).items()}
     except FileNotFoundError:
         return {}

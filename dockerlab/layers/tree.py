@@ -245,9 +245,9 @@ class Tree:
         bits = (stat.S_IFCHR if kind == "char" else stat.S_IFBLK) | mode
         if not (self.owners.real and made_device(path, bits, device)):
             os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-            os.setxattr(path, DEVICE, b"%o:%d:%d" % (bits, *device))
+            self._mark(path, DEVICE, b"%o:%d:%d" % (bits, *device))
             if not self.owners.real:
-                os.setxattr(path, OWNER, b"%d:%d" % (uid, gid))  # the supervisor looks for a device only behind an owner's record
+                self._mark(path, OWNER, b"%d:%d" % (uid, gid))  # the supervisor looks for a device only behind an owner's record
         self._finish(path, mode, uid, gid, mtime)
 
     def fifo(self, rel: str, mode: int = 0o644, uid: int = 0, gid: int = 0, mtime: float | None = None) -> None:
@@ -285,12 +285,15 @@ class Tree:
         """An extended attribute; kept under our own name where an ordinary user may not set it (security.capability)."""
         path = self.path(rel)
         try:
-            os.setxattr(path, name, value, follow_symlinks=False)
+            self._mark(path, name, value)
         except OSError as error:
             if error.errno not in (errno.EPERM, errno.ENOTSUP):
                 raise
             if not name.startswith("user."):
-                os.setxattr(path, KEPT + name, value, follow_symlinks=False)
+                self._mark(path, KEPT + name, value)
+
+    def _mark(self, path: str, name: str, value: bytes) -> None:
+        os.setxattr(path, name, value, follow_symlinks=False)
 
     def set_time(self, rel: str, mtime: float) -> None:
         """The time that a folder will have once everything is written."""
@@ -313,8 +316,7 @@ class Tree:
         if mode is not None:
             os.chmod(path if fd is None else fd, mode & 0o7777)
         if mtime is not None:
-            whole = int(mtime)
-            ns = whole * 1_000_000_000 + round((mtime - whole) * 1_000_000_000)
+            ns = nanoseconds(mtime)
             if fd is None:
                 os.utime(path, ns=(ns, ns), follow_symlinks=False)
             else:
@@ -330,6 +332,12 @@ class Tree:
                 os.chmod(path, mode & 0o7777)
         if not self.owners.real:
             write_links(self.root, self.links)
+
+
+def nanoseconds(seconds: float) -> int:
+    """A time as the kernel wants it, exact for whole seconds."""
+    whole = int(seconds)
+    return whole * 1_000_000_000 + round((seconds - whole) * 1_000_000_000)
 
 
 def made_device(path: str, bits: int, device: tuple[int, int]) -> bool:

@@ -1,7 +1,7 @@
 """Several trees, one above the other, as overlay would show them — read without a mount, so in every isolation.
 
 A name is looked up layer by layer from the top: a whiteout ends the search, an opaque folder ends the merging, a symbolic link is followed inside
-the image and never outside it.
+the image and never outside it. A tree in which processes may be at work meanwhile is given as a path that is held (`held`).
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from pathlib import Path
 
 from dockerlab.errors import DockerlabError
 from dockerlab.layers.entry import KINDS, Entry, Inode
-from dockerlab.layers.lending import lent, lstat_lent, names_lent, open_lent, reached
+from dockerlab.layers.held import Held, hold
+from dockerlab.layers.lending import inner, lent, link_target, lstat_lent, names_lent, open_lent, reached
 from dockerlab.layers.owners import (
     CAPABILITY,
     DEVICE,
@@ -64,14 +65,6 @@ class Node(Inode):
             return file.readall()
 
 
-def _target(real: str) -> str:
-    try:
-        return os.readlink(real)
-    except PermissionError:
-        with reached(real):
-            return os.readlink(real)
-
-
 def describe(real: str, rel: str, st: os.stat_result, owner: tuple[int, int], owners: Owners) -> Entry:
     """The entry of one inode of a tree, marks of ours translated back."""
     try:
@@ -84,7 +77,7 @@ def describe(real: str, rel: str, st: os.stat_result, owner: tuple[int, int], ow
 def _describe(real: str, rel: str, st: os.stat_result, owner: tuple[int, int]) -> Entry:
     kind, mode, device = KINDS[stat.S_IFMT(st.st_mode)], stat.S_IMODE(st.st_mode), (0, 0)
     xattrs: dict[str, bytes] = {}
-    if kind in ("file", "dir") and (marks := os.listxattr(real, follow_symlinks=False)):
+    if kind in ("file", "dir") and (marks := os.listxattr(real, follow_symlinks=isinstance(real, Held))):
         with lent(real, stat.S_IRUSR):
             kind, mode, device = _read_marks(real, marks, kind, mode, xattrs)
     elif kind in ("char", "block"):
@@ -96,7 +89,7 @@ def _describe(real: str, rel: str, st: os.stat_result, owner: tuple[int, int]) -
         *owner,
         size=st.st_size if kind == "file" else 0,
         mtime=st.st_mtime_ns / 1_000_000_000,
-        link=os.readlink(real) if kind == "symlink" else "",
+        link=link_target(real) if kind == "symlink" else "",
         device=device,
         xattrs=xattrs,
     )
@@ -124,7 +117,7 @@ class TreeView:
     """The union of layer trees, the lowest first."""
 
     def __init__(self, trees: Sequence[Path | str]) -> None:
-        self.trees = [str(tree) for tree in trees]
+        self.trees = [tree if isinstance(tree, str) else str(tree) for tree in trees]
         self.owners = Owners.here()
         self._links: dict[int, Links] = {}
         self._tops = tuple((n, self.trees[n]) for n in reversed(range(len(self.trees))))
@@ -144,8 +137,8 @@ class TreeView:
         found: list[tuple[int, str]] = []
         first: os.stat_result | None = None
         for layer, real in dirs:
-            child = os.path.join(real, name)
             try:
+                child = inner(real, name)
                 st = lstat_lent(child)
             except (FileNotFoundError, NotADirectoryError):
                 continue
@@ -168,7 +161,7 @@ class TreeView:
         if not self._tops:
             raise DockerlabError("the image has no layer, so no file")
         layer, real = self._tops[0]
-        return Node(self, "/", layer, real, os.lstat(real), self._tops)
+        return Node(self, "/", layer, real, lstat_lent(real), self._tops)
 
     def _walk_to(self, path: str, follow: bool) -> tuple[str, Node | None]:
         """(canonical path, node or None): links on the way are followed inside the image; what is missing stays as written."""
@@ -186,7 +179,7 @@ class TreeView:
                 hops += 1
                 if hops > _HOPS:
                     raise DockerlabError(f'"{path}": too many levels of symbolic links in the image')
-                target = _target(child.real)
+                target = link_target(child.real)
                 if target.startswith("/"):
                     here, dirs, node = "/", self._tops, self.root()
                 todo = [part for part in target.split("/") if part and part != "."] + todo
@@ -229,8 +222,11 @@ class TreeView:
         for _, real in node.dirs:
             for name in names_lent(real):
                 if name not in seen:
-                    child = os.path.join(real, name)
-                    seen[name] = not is_whiteout(child, lstat_lent(child))
+                    try:
+                        child = inner(real, name)
+                        seen[name] = not is_whiteout(child, lstat_lent(child))
+                    except FileNotFoundError:
+                        continue  # it went meanwhile
         return sorted(name for name, shown in seen.items() if shown)
 
     def read(self, path: str) -> bytes:
@@ -242,9 +238,9 @@ class TreeView:
             raise IsADirectoryError(path)
         return node.read()
 
-    def walk(self, path: str = "/") -> Iterator[Node]:
-        """The node at `path`, then everything below it: parents first, names sorted, links not followed."""
-        node = self.lookup(path, follow=False)
+    def walk(self, top: str | Node = "/") -> Iterator[Node]:
+        """The node at a path, or one that was found there, then everything below it: parents first, names sorted, links not followed."""
+        node = self.lookup(top, follow=False) if isinstance(top, str) else top
         if node is not None:
             yield from self._below(node)
 
@@ -255,3 +251,12 @@ class TreeView:
                 child = self.child(node, name)
                 if child is not None:
                     yield from self._below(child)
+
+
+def bytes_of_files(tree: Path | str) -> int:
+    """The bytes of the regular files in a tree, in which processes may be at work; a file with several names counts once."""
+    found: dict[tuple[int, int], int] = {}
+    for node in TreeView([hold(tree)]).walk():
+        if node.is_file:
+            found[node.st.st_dev, node.st.st_ino] = node.st.st_size
+    return sum(found.values())

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import stat
 
-from dockerlab.layers.lending import lent, reached
+from dockerlab.layers.lending import attribute, lent, reached
 from dockerlab.layers.owners import OPAQUE
 
 WHITEOUT = "user.overlay.whiteout"
@@ -32,10 +32,10 @@ def is_whiteout_device(st: os.stat_result) -> bool:
 def _is_marked(path: str) -> bool:
     try:
         try:
-            os.getxattr(path, WHITEOUT, follow_symlinks=False)
+            attribute(path, WHITEOUT)
         except PermissionError:
             with reached(path):
-                os.getxattr(path, WHITEOUT, follow_symlinks=False)
+                attribute(path, WHITEOUT)
     except OSError:
         return False
     return True

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Protocol
 
 from dockerlab.layers.entry import Entry, LayerSummary
+from dockerlab.layers.held import named
 from dockerlab.layers.lending import lent, open_lent
 from dockerlab.layers.owners import Owners, is_opaque, read_links
 from dockerlab.layers.view import describe
@@ -140,14 +141,14 @@ def write_entries(entries: Iterator[tuple[Entry, str]], sink: Sink) -> tuple[int
                 while len(data) < left and (more := os.read(fd, left - len(data))):
                     data += more
                 if len(data) != left:
-                    raise OSError(f"{real} changed while it was read")
+                    raise OSError(f"{named(real)} changed while it was read")
                 sink.write(data + bytes(-left % 512))
                 continue
             buffer = buffer or bytearray(_BLOCK)
             while left:
                 got = os.readv(fd, [memoryview(buffer)[: min(_BLOCK, left)]])
                 if not got:
-                    raise OSError(f"{real} changed while it was read")
+                    raise OSError(f"{named(real)} changed while it was read")
                 sink.write(memoryview(buffer)[:got])  # type: ignore[arg-type]
                 left -= got
             sink.write(bytes(-entry.size % 512))

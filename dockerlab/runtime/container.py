@@ -208,6 +208,11 @@ class ContainerDirectory:
         finally:
             os.close(fd)
 
+    def check_alive(self) -> None:
+        """ConflictError unless process 1 lives: then its number has named nobody else since it was read."""
+        with self._init():
+            pass
+
     def kill(self, number: int = SIGKILL, *, last: bool = True) -> None:
         """Send a signal to process 1; `last`: its restart policy is over. ConflictError where the container is not running."""
         if last and self._no_more_runs():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import select
 from _socket import socket as Socket
+from collections.abc import Callable
 
 from dockerlab.errors import ContainerStartError, Detached, RuntimeUnavailableError
 from dockerlab.runtime.helper import wire
@@ -17,6 +18,8 @@ class Control:
         self._channel = channel
         self.error = ""
         """Why the container was ended, where one of our own limits did it."""
+        self.on_resize: Callable[[int, int], None] = lambda rows, columns: None
+        """Called with the terminal's new size."""
 
     def wait(self) -> int:
         """The exit code; KeyboardInterrupt passes through and leaves the container running. Detached if the detach keys were typed."""
@@ -41,6 +44,7 @@ class Control:
     def resize(self, rows: int, columns: int) -> None:
         """Set the size of its terminal."""
         wire.send(self._channel, {"size": [rows, columns]})
+        self.on_resize(rows, columns)
 
     def close(self) -> None:
         """Detach."""

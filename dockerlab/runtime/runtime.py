@@ -178,8 +178,12 @@ class Runtime:
         stdout: int | None = None,
         stderr: int | None = None,
         detach_keys: bytes = b"",
+        identifier: str = "",
     ) -> Control:
-        """Start one more process in a running container; the channel tells its end and takes signals and window sizes."""
+        """Start one more process in a running container; the channel tells its end and takes signals and window sizes.
+
+        `identifier`: as this its end is noted for the journal, whether anybody listens then or not.
+        """
         self._require()
         try:
             state = json.loads((Path(folder) / "state.json").read_text())
@@ -190,6 +194,7 @@ class Runtime:
             "state": state,
             "process": _process(process),
             "detach_keys": detach_keys,
+            "identifier": identifier,
         }
         null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
         try:
@@ -265,6 +270,7 @@ class Runtime:
             "restart": box.restart if own_namespaces else None,
             "health": asdict(box.health) if box.health and own_namespaces else None,
             "open_stdin": box.open_stdin,
+            "logged": box.logged,
         }
 
     def _started(self, channel: Socket) -> wire.Message:

@@ -91,6 +91,7 @@ class BoxSpec:
     `hosts` are further lines of /etc/hosts, as (address, name). `timeout` is in seconds: what runs longer is killed.
     `rlimits` are (number, soft, hard) of setrlimit, -1 for none; `shm_size` is that of /dev/shm in bytes.
     `restart`: docker's policy for a container whose program has ended, and how many times it is restarted at most (0: any number).
+    `logged`: what a container prints is kept, all of it.
     `init`: process 1 is not the program but an init of ours, which reaps and passes signals on.
     `like_container`: a build's RUN gets docker's own files below its writable layer, as a container does, and keeps mount points; BuildKit takes both away.
     """
@@ -108,6 +109,7 @@ class BoxSpec:
     timeout: float | None = None
     nproc: int = 0
     open_stdin: bool = False
+    logged: bool = True
     init: bool = False
     limits: Limits | None = None
     rlimits: tuple[tuple[int, int, int], ...] = ()

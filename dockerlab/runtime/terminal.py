@@ -47,8 +47,10 @@ def attached_terminal(control: Resizable, fd: int = 0) -> Iterator[None]:
         return
 
     def tell(_number: int = 0, _frame: FrameType | None = None) -> None:
-        columns, rows = os.get_terminal_size(fd)
-        control.resize(rows, columns)
+        told = None
+        while (size := os.get_terminal_size(fd)) != told:  # a change while we tell of one must be the last that is told
+            control.resize(size.lines, size.columns)
+            told = size
 
     handler = signal.signal(signal.SIGWINCH, tell)
     try:

@@ -20,13 +20,12 @@ from dockerlab.layers.packed import LARGEST, Metered, copy_within, room, unpacke
 from dockerlab.oci import ImageConfig, Reference
 from dockerlab.oci.digest import digest_of, hex_of
 from dockerlab.store import Image, Store
+from dockerlab.store.depth import HINT, MOST_LAYERS
 from dockerlab.store.files import explained
 
 _LAYER_TYPE = "application/vnd.oci.image.layer.v1.tar"
 _MANIFEST_TYPE = "application/vnd.oci.image.manifest.v1+json"
 _T = TypeVar("_T")
-MOST_LAYERS = 125
-"""moby: layer.maxLayerDepth."""
 _MOST_ENTRIES = 100_000
 _LONGEST_TEXT = 8 << 20  # bytes: ten thousand layers and their history take three millions
 _NOTHING = "nothing of it was kept"
@@ -199,7 +198,7 @@ def _read(store: Store, tar: tarfile.TarFile, scratch: Path) -> list[str]:
         if len(config.diff_ids) > MOST_LAYERS:
             raise StoreError(
                 f"max depth exceeded: an image of the archive has {len(config.diff_ids)} layers, and {MOST_LAYERS} are the most that Docker loads",
-                hint="several RUN and COPY can become one layer: join commands with &&, or COPY from a stage that has it all",
+                hint=HINT,
             )
         for at, (diff_id, name) in enumerate(zip(config.diff_ids, saved.layers, strict=True)):
             if not store.layers.has(diff_id):

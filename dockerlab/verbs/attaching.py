@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 _CONTROL = "@abcdefghijklmnopqrstuvwxyz[\\]^_"
 """The letters that the Control key goes with, in the order of what they send: 0 to 31."""
 _INTERRUPT_GRACE = 0.2  # seconds for a program that handles Ctrl-C
+_LAST_WORDS = 1.0  # seconds for whoever reads what an interrupted program has printed
 
 
 def detach_keys(parsed: Parsed) -> bytes:
@@ -67,6 +68,8 @@ def attached_start(engine: Engine, terminal: Terminal, identifier: str, streams:
                 return code
             except KeyboardInterrupt:
                 _pass_on_interrupt(engine, identifier)
+                if not control.ends_within(_LAST_WORDS):
+                    return engine.wait(identifier)  # nobody reads them
 
 
 def _pass_on_interrupt(engine: Engine, identifier: str) -> None:

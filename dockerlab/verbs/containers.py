@@ -200,9 +200,9 @@ def _size(item: Json, engine: Engine) -> str:
 
 def sizes(item: Json, engine: Engine) -> tuple[int, int]:
     """(bytes in its own layer, bytes with the image's layers)."""
-    from dockerlab.layers import tree_entries
+    from dockerlab.layers import bytes_of_files
 
-    own = sum(entry.size for entry, _ in tree_entries(item["GraphDriver"]["Data"]["UpperDir"]))
+    own = bytes_of_files(item["GraphDriver"]["Data"]["UpperDir"])
     try:
         image = int(engine.image_inspect(item["Image"])["Size"])
     except DockerlabError:

@@ -223,6 +223,11 @@ def machine_errors() -> Iterator[None]:
     except OSError as error:
         said = os.strerror(error.errno).lower() if error.errno else str(error)
         raise DockerlabError(f"{error.filename}: {said}" if error.filename else said) from error
+    except RecursionError:
+        raise DockerlabError(
+            "folders lie too deep in one another to be walked through",
+            hint="some 900 levels can be; remove the deepest ones, or rename them upwards",
+        ) from None
 
 
 def message_of(error: DockerlabError) -> str:

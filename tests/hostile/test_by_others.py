@@ -20,6 +20,7 @@ SOME = {
     "containers": "not chroot and not exec",
     "interrupts": "not kernel and not while",
     "many": "twenty",
+    "racing": "copied",
 }
 """What of a module is played again, unless everything is."""
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,7 +15,7 @@ from dockerlab.engine.embedded import EmbeddedEngine
 from dockerlab.store.fsck import examine
 from tests.benchmarks.absolute import keepers, sleepers
 from tests.conftest import Docker, build
-from tests.parts import until
+from tests.parts import ROOT, until, whole
 
 pytestmark = pytest.mark.usefixtures("containers_run_here")
 SECONDS = str(500_000_000 + os.getpid())
@@ -53,6 +56,58 @@ def peak(pid: int) -> int:
     """The most memory that a process has had, in MB."""
     line = next(line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith("VmHWM"))
     return int(line.split()[1]) >> 10
+
+
+def started(*words: str) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "dockerlab", *words]
+    return subprocess.Popen(command, env={**os.environ, "PYTHONPATH": str(ROOT)}, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+
+LINE = "0123456789" * 10
+GIGABYTE = 1 << 30
+TALKS = {
+    "one line": f"head -c {GIGABYTE} /dev/zero | tr '\\0' x",
+    "lines": f"yes {LINE} | head -c {GIGABYTE if whole() else GIGABYTE >> 2}",
+}
+
+
+@pytest.mark.parametrize("talk", TALKS)
+def test_a_gigabyte_is_printed_as_it_comes_and_nothing_of_ours_grows(talk: str, home: Path) -> None:
+    with started("run", "--rm", "--log-driver", "none", "busybox", "sh", "-c", TALKS[talk]) as process:  # fmt: skip
+        assert process.stdout is not None
+        count, most, turn = 0, 0, 0
+        while data := process.stdout.read1(1 << 20):  # type: ignore[attr-defined]
+            count, turn = count + len(data), turn + 1
+            if turn % 1000 == 1:
+                most = max(most, peak(process.pid), *(peak(pid) for pid in keepers(home)))
+    assert process.returncode == 0 and count == int(TALKS[talk].partition("-c ")[2].split()[0])
+    assert 0 < most < 40
+    assert os.listdir(home / "containers") == []
+
+
+@pytest.mark.parametrize("flags", [(), ("--init",), ("--restart", "on-failure:1")])
+def test_who_reads_late_gets_all_and_nobody_waits_for_it(docker: Docker, flags: tuple[str, ...]) -> None:
+    with started("run", "--name", "box", *flags, "busybox", "sh", "-c", "head -c 900000 /dev/zero; exit 3") as process:
+        until(lambda: docker("inspect", "-f", "{{.State.Status}}", "box").out == "exited\n")
+        assert docker("start", "box").code == 0 and docker("wait", "box").out == "3\n"
+        assert process.stdout is not None and process.stderr is not None
+        assert len(process.stdout.read()) == 900_000
+        assert process.wait(30) == 3 and process.stderr.read() == b""
+
+
+@pytest.mark.parametrize("reads", [True, False])
+def test_an_interrupt_ends_what_prints_without_end(reads: bool, home: Path) -> None:
+    """Whoever reads it, or has stopped reading."""
+    talk = ("--log-driver", "none", "busybox", "sh", "-c", "trap '' INT TERM; exec yes")
+    with started("run", "--rm", *talk) as process:
+        assert process.stdout is not None and process.stderr is not None
+        assert process.stdout.read(10 << 20).startswith(b"y\ny\n")
+        process.send_signal(signal.SIGINT)
+        if reads:
+            while process.stdout.read(1 << 20):
+                pass
+        assert process.wait(60) == 137 and b"Traceback" not in process.stderr.read()
+    until(lambda: os.listdir(home / "containers") == [])
 
 
 def test_what_keeps_a_container_stays_small_however_much_it_says(docker: Docker, engine: EmbeddedEngine, home: Path) -> None:

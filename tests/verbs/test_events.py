@@ -18,6 +18,7 @@ from dockerlab.store import Store
 from dockerlab.store.journal import Journal
 from tests.conftest import Docker, build
 from tests.parts import ROOT, until
+from tests.verbs.typing_at import DOCKERLAB, Typist
 
 runs_containers = pytest.mark.usefixtures("containers_run_here")
 Events = Callable[..., list[dict[str, Any]]]
@@ -76,6 +77,84 @@ def test_signals_and_a_restart(docker: Docker, events: Events) -> None:
     assert told[:3] + told[7:] == [
         ("create", ""), ("start", ""), ("kill", "10"), ("start", ""), ("restart", ""), ("kill", "9"), ("die", ""), ("destroy", ""),
     ]  # fmt: skip
+
+
+def ended(docker: Docker, name: str = "box") -> bool:
+    return docker("inspect", "--format", "{{.State.Status}}", name).out == "exited\n"
+
+
+@runs_containers
+def test_each_run_that_a_restart_policy_begins_is_told_with_its_times(docker: Docker, events: Events) -> None:
+    docker("run", "-d", "--name", "box", "--restart", "on-failure:2", "busybox", "sh", "-c", "sleep 1; exit 3")
+    until(lambda: ended(docker))
+    for _ in range(2):  # once, however often somebody looks
+        told = events("--filter", "container=box")
+        assert actions(told) == ["create", *["start", "die"] * 3]
+    assert [message["timeNano"] for message in told] == sorted(message["timeNano"] for message in told)
+    began, died = told[1::2], told[2::2]
+    assert all(
+        message["Actor"]["Attributes"] == {"execDuration": "1", "exitCode": "3", "image": "busybox", "name": "box"} for message in died
+    )
+    assert all(one["timeNano"] + 10**9 <= other["timeNano"] for one, other in zip(began, died, strict=True))
+    assert actions(events("--filter", "type=network")) == ["connect", "disconnect"] * 3
+
+
+@runs_containers
+def test_runs_that_follow_each_other_at_once_are_told_by_whoever_looks(docker: Docker, events: Events, home: Path) -> None:
+    docker("run", "-d", "--name", "box", "--restart", "on-failure:4", "busybox", "sh", "-c", "exit 3")
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "DOCKERLAB_HOME": str(home)}
+    look = [sys.executable, "-m", "dockerlab", "events", "--since", "1m", "--until", "0s"]
+    while not ended(docker):
+        for looking in [subprocess.Popen(look, env=environment, stdout=subprocess.DEVNULL) for _ in range(3)]:
+            assert looking.wait(60) == 0
+    assert actions(events("--filter", "container=box")) == ["create", *["start", "die"] * 5]
+
+
+@runs_containers
+def test_a_run_that_is_stopped_between_two_runs_dies_once(docker: Docker, events: Events) -> None:
+    docker("run", "-d", "--name", "box", "--restart", "always", "busybox", "sh", "-c", "exit 3")
+    until(lambda: docker("inspect", "--format", "{{.State.Status}} {{.RestartCount}}", "box").out == "restarting 4\n")
+    docker("stop", "box")
+    told = actions(events("--filter", "container=box"))
+    assert told[0] == "create" and told[-1] == "stop" and told.count("start") == told.count("die") >= 4
+
+
+@runs_containers
+def test_health_checks_are_told_as_other_execs_and_what_they_change(docker: Docker, events: Events) -> None:
+    flags = ("--health-cmd", "test -e /ok", "--health-interval", "200ms", "--health-retries", "2")
+    docker("run", "-d", "--name", "box", *flags, "busybox", "sleep", "1000")
+    until(lambda: actions(events("--filter", "event=health_status")) == ["health_status: unhealthy"])
+    docker("exec", "box", "touch", "/ok")
+    until(lambda: actions(events("--filter", "event=health_status")) == ["health_status: unhealthy", "health_status: healthy"])
+    told = events("--filter", "container=box")
+    at = actions(told).index("health_status: unhealthy")
+    assert actions(told)[at - 6 : at] == ["exec_create: /bin/sh -c test -e /ok", "exec_start: /bin/sh -c test -e /ok", "exec_die"] * 2
+    checks = [message["Actor"]["Attributes"] for message in told[at - 3 : at]]
+    assert len({check["execID"] for check in checks}) == 1 and checks[2]["exitCode"] == "1"
+    assert told[at]["Actor"]["Attributes"] == {"image": "busybox", "name": "box"}
+
+
+@runs_containers
+def test_sizes_of_a_terminal(docker: Docker, events: Events) -> None:
+    with Typist([*DOCKERLAB, "run", "-it", "--name", "box", "busybox", "sh"], 30, 100) as typist:
+        typist.waits_for("/ #")
+        until(lambda: len(events("--filter", "event=resize")) == 1)
+        typist.resizes(31, 101)
+        until(lambda: len(events("--filter", "event=resize")) == 2)
+        typist.types("exit\r")
+        typist.ends()
+    told = [message["Actor"]["Attributes"] for message in events("--filter", "event=resize")]
+    assert [(about["height"], about["width"]) for about in told] == [("30", "100"), ("31", "101")]
+    assert told[0] == {"height": "30", "image": "busybox", "name": "box", "width": "100"}
+
+
+@runs_containers
+def test_the_end_of_an_exec_is_told_whoever_waits_for_it(docker: Docker, events: Events) -> None:
+    docker("run", "-d", "--name", "box", "busybox", "sleep", "1000")
+    docker("exec", "-d", "box", "sh", "-c", "sleep 0.3; exit 5")
+    until(lambda: actions(events("--filter", "event=exec_die")) == ["exec_die"])
+    told = [message["Actor"]["Attributes"] for message in events("--filter", "container=box")[2:]]
+    assert told[2]["exitCode"] == "5" and len({about["execID"] for about in told}) == 1
 
 
 @runs_containers
@@ -148,6 +227,15 @@ def test_a_container_is_in_its_network_while_it_runs(docker: Docker, events: Eve
     assert told[0]["Actor"]["ID"] == docker("network", "inspect", "--format", "{{.Id}}", network).out.strip()
     assert told[0]["Actor"]["Attributes"]["type"] == driver and "status" not in told[0]
     assert actions(events())[:4] == ["create", "attach", "connect", "start"]
+
+
+@runs_containers
+@pytest.mark.parametrize("words", [("busybox", "nosuch"), ("-u", "nosuch", "busybox", "true")])
+def test_a_start_that_fails_leaves_its_network_and_its_volumes(docker: Docker, events: Events, words: tuple[str, ...]) -> None:
+    assert docker("run", "--name", "box", "-v", "data:/d", *words).code in (125, 127)
+    assert [(message["Type"], message["Action"]) for message in events()] == [
+        ("volume", "create"), ("container", "create"), ("container", "attach"), ("volume", "mount"), ("network", "disconnect"), ("volume", "unmount"),
+    ]  # fmt: skip
 
 
 @runs_containers

@@ -59,12 +59,13 @@ def test_one_letter_before_a_colon_is_a_drive_to_dockers_client(docker: Docker) 
 
 @pytest.mark.usefixtures("containers_run_here")
 @pytest.mark.parametrize("driver", ["json-file", "local", "none"])
-def test_logs_are_read_where_a_driver_keeps_them(docker: Docker, driver: str) -> None:
+def test_logs_are_read_where_a_driver_keeps_them(docker: Docker, home: Path, driver: str) -> None:
     assert docker("run", "--name", "box", "--log-driver", driver, "busybox", "echo", "hi").out == "hi\n"
     assert json.loads(docker("inspect", "box").out)[0]["HostConfig"]["LogConfig"] == {"Type": driver, "Config": {}}
     answer = docker("logs", "box")
     if driver == "none":
         assert answer.code == 1 and "configured logging driver does not support reading" in answer.err
+        assert list(home.glob("containers/*/log")) == []
     else:
         assert (answer.code, answer.out) == (0, "hi\n")
 

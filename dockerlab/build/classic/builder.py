@@ -26,6 +26,7 @@ from dockerlab.oci.digest import digest_of
 from dockerlab.oci.timestamps import rfc3339
 from dockerlab.runtime.spec import Waiting
 from dockerlab.store import Image, Layer
+from dockerlab.store.depth import HINT, MOST_LAYERS
 
 if TYPE_CHECKING:
     from dockerlab.build.builder import Builder
@@ -215,6 +216,8 @@ class ClassicRun:
                 name = item.name if isinstance(item, ContainerMade) else name
                 self._tail = (self._tail + item.data)[-_KEPT:] if isinstance(item, StepOutput) else self._tail
                 yield item
+        if layer is not None and len(state.layers) >= MOST_LAYERS:
+            raise BuildError("max depth exceeded", hint=HINT)
         if step.container and not name:
             yield ContainerMade(started.number, container_name())
         image = self.store.images.add(state.child(rfc3339(), step.created_by, layer), parent=state.image.id if state.image else "")

@@ -19,7 +19,7 @@ class Callers:
     def __init__(self, loop: Loop, told: Callable[[Socket, wire.Message, list[int]], None], gone: Callable[[Socket], None]) -> None:
         """`told` hears of each message, with what came along; `gone` of the end of a connection, before it is closed."""
         self._loop, self._told, self._gone = loop, told, gone
-        self._connections: list[Socket] = []
+        self.connections: list[Socket] = []
 
     def listen(self, server: Socket, folder: int) -> None:
         """Be there for calls, as `control` in the container's folder."""
@@ -34,7 +34,7 @@ class Callers:
     def _accept(self, server: Socket) -> None:
         fd, _ = server._accept()  # type: ignore[attr-defined]
         connection = Socket(fileno=fd)
-        self._connections.append(connection)
+        self.connections.append(connection)
         self._loop.watch(connection.fileno(), lambda _events: self._hear(connection))
 
     def _hear(self, connection: Socket) -> None:
@@ -43,6 +43,6 @@ class Callers:
             self._told(connection, message, fds)
             return
         self._loop.forget(connection.fileno())
-        self._connections.remove(connection)
+        self.connections.remove(connection)
         self._gone(connection)
         connection.close()

@@ -248,15 +248,13 @@ class ChrootEntrance(Entrance):
     def run(self) -> None:
         """From the keeper's socket to the exit code."""
         os.close(self._find())
-        folder = os.open(str(self.request["folder"]), os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-        os.fchdir(folder)  # a socket's path may have no more than 107 bytes
+        os.fchdir(self.folder)  # a socket's path may have no more than 107 bytes
         keeper = Socket(AF_UNIX, SOCK_SEQPACKET)
         try:
             keeper.connect("control")
         except (FileNotFoundError, ConnectionRefusedError):
             raise StartError(1, "the container is not running") from None
         os.chdir("/")
-        os.close(folder)
         if self.process["terminal"]:
             self.streams = Streams(self.loop, self.stdio, None, self._client())
             self.streams.open_terminal("/dev", console=False)
@@ -273,9 +271,8 @@ class ChrootEntrance(Entrance):
         self.loop.run()
         if self.streams:
             self.streams.drain()
-            self.streams.flush([])
-        if not self.client_gone:
-            wire.send(self.control, self.failure or {"event": "exited", "code": 137, "error": ""})
+            self.streams.flush([self.control.fileno()])
+        self._tell(self.failure or {"event": "exited", "code": 137, "error": ""})
 
     def _from_keeper(self, keeper: Socket) -> None:
         message, _ = wire.receive(keeper)

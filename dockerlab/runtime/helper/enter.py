@@ -38,6 +38,7 @@ class Entrance:
         self.keeper: Socket | None = None
         self.failure: wire.Message | None = None
         self.client_gone = False
+        self.folder = -1
 
     def run(self) -> None:
         """From the namespaces to the exit code."""
@@ -66,10 +67,11 @@ class Entrance:
         self._end()
 
     def _find(self) -> int:
-        """A pidfd of a process inside by which others enter. StartError if the container has ended."""
+        """A pidfd of a process inside by which others enter; the container's folder is open too. StartError if it has ended."""
         entrance: list[int] = list(self.state["entrance"])  # type: ignore[call-overload]
         pid, began = entrance
         try:
+            self.folder = os.open(str(self.request["folder"]), os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
             target = os.pidfd_open(pid)
             same = records.start_time(pid) == began
         except OSError:
@@ -81,11 +83,9 @@ class Entrance:
     def _enter_namespaces(self) -> None:
         target = self._find()
         if self.identity == "single":  # the supervisor of this container judges our process too
-            folder = os.open(str(self.request["folder"]), os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-            os.fchdir(folder)  # a socket's path may have no more than 107 bytes
+            os.fchdir(self.folder)  # a socket's path may have no more than 107 bytes
             self.keeper = Socket(AF_UNIX, SOCK_SEQPACKET)
             self.keeper.connect("control")
-            os.close(folder)
         self.groups = limits.doors(list(self.state["groups"]))  # type: ignore[call-overload]
         import_no_more()
         kernel.setns(target, int(self.state["namespaces"]))  # type: ignore[call-overload]
@@ -161,7 +161,12 @@ class Entrance:
         code = os.waitstatus_to_exitcode(status)
         if self.streams:
             self.streams.drain()
-            self.streams.flush([])
-        message = self.failure or wire.last_words(self.sync) or {"event": "exited", "code": 128 - code if code < 0 else code, "error": ""}
+            self.streams.flush([self.control.fileno()])
+        self._tell(self.failure or wire.last_words(self.sync) or {"event": "exited", "code": 128 - code if code < 0 else code, "error": ""})
+
+    def _tell(self, message: wire.Message) -> None:
+        """Its end: to whoever looks at the journal, and to the one who asked for it."""
+        if message["event"] == "exited" and (identifier := self.request.get("identifier")):
+            records.note(self.folder, "exec_die", execID=identifier, exitCode=str(message["code"]))
         if not self.client_gone:
             wire.send(self.control, message)

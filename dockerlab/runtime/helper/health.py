@@ -54,6 +54,7 @@ class Checks:
             self._later()
             return
         self._began, self._began_at = time.monotonic(), records.timestamp()
+        self._note_begin()
         self._output, self._failure, self._late = b"", "", False
         self._reader, writer = os.pipe()
         os.set_blocking(self._reader, False)
@@ -71,6 +72,13 @@ class Checks:
         loop.watch(self._sync.fileno(), lambda _events: self._from_process())
         loop.watch(self._child_fd, lambda _events: self._ended())
         loop.after(self._timeout, self._too_late)
+
+    def _note_begin(self) -> None:
+        """Docker tells of its checks as of any other exec."""
+        words: list[str] = list(self._process["args"])  # type: ignore[call-overload]
+        self._identifier = os.urandom(32).hex()
+        for action in ("exec_create", "exec_start"):
+            records.note(self._keeper.folder, f"{action}: {words[0]} {' '.join(words[1:])}", self._began_at, execID=self._identifier)
 
     def _paused(self) -> bool:
         try:
@@ -165,6 +173,7 @@ class Checks:
         """Docker's reckoning: a success makes healthy at once, failures only in a row, and those of the start period do not count."""
         result = {"Start": self._began_at, "End": records.timestamp(), "ExitCode": code, "Output": output}
         self._log = [*self._log, result][-LOG_ENTRIES:]
+        before = self._status
         if code == 0:
             self._status, self._streak = "healthy", 0
         elif self._status != "starting" or self._began - self._started >= self._start_period:
@@ -172,6 +181,9 @@ class Checks:
             if self._streak >= self._retries:
                 self._status = "unhealthy"
         self._write()
+        records.note(self._keeper.folder, "exec_die", execID=self._identifier, exitCode=str(code))
+        if self._status != before:
+            records.note(self._keeper.folder, f"health_status: {self._status}")
 
     def finish(self) -> None:
         """The container has ended."""

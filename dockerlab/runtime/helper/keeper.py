@@ -174,7 +174,7 @@ class Keeper:
         if not (self.process["terminal"] or self.is_container):
             return [self.stdio[name] for name in ("stdin", "stdout", "stderr")]
         starter = Client(self.detach_keys, self._starter_detached)
-        self.streams = Streams(self.loop, self.stdio, self.log if self.is_container else None, starter)
+        self.streams = Streams(self.loop, self.stdio, self.log if self.is_container and self.box["logged"] else None, starter)
         if self.process["terminal"]:
             self.streams.open_terminal(dev, console=console)
         else:
@@ -206,7 +206,8 @@ class Keeper:
 
     def _be_found(self, server: Socket) -> None:
         """From now on there is what others look for in the folder of a container that runs, but for its state."""
-        self.log.open(self.folder)
+        if self.box["logged"]:
+            self.log.open(self.folder)
         self.callers.listen(server, self.folder)
 
     def _let_go_of_stdio(self, inner: list[int]) -> None:
@@ -256,6 +257,7 @@ class Keeper:
             if not self.state_written:
                 self._write_state()
             records.publish(self.folder, "state.json")
+            restart.note_run(self.folder, self.began)
         if plan := self.box.get("health"):
             self.checks = Checks(self, plan)  # type: ignore[arg-type]
 
@@ -380,9 +382,9 @@ class Keeper:
         self._record_end(int(str(message["code"])), str(message.get("message", self.error)), number)
         if self.is_container:
             records.remove(self.folder, "control")
-            if self.streams:
-                self.streams.flush([self.lock])
         self._release()
+        if self.is_container and self.streams:
+            self.streams.flush([one.fileno() for one in (self.control, *self.callers.connections) if one], self.told)
         if self.control:
             wire.send(self.control, message)
 

@@ -66,6 +66,16 @@ class Loop:
                 if handler and self._running:
                     handler(events)
 
+    def serve_only(self, fds: list[int], as_long_as: Callable[[], object]) -> None:
+        """Forget all other descriptors, and what was to be called later."""
+        self._timers.clear()
+        for fd in set(self._handlers).difference(fds):
+            self.forget(fd)
+        while as_long_as():
+            for fd, events in self._poll.poll():
+                if handler := self._handlers.get(fd):
+                    handler(events)
+
     def _call_due(self) -> None:
         now = time.monotonic()
         due = [timer for timer in self._timers if timer[0] <= now]
@@ -81,6 +91,7 @@ class Outlet:
     def __init__(self, loop: Loop, fd: int) -> None:
         self._loop, self.fd, self._queue, self.broken = loop, fd, bytearray(), False
         self.end_after = False
+        self.waiting: list[Callable[[], None]] = []  # sources, to be called when there is room again
 
     def push(self, data: bytes) -> None:
         """Queue bytes."""
@@ -120,6 +131,8 @@ class Outlet:
             self.close()
             return
         del self._queue[:written]
+        if self.waiting and not self.full:
+            self._go_on()
         if not self._queue:
             self._loop.forget(self.fd)
             if self.end_after:
@@ -132,22 +145,36 @@ class Outlet:
             self._queue.clear()
             self._loop.forget(self.fd)
             os.close(self.fd)
+            self._go_on()
+
+    def _go_on(self) -> None:
+        waiting, self.waiting = self.waiting, []
+        for go_on in waiting:
+            go_on()
 
 
 class Stream:
-    """Copies a descriptor to outlets and a callback until its end; `on_end` is called once."""
+    """Copies a descriptor to outlets and a callback until its end, no faster than the slowest of them takes it.
 
-    def __init__(self, loop: Loop, fd: int, sink: Callable[[bytes], None], outlets: list[Outlet]) -> None:
-        self._loop, self.fd, self._sink, self.outlets = loop, fd, sink, outlets
+    `sink` gets every piece, and b"" at the end; `behind` is what it passes them on to, if that may be slow.
+    """
+
+    def __init__(self, loop: Loop, fd: int, sink: Callable[[bytes], None], outlets: list[Outlet], behind: Outlet | None = None) -> None:
+        self._loop, self.fd, self._sink, self.outlets, self._behind = loop, fd, sink, outlets, behind
         self.ended = False
         loop.watch(fd, self._ready)
 
     def _ready(self, _events: int) -> None:
-        if any(outlet.full for outlet in self.outlets):
-            # Look again when an outlet has drained: poll would return at once, for ever.
-            time.sleep(0.001)
-            return
-        self.read_once()
+        slow = self._behind if self._behind and self._behind.full else next((outlet for outlet in self.outlets if outlet.full), None)
+        if slow:
+            self._loop.forget(self.fd)  # poll would return at once, for ever
+            slow.waiting.append(self._go_on)
+        else:
+            self.read_once()
+
+    def _go_on(self) -> None:
+        if not self.ended and not self._loop.watches(self.fd):
+            self._loop.watch(self.fd, self._ready)
 
     def read_once(self) -> bool:
         """One read; False where there was nothing or the end."""

@@ -1,4 +1,4 @@
-"""The files that a keeper leaves beside its container: state.json, exit.json and the log. Written without the `json` module (start-up)."""
+"""The files that a keeper leaves beside its container: state.json, exit.json, the log, what happened. Written without the `json` module (start-up)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ from _json import encode_basestring_ascii as _quoted
 STOPPED = "stopped"  # a file of whoever stops a container: its restart policy is over
 READERS_HOLD = 0.2  # seconds: who asks whether a container lives shares its lock for a moment (a `ps`, a `wait`, a `logs -f`)
 LONGEST_LINE = 16 * 1024  # docker's copier cuts here too
+BURST = 8 * 1024  # bytes of whole lines that are read at once: what prints so fast knows no time between two of them
 ROOM = 4096  # bytes
+HAPPENED = "happened"  # what nobody has told in the journal of events yet: whoever looks next does
+MOST_HAPPENED = 1 << 17  # bytes of it; then the older part is forgotten, as Docker remembers the last 256 events only
 _second = (0, "")  # the one that was last written: a line of the log is written in a few microseconds
 
 
@@ -72,6 +75,22 @@ def reserve(folder: int, name: str) -> None:
         os.close(fd)
 
 
+def note(folder: int, action: str, at: str = "", **more: object) -> None:
+    """Write down what happened, at a time or now, for who will tell it. Where the disk is full it is lost, and nothing else."""
+    line = json_text({"action": action, "at": at or timestamp(), **more}).encode("ascii") + b"\n"
+    try:
+        fd = os.open(HAPPENED, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644, dir_fd=folder)
+        try:
+            lock_within(fd, fcntl.LOCK_EX, READERS_HOLD)
+            if os.fstat(fd).st_size > MOST_HAPPENED:
+                os.ftruncate(fd, 0)
+            os.write(fd, line)
+        finally:
+            os.close(fd)
+    except OSError:
+        pass
+
+
 def remove(folder: int, name: str) -> None:
     """Unlink, if it is there."""
     try:
@@ -117,7 +136,7 @@ class Log:
     def write(self, stream: str, data: bytes) -> None:
         """Empty `data` is the end of the stream: what has no line feed yet is written."""
         text = self._rest.pop(stream, b"") + data
-        records, at = [], 0
+        records, at = self._burst(stream, text)
         while at < len(text):
             end = text.find(b"\n", at, at + LONGEST_LINE) + 1
             if not end:
@@ -129,6 +148,15 @@ class Log:
             records.append(f'{{"log":{_quoted(line.decode("utf-8", "surrogateescape"))},"stream":"{stream}","time":"{timestamp()}"}}\n')
         if records:
             self._append("".join(records).encode("ascii"))
+
+    def _burst(self, stream: str, text: bytes) -> tuple[list[str], int]:
+        """The records of many lines that came at once, and how far they go: of one time, made as one text, since a gigabyte has ten million."""
+        end = text.rfind(b"\n") + 1
+        if end < BURST or b"\\" in text or len(max(text.split(b"\n"), key=len)) >= LONGEST_LINE:
+            return [], 0
+        begin, rest = '{"log":"', f'\\n","stream":"{stream}","time":"{timestamp()}"}}\n'
+        lines = _quoted(text[:end].decode("utf-8", "surrogateescape"))[1:-1]  # without a backslash in them, \n is a line feed
+        return [begin + lines.replace("\\n", rest + begin)[: -len(begin)]], end
 
     def _append(self, lines: bytes) -> None:
         """On a full disk lines are lost, but never a part of one, and the container goes on: as in Docker."""

@@ -43,6 +43,15 @@ def was_stopped(folder: int) -> bool:
     return True
 
 
+def note_run(folder: int, began: str) -> None:
+    """A run has begun: if it is not the first, which is told by who started it."""
+    try:
+        os.stat("restart.json", dir_fd=folder)
+    except FileNotFoundError:
+        return
+    records.note(folder, "start", began)
+
+
 class Policy:
     """docker's restart policy: its name, and how many times at most (0: no matter)."""
 
@@ -91,6 +100,7 @@ class Runs:
             if delay is not None:
                 count += 1
                 records.write_record(folder, "restart.json", {"count": count, **end})
+                records.note(folder, "die", str(end["finished_at"]), began=end["started_at"], code=end["code"], oom=end["oom"])
                 records.remove(folder, "state.json")
                 _let_go(sync)
                 if _wait(delay, folder):

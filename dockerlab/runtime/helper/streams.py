@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import select
-import time
 
 from dockerlab.runtime.helper import kernel
 from dockerlab.runtime.helper.loop import Loop, Outlet, Stream
@@ -13,6 +11,7 @@ from dockerlab.runtime.helper.records import Log
 
 TYPE_CHECKING = False  # `typing` would cost the helper 5 ms; type checkers know this name
 if TYPE_CHECKING:
+    from _socket import socket as Socket
     from collections.abc import Callable
 
 TIOCSPTLCK, TIOCGPTN, TIOCSWINSZ = 0x40045431, 0x80045430, 0x5414
@@ -151,7 +150,7 @@ class Streams:
             if detach:
                 client.detached()
 
-        client.input = Stream(self._loop, fd, sink, [])
+        client.input = Stream(self._loop, fd, sink, [], outlet)
 
     def attach(self, fds: dict[str, int], client: Client) -> None:
         """`docker attach`: from now on also to and from these."""
@@ -187,25 +186,17 @@ class Streams:
         for stream in (*self._beside, *self._streams):
             stream.drain()
 
-    def flush(self, not_ours: list[int]) -> None:
-        """Write what attached clients have not read yet; a slow one is served by a child that does not hold the container's lock."""
-        outlets = [outlet for stream in self._streams for outlet in stream.outlets if outlet.pending]
-        if not outlets:
-            return
-        deadline = time.monotonic() + 0.05
-        forked = False
-        while outlets:
-            poll = select.poll()
-            for outlet in outlets:
-                poll.register(outlet.fd, select.POLLOUT)
-            for fd, events in poll.poll(50):
-                next(outlet for outlet in outlets if outlet.fd == fd)._ready(events)
-            outlets = [outlet for outlet in outlets if outlet.pending]
-            if outlets and not forked and time.monotonic() > deadline:
-                if os.fork():
-                    return
-                forked = True
-                for fd in not_ours:
-                    os.close(fd)
-        if forked:
-            os._exit(0)
+    def unread(self) -> list[int]:
+        """Descriptors of clients who have not taken all yet."""
+        return [outlet.fd for stream in self._streams for outlet in stream.outlets if outlet.pending]
+
+    def flush(self, attached: list[int], told: Socket | None = None) -> None:
+        """Give clients the rest, however slow they are, or until they hang up on the sockets `attached`. The container has ended, for everybody else.
+
+        `told` is where somebody waits for our end, who need not wait for that. (No child could do it: the PID namespace that we fork into is dead.)
+        """
+        if unread := self.unread():
+            kernel.prctl(kernel.PR_SET_PDEATHSIG, 0)
+            if told:
+                told.close()
+            self._loop.serve_only([*unread, *attached], self.unread)
