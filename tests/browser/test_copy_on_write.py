@@ -37,7 +37,8 @@ def test_two_containers_stand_on_one_base(
     assert boxes.nth(1).locator(".dl-line").count() == 0
     boxes.nth(0).locator(".dl-line").nth(2).hover()
     assert picture.locator(".dl-layer.dl-lit .dl-number").inner_text() == "2"
-    photograph(picture, f"cow-{width}-{'dark' if dark else 'light'}-{language}")
+    name = f"cow-{width}-{'dark' if dark else 'light'}-{language}"
+    photograph(picture, name if (width, language) != (1000, "en") else "live-copy-on-write")  # the README's
     assert picture.evaluate("element => element.scrollWidth <= element.clientWidth"), "nothing sticks out"
 
 
