@@ -1,0 +1,80 @@
+"""Which modules are played in which isolation. A room of tests is a folder of tests/; `python -m pytest` plays all of them where it is started itself."""
+
+from __future__ import annotations
+
+from tests.parts import whole
+
+Tests = dict[str, str]
+"""Module or folder → which of its tests, as pytest's -k has it; "" is all of them."""
+
+
+def _in(room: str, *names: str, **some: str) -> Tests:
+    """Modules of a room by their names; `some`: of these only a part, unless the long matrices are played to their ends."""
+    return {f"tests/{room}/test_{name}.py": "" if whole() else words for name, words in {**dict.fromkeys(names, ""), **some}.items()}
+
+
+SOME_OF_ALL: dict[str, Tests] = {
+    "layers": _in("layers", "layers"),
+    "store": _in("store", "store"),
+    "build": _in("build", "building", "instructions"),
+    "runtime": _in("runtime", "run"),
+    "verbs": _in("verbs", "verbs", "terminals"),
+    "notebook": _in("notebook", "cells"),
+}
+"""What is played wherever containers run: a layer, a store, a build, a process, containers, terminals, cells."""
+
+PLAYED: dict[str, dict[str, Tests]] = {
+    "root-without-mounts": {"runtime": _in("runtime", "run", "containers", "ports", "init", "owners", "hostile_images")},
+    "root-in-a-pod": {
+        **SOME_OF_ALL,
+        "runtime": _in("runtime", "chroot", "run", "containers", "ports"),
+        "engine": _in("engine", "chroot"),
+        "hostile": _in("hostile", containers="token or device or set_id"),
+    },
+    "root-without-devices": {"runtime": _in("runtime", chroot="device or layer or links or owner")},
+    "root-on-overlay": SOME_OF_ALL,
+    "user-with-a-range": SOME_OF_ALL,
+    "user": {
+        "layers": {"tests/layers": ""},
+        "store": {"tests/store": ""},
+        "build": {"tests/build": ""},
+        "runtime": {
+            **_in("runtime", "run", "containers", "ports", "init", "owners", "kernel", "hostile_images"),
+            **_in(
+                "runtime", proot="random or what_a_user_is_refused or above_modes"
+            ),  # beside namespaces, whose layers are there to compare with
+        },
+        "engine": {"tests/engine": ""},
+        "verbs": {"tests/verbs": ""},
+        "notebook": _in("notebook", "magics", "terminals"),
+        "hostile": _in(
+            "hostile",
+            "builds",
+            archives="hard_link or device or through_a_link or folder_over or name_that_no_disk",
+            containers="not chroot and not exec",
+            interrupts="not kernel and not while",
+            many="twenty",
+        ),
+    },
+    "user-in-a-pod": {
+        **SOME_OF_ALL,
+        "runtime": _in("runtime", "proot", "run", "containers", "ports", "owners"),
+        "engine": _in("engine", "proot"),
+    },
+    "user-without-ptrace": {
+        "oci": {"tests/oci": ""},
+        "dockerfile": {"tests/dockerfile": ""},
+        "layers": {"tests/layers": ""},
+        "store": {"tests/store": ""},
+        "transfer": _in("transfer", "docker_archive", "catalogue"),
+        "build": {"tests/build": ""},
+        "runtime": {"tests/runtime/test_proot.py": "ptrace_is_refused"},
+        "engine": {"tests/engine/test_proot.py": "nothing_is_allowed", "tests/engine/test_without_containers.py": ""},
+        "verbs": {"tests/verbs": ""},
+        "notebook": _in("notebook", "cells"),
+        "course": {"tests/course": ""},
+    },
+    "user-on-overlay": SOME_OF_ALL,
+    "user-on-overlay-in-a-pod": SOME_OF_ALL,
+}
+"""Isolation → room → tests."""

@@ -1,0 +1,51 @@
+"""Tests of every room once more, by others than who runs the suite, and where the machine refuses more; the table of them is printed at the end."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from tests.isolations.places import ISOLATIONS, Place
+from tests.isolations.played import PLAYED
+from tests.isolations.refusals import REFUSALS
+from tests.isolations.table import replay
+from tests.parts import ROOT
+
+ROWS = [(name, room) for name, rooms in PLAYED.items() for room in rooms]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("place", "room"), ROWS, indirect=["place"])
+def test_a_room_passes_there_too(place: Place, room: str) -> None:
+    replay(place, room, PLAYED[place.isolation.name][room])
+
+
+def test_every_isolation_is_played_in_but_the_suites_own() -> None:
+    assert set(PLAYED) == set(ISOLATIONS) - {"root"}
+
+
+@pytest.mark.parametrize("place", ["user-with-a-range"], indirect=True)
+def test_a_user_of_a_range_may_map_it(place: Place) -> None:
+    """Whoever has a range gets its IDs from newuidmap; nobody's own files say so, before and after."""
+    before = [Path(name).read_bytes() for name in ("/etc/subuid", "/etc/subgid") if Path(name).exists()]
+    mapped = place.run("unshare", "--user", "--map-root-user", "--map-auto", "cat", "/proc/self/uid_map")
+    assert mapped.returncode == 0, mapped.stderr
+    assert "100000" in mapped.stdout.split() and len(mapped.stdout.splitlines()) == 2
+    assert before == [Path(name).read_bytes() for name in ("/etc/subuid", "/etc/subgid") if Path(name).exists()]
+
+
+def named_in(path: Path) -> set[str]:
+    return {node.name for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.FunctionDef)}
+
+
+@pytest.mark.parametrize("isolation", REFUSALS)
+def test_what_can_not_be_had_there_is_the_name_of_a_test(isolation: str) -> None:
+    for reasons in REFUSALS[isolation]:
+        for path, names in reasons.items():
+            assert {name.partition("[")[0] for name in names} <= named_in(ROOT / "tests" / path), path
+
+
+def test_what_is_played_is_there() -> None:
+    assert [path for rooms in PLAYED.values() for tests in rooms.values() for path in tests if not (ROOT / path).exists()] == []
