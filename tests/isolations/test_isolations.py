@@ -18,7 +18,9 @@ ROWS = [(name, room) for name, rooms in PLAYED.items() for room in rooms]
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("place", "room"), ROWS, indirect=["place"])
-def test_a_room_passes_there_too(place: Place, room: str) -> None:
+def test_a_room_passes_there_too(place: Place, room: str, own: str) -> None:
+    if place.isolation.name == own:
+        pytest.skip("that is what this run itself is in")
     replay(place, room, PLAYED[place.isolation.name][room])
 
 
