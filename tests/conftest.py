@@ -61,10 +61,11 @@ def can_be_had(request: pytest.FixtureRequest) -> None:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """The table of the isolations, if this run played in any but its own."""
-    if not TABLE.rows:
+    for isolation, room, counts in own_counts(terminalreporter.stats):
+        if isolation or TABLE.own:
+            TABLE.add(isolation or TABLE.own, room, counts)
+    if not TABLE.rows.keys() - {TABLE.own}:
         return
-    for room, counts in own_counts(terminalreporter.stats) if TABLE.own else ():
-        TABLE.add(TABLE.own, room, counts)
     terminalreporter.section("isolations")
     for line in (*TABLE.lines(), "", *TABLE.reasons()):
         terminalreporter.write_line(line)

@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import sys
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
@@ -259,8 +259,9 @@ def same(ours: list[str], dockers: list[str]) -> None:
     [(isolation, name) for isolation in COMPARED for name in (CASES if isolation == "user" else sample(CASES, 3))],
     indirect=["place"],
 )
-def test_owners_are_dockers(name: str, furnished: Place, tools: str) -> None:
+def test_owners_are_dockers(name: str, furnished: Place, tools: str, record_property: Callable[[str, object], None]) -> None:
     place = furnished
+    record_property("isolation", place.isolation.name)
     if "{tools}" in CASES[name] and not tools:
         missing("dpkg and useradd", "run the suite on Debian, with the packages dpkg and passwd")
     if name in WITH_REAL_ROOT and not place.isolation.root:

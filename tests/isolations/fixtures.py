@@ -22,7 +22,7 @@ def own(isolation_here: Capabilities) -> str:
 
 
 @pytest.fixture(scope="module")
-def place(request: pytest.FixtureRequest, isolation_here: Capabilities) -> Iterator[Place]:
+def place(request: pytest.FixtureRequest, isolation_here: Capabilities, own: str) -> Iterator[Place]:
     """The isolation of the parameter's name, entered. What can't be had here is in the table, with its reason."""
     one = ISOLATIONS[request.param]
     try:

@@ -67,13 +67,13 @@ ISOLATIONS = {
         Isolation("root-without-mounts", "root without CAP_SYS_ADMIN", ("namespaces",), root=True, behind=("setpriv", "--bounding-set", "-sys_admin")),
         Isolation("root-in-a-pod", "root, namespaces and mounts refused", ("chroot",), root=True, behind=POD),
         Isolation("root-without-devices", "root, devices refused too", ("chroot",), root=True, behind=POD, more={"POD_WITHOUT": "27"}),
-        Isolation("root-on-overlay", "root, home on overlay", ("namespaces", "none"), root=True, first=OVERLAY),
+        Isolation("root-on-overlay", "root, home on overlay", ("namespaces", "chroot", "none"), root=True, first=OVERLAY),
         Isolation("user-with-a-range", "ordinary user, a range in /etc/subuid", ("namespaces",), first=RANGE, needs="newuidmap uidmap"),
         Isolation("user", "ordinary user, one ID", ("namespaces",)),
         Isolation("user-in-a-pod", "ordinary user, namespaces and mounts refused", ("proot",), behind=POD, needs="proot proot"),
         Isolation("user-without-ptrace", "ordinary user, ptrace refused too", ("none",), behind=POD, more={"POD_REFUSES": "ptrace"}),
         Isolation("user-on-overlay", "ordinary user, home on overlay", ("namespaces", "none"), first=OVERLAY),
-        Isolation("user-on-overlay-in-a-pod", "ordinary user, home on overlay, namespaces and mounts refused", ("proot",), behind=POD, first=OVERLAY, needs="proot proot"),
+        Isolation("user-on-overlay-in-a-pod", "ordinary user, home on overlay, namespaces and mounts refused", ("proot", "none"), behind=POD, first=OVERLAY, needs="proot proot"),
     )
 }  # fmt: skip
 

@@ -70,8 +70,11 @@ def _some_of(tests: Tests) -> tuple[str, ...]:
     return ("-k", " or ".join(parts)) if any(tests.values()) else ()
 
 
-def own_counts(stats: Mapping[str, Sequence[Any]]) -> Iterator[tuple[str, Counts]]:
-    """What a run's own reports come to, of which `stats` are pytest's by category: the room of each, and a count of one."""
+def own_counts(stats: Mapping[str, Sequence[Any]]) -> Iterator[tuple[str, str, Counts]]:
+    """What a run's own reports come to, of which `stats` are pytest's by category: isolation, room, and a count of one.
+
+    The isolation is "" but for a test that entered another and said so (pytest's `record_property`).
+    """
     for category, outcome in (
         ("passed", "passed"),
         ("xfailed", "passed"),
@@ -85,7 +88,7 @@ def own_counts(stats: Mapping[str, Sequence[Any]]) -> Iterator[tuple[str, Counts
                 reason = report.longrepr[2].removeprefix("Skipped: ") if outcome == "skipped" else report.nodeid
                 counts = Counts()
                 counts.add(outcome, reason)
-                yield room, counts
+                yield dict(report.user_properties).get("isolation", ""), room, counts
 
 
 def counted(xml: str, place: Place) -> Counts:

@@ -9,8 +9,9 @@ import pytest
 
 from tests.isolations.places import ISOLATIONS, Place
 from tests.isolations.played import PLAYED
+from tests.isolations.playing import Failed
 from tests.isolations.refusals import REFUSALS
-from tests.isolations.table import replay
+from tests.isolations.table import Table, replay
 from tests.parts import ROOT
 
 ROWS = [(name, room) for name, rooms in PLAYED.items() for room in rooms]
@@ -36,6 +37,46 @@ def test_a_user_of_a_range_may_map_it(place: Place) -> None:
     assert mapped.returncode == 0, mapped.stderr
     assert "100000" in mapped.stdout.split() and len(mapped.stdout.splitlines()) == 2
     assert before == [Path(name).read_bytes() for name in ("/etc/subuid", "/etc/subgid") if Path(name).exists()]
+
+
+MODULE = """
+import os
+import pytest
+
+def test_passes():
+    assert os.environ["WORD"] == "given"
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_is_skipped(number, tmp_path):
+    pytest.skip(f"{tmp_path.parts[:3]} is no place")
+
+def test_fails():
+    assert 1 == 2
+"""
+
+
+@pytest.mark.parametrize("place", ["user-in-a-pod"], indirect=True)
+def test_what_fails_there_fails_here_and_is_in_the_table(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    module = place.folder / "test_some.py"
+    module.write_text(MODULE)
+    table = Table()
+    monkeypatch.setattr("tests.isolations.table.TABLE", table)
+    with pytest.raises(Failed, match="assert 1 == 2"):
+        replay(place, "some", {str(module): ""}, WORD="given")
+    replay(place, "other", {str(module): "passes"}, WORD="given")
+    with pytest.raises(Failed, match="deselected"):
+        replay(place, "none", {str(module): "nosuch"})
+    table.choose(place.isolation.name, ("proot", "single", "unshare was refused"))
+    table.chosen["root"] = "not here: needs root"
+    assert [[cell.strip() for cell in line.split("|")[1:-1]] for line in table.lines()][2:] == [
+        ["root", "not here: needs root", "–", "–", "–"],
+        ["ordinary user, namespaces and mounts refused", "`proot`, single", "–", "1", "1 (2) and 1 failed"],
+    ]
+    assert table.reasons() == [
+        "- ordinary user, namespaces and mounts refused, some: 2 × ('/', 'var', 'tmp') is no place",
+        "- ordinary user, namespaces and mounts refused, some: 1 × test_some::test_fails",
+    ]
+    assert "unshare was refused" in table.page() and "| root " in table.page()
 
 
 def named_in(path: Path) -> set[str]:
