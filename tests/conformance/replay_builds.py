@@ -100,7 +100,7 @@ def anybody_can_lay_out(fact: dict[str, Any]) -> bool:
 
 def needs_a_process(fact: dict[str, Any]) -> bool:
     """Whether the Dockerfile has a RUN."""
-    text = json.dumps(fact["case"]).replace("\\n", "\n")
+    text = json.dumps(fact["case"]).replace("\\n", "\n").replace("\\t", "\t")
     return bool(re.search(r'(?im)(^|")\s*(onbuild\s+)?run\b', text))
 
 
