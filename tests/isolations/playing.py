@@ -65,9 +65,13 @@ def play(place: Place, tests: Tests, **more: str) -> Counts:
 
 
 def _some_of(tests: Tests) -> tuple[str, ...]:
-    """pytest's -k, where of some module only a part is wanted."""
-    parts = [f"({Path(path).name} and ({some}))" if some else Path(path).name for path, some in tests.items()]
-    return ("-k", " or ".join(parts)) if any(tests.values()) else ()
+    """pytest's -k, where of some module only a part is wanted; it knows modules by their names, folders it does not know."""
+    if not any(tests.values()):
+        return ()
+    parts = [
+        " and ".join(filter(None, (Path(path).name if path.endswith(".py") else "", some and f"({some})"))) for path, some in tests.items()
+    ]
+    return ("-k", " or ".join(f"({part})" for part in parts))
 
 
 def own_counts(stats: Mapping[str, Sequence[Any]]) -> Iterator[tuple[str, str, Counts]]:
