@@ -75,8 +75,13 @@ CASES = {
     "RUN mkdir /v && chown ann:team /v && chmod 2770 /v && touch /v/f\nVOLUME /v\nRUN --mount=type=bind,source=d,target=/m cp -a /m /copied\n",
     "package": "FROM {tools}\nCOPY thing.deb /\nRUN groupadd -g 60 staff && useradd -m -u 1234 carl && useradd -r -M -g staff robot\n"
     "RUN /usr/bin/dpkg -i /thing.deb && /usr/bin/dpkg-statoverride --update --add carl staff 4750 /usr/bin/thing\nUSER carl\nRUN touch ~/f; /usr/bin/install -d -m 2750 ~/d; touch /var/lib/thing/refused || true\n"
-    "USER root\nRUN /usr/bin/setpriv --reuid 1234 --regid 60 --clear-groups touch /tmp/by-setpriv; /usr/bin/cp -a /usr/bin/thing /tmp/\n",
+    "USER root\nRUN /usr/bin/cp -a /usr/bin/thing /tmp/\n",
+    "setpriv": "FROM {tools}\nRUN /usr/bin/setpriv --reuid 1234 --regid 60 --clear-groups touch /tmp/by-setpriv\n",
 }  # fmt: skip
+APART = {
+    ("user-in-a-pod", "setpriv"): "setpriv asks the kernel for its capabilities (capget), and behind proot it has none: it changes no user"
+}
+"""What differs from Docker in an isolation, and why."""
 COMPARED = ("root", "root-in-a-pod", "user-with-a-range", "user", "user-in-a-pod")
 """The isolations that these are built in."""
 WITH_REAL_ROOT = {"bits-of-what-root-writes"}
@@ -262,6 +267,8 @@ def same(ours: list[str], dockers: list[str]) -> None:
 def test_owners_are_dockers(name: str, furnished: Place, tools: str, record_property: Callable[[str, object], None]) -> None:
     place = furnished
     record_property("isolation", place.isolation.name)
+    if (place.isolation.name, name) in APART:
+        pytest.skip(APART[place.isolation.name, name])
     if "{tools}" in CASES[name] and not tools:
         missing("dpkg and useradd", "run the suite on Debian, with the packages dpkg and passwd")
     if name in WITH_REAL_ROOT and not place.isolation.root:

@@ -10,14 +10,14 @@ _NETWORK = "no network needs a namespace of its own"
 _READ_ONLY = "a read-only root needs a mount"
 _BIND = "showing a folder in two places needs a mount"
 _PROC = "a /proc of one's own needs a mount"
-_OVERLAY = "this asks for overlay"
+_PROBED = "what is probed of namespaces is not there"
 
 IN_COPIES: Reasons = {
     "runtime/test_run.py": {
         "test_process_one_its_host_name_and_its_root": _HOST_NAME,
         "test_a_read_only_root": _READ_ONLY,
         "test_no_network": _NETWORK,
-        "test_capabilities_are_probed_once": _OVERLAY,
+        "test_capabilities_are_probed_once": _PROBED,
     },
     "runtime/test_containers.py": {
         "test_an_exec_has_the_host_name_and_the_processes_of_its_container": _HOST_NAME,
