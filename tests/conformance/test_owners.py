@@ -261,7 +261,7 @@ def same(ours: list[str], dockers: list[str]) -> None:
 
 @pytest.mark.parametrize(
     ("place", "name"),
-    [(isolation, name) for isolation in COMPARED for name in (CASES if isolation == "user" else sample(CASES, 3))],
+    [(isolation, name) for isolation in COMPARED for name in (CASES if isolation == "user" else sample(CASES, 4))],
     indirect=["place"],
 )
 def test_owners_are_dockers(name: str, furnished: Place, tools: str, record_property: Callable[[str, object], None]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -121,8 +122,8 @@ class Place:
         return isolation, identity, self.without_names(reason)
 
     def without_names(self, text: str) -> str:
-        """Without the folders of this run."""
-        return text.replace(str(self.folder), "HOME")
+        """With HOME for every path of this run's own."""
+        return re.sub(re.escape(str(self.folder)) + r"[^ :]*", "HOME", text)
 
 
 @contextmanager
