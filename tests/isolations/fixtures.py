@@ -34,7 +34,8 @@ def place(request: pytest.FixtureRequest, isolation_here: Capabilities, own: str
             TABLE.choose(one.name, place.chosen)
             yield place
     except NotHere as error:
-        TABLE.chosen[one.name] = f"not here: {error}"
+        if one.name != own:
+            TABLE.miss(one.name, str(error))
         if error.remedy:
             missing(one.needs.partition(" ")[0], error.remedy)
         pytest.skip(str(error))

@@ -10,6 +10,7 @@ from tests.isolations.places import ISOLATIONS, Place
 from tests.isolations.played import Tests
 from tests.isolations.playing import Counts, Failed, play
 
+NOT_HERE = "not here"
 PAGE = """# Isolations
 
 What passes in each way that a machine may have of running containers: `3 (1)` is three tests that pass and one that is skipped, for a reason that stands below.
@@ -57,6 +58,10 @@ class Table:
         if reason:
             self.why[isolation] = reason
 
+    def miss(self, isolation: str, why: str) -> None:
+        """There is no such place here."""
+        self.chosen[isolation], self.why[isolation] = NOT_HERE, why
+
     def lines(self) -> list[str]:
         """As Markdown that is aligned for a terminal too."""
         names = [name for name in ISOLATIONS if name in self.rows or name in self.chosen]
@@ -70,9 +75,9 @@ class Table:
             yield _short(counts) if counts else "–"
 
     def reasons(self) -> list[str]:
-        """Why tests were skipped, or which failed, in every row but the run's own, which pytest tells itself."""
+        """Why a row is not here, and why tests were skipped, or which failed, in every row but the run's own, which pytest tells itself."""
         rows = {name: row for name, row in self.rows.items() if name != self.own}
-        return [
+        return [f"- {ISOLATIONS[name].title}: {self.why[name]}" for name, chosen in self.chosen.items() if chosen == NOT_HERE] + [
             f"- {ISOLATIONS[name].title}, {room}: {n} × {reason}"
             for name, row in rows.items()
             for room, counts in row.items()
@@ -81,7 +86,7 @@ class Table:
 
     def page(self) -> str:
         """docs/isolations.md."""
-        chosen = "\n".join(f"- {ISOLATIONS[name].title}: {why}" for name, why in self.why.items())
+        chosen = "\n".join(f"- {ISOLATIONS[name].title}: {why}" for name, why in self.why.items() if self.chosen[name] != NOT_HERE)
         skipped = "\n".join(self.reasons())
         return PAGE.format(
             date=time.strftime("%Y-%m-%d"), table="\n".join(self.lines()), chosen=chosen or "nothing", skipped=skipped or "nothing"

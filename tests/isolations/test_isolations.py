@@ -67,12 +67,13 @@ def test_what_fails_there_fails_here_and_is_in_the_table(place: Place, monkeypat
     with pytest.raises(Failed, match="deselected"):
         replay(place, "none", {str(module): "nosuch"})
     table.choose(place.isolation.name, ("proot", "single", "unshare was refused"))
-    table.chosen["root"] = "not here: needs root"
+    table.miss("root", "needs root")
     assert [[cell.strip() for cell in line.split("|")[1:-1]] for line in table.lines()][2:] == [
-        ["root", "not here: needs root", "–", "–", "–"],
+        ["root", "not here", "–", "–", "–"],
         ["ordinary user, namespaces and mounts refused", "`proot`, single", "–", "1", "1 (2) and 1 failed"],
     ]
     assert table.reasons() == [
+        "- root: needs root",
         "- ordinary user, namespaces and mounts refused, some: 2 × ('/', 'var', 'tmp') is no place",
         "- ordinary user, namespaces and mounts refused, some: 1 × test_some::test_fails",
     ]
