@@ -78,8 +78,10 @@ def ordinary_user() -> Iterator[OrdinaryUser]:
         user = OrdinaryUser(home, ("setpriv", "--reuid", str(found.pw_uid), "--regid", str(found.pw_gid), "--clear-groups"))
         if user(sys.executable, "-c", f"open({str(ROOT / 'README.md')!r})").returncode:
             missing(f"a clone and a Python that {found.pw_name} can read", "work where everybody may look")
-    yield user
-    remove_tree(top)
+    try:
+        yield user
+    finally:
+        remove_tree(top)
 
 
 def emptied(folder: str) -> str:
