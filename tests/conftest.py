@@ -15,6 +15,10 @@ from dockerlab.engine.embedded import EmbeddedEngine
 from dockerlab.runtime.capabilities import Capabilities
 from dockerlab.store import Store
 from tests.conformance.program import Program, recorded_base
+from tests.isolations.fixtures import own, place  # noqa: F401 - for every room
+from tests.isolations.playing import own_counts
+from tests.isolations.refusals import refusals_of
+from tests.isolations.table import TABLE
 from tests.ordinary import OrdinaryUser
 from tests.ordinary import ordinary_user as some_ordinary_user
 from tests.parts import ROOT, busybox, missing, package_tools
@@ -35,11 +39,38 @@ def busybox_file() -> Path:
 
 
 @pytest.fixture(scope="session")
-def containers_run_here(tmp_path_factory: pytest.TempPathFactory) -> None:
+def isolation_here(tmp_path_factory: pytest.TempPathFactory) -> Capabilities:
+    """What dockerlab chooses where this run itself is."""
+    return Capabilities.load(None, tmp_path_factory.mktemp("probe"))
+
+
+@pytest.fixture(scope="session")
+def containers_run_here(isolation_here: Capabilities) -> None:
     """Skip where no process can be started in a container."""
-    found = Capabilities.load(None, tmp_path_factory.mktemp("probe"))
-    if found.isolation == "none":
-        missing("a way to run containers", found.reason)
+    if isolation_here.isolation == "none":
+        missing("a way to run containers", isolation_here.reason)
+
+
+@pytest.fixture(autouse=True)
+def can_be_had(request: pytest.FixtureRequest) -> None:
+    """Skip what this isolation refuses, and `dockerlab doctor` says that it does."""
+    path = request.path.relative_to(ROOT / "tests").as_posix()
+    if (refusals := refusals_of(path, request.node.name)) and (reason := refusals.get(request.getfixturevalue("isolation_here").isolation)):
+        pytest.skip(reason)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """The table of the isolations, if this run played in any but its own."""
+    for isolation, room, counts in own_counts(terminalreporter.stats):
+        if isolation or TABLE.own:
+            TABLE.add(isolation or TABLE.own, room, counts)
+    if not TABLE.rows.keys() - {TABLE.own}:
+        return
+    terminalreporter.section("isolations")
+    for line in (*TABLE.lines(), "", *TABLE.reasons()):
+        terminalreporter.write_line(line)
+    if path := terminalreporter.config.getoption("--isolations-report", ""):
+        Path(path).write_text(TABLE.page(), encoding="utf-8")
 
 
 @pytest.fixture(scope="session")

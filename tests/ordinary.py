@@ -1,11 +1,10 @@
-"""An ordinary user, for a suite that runs as root: commands and whole test modules once more, by somebody who may do nothing special."""
+"""An ordinary user, for a suite that runs as root: commands by somebody who may do nothing special."""
 
 from __future__ import annotations
 
 import functools
 import os
 import pwd
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -44,8 +43,9 @@ class OrdinaryUser:
     ) -> subprocess.CompletedProcess[str]:
         """Run a command in its home, or in `cwd`, with `more` in its environment. `first`: what root does, in bash, in mounts that only this command sees."""
         command = [*self.steps_down, *map(str, words)]
-        if first or _opening():
-            script = f'set -e\n{OPEN}kept=$1; shift\n{_opening()}cd "$1"; shift\n{first}\nexec "$@"'
+        opening = _opening() if self.steps_down else ""
+        if first or opening:
+            script = f'set -e\n{OPEN}kept=$1; shift\n{opening}cd "$1"; shift\n{first}\nexec "$@"'
             command = [
                 "unshare",
                 "--mount",
@@ -59,29 +59,13 @@ class OrdinaryUser:
             ]
         environment = {**os.environ, "HOME": str(self.home), "XDG_DATA_HOME": str(self.home), "TMPDIR": str(self.home)}
         environment["PYTHONPATH"] = ":".join(filter(None, sys.path))
-        where = "/" if first or _opening() else cwd or self.home
+        where = "/" if first or opening else cwd or self.home
         return subprocess.run(command, cwd=where, env={**environment, **more}, capture_output=True, text=True, timeout=timeout)
-
-    def pass_tests(self, *tests: str, in_pod: bool = False, **more: str) -> None:
-        """Run modules or folders of tests; they must pass. `in_pod`: where every namespace and mount is refused (`tests.pod`)."""
-        pytest_ = [sys.executable, "-B", "-m", "pytest", *tests, "-q", "-p", "no:cacheprovider", "--basetemp", f"{self.home}/tests"]
-        pod = [sys.executable, "-B", "-m", "tests.pod"] if in_pod else []
-        done = self(*pod, *pytest_, cwd=ROOT, **more)
-        assert done.returncode == 0, done.stdout[-12000:] + done.stderr[-2000:]
-
-
-def user_with_many_ids() -> str:
-    """Somebody to whom newuidmap gives more IDs than one; "" if there is nobody."""
-    if not shutil.which("newuidmap") or not os.path.exists("/etc/subuid"):
-        return ""
-    known = {one.pw_name for one in pwd.getpwall()}
-    names = [line.partition(":")[0] for line in Path("/etc/subuid").read_text().splitlines()]
-    return next((name for name in names if name in known and name != "root"), "")
 
 
 @contextmanager
-def ordinary_user(name: str = "") -> Iterator[OrdinaryUser]:
-    """The user of this name, else the one that DOCKERLAB_TEST_USER names, else nobody; for a test."""
+def ordinary_user() -> Iterator[OrdinaryUser]:
+    """The user that DOCKERLAB_TEST_USER names, else nobody; for a test."""
     top = Path(tempfile.mkdtemp(prefix="ordinary-", dir="/var/tmp"))
     top.chmod(0o755)
     home = top / "their home"
@@ -89,13 +73,15 @@ def ordinary_user(name: str = "") -> Iterator[OrdinaryUser]:
         folder.mkdir()
     user = OrdinaryUser(home)
     if os.geteuid() == 0:
-        found = pwd.getpwnam(name or os.environ.get("DOCKERLAB_TEST_USER", "nobody"))
+        found = pwd.getpwnam(os.environ.get("DOCKERLAB_TEST_USER", "nobody"))
         os.chown(home, found.pw_uid, found.pw_gid)
         user = OrdinaryUser(home, ("setpriv", "--reuid", str(found.pw_uid), "--regid", str(found.pw_gid), "--clear-groups"))
         if user(sys.executable, "-c", f"open({str(ROOT / 'README.md')!r})").returncode:
             missing(f"a clone and a Python that {found.pw_name} can read", "work where everybody may look")
-    yield user
-    remove_tree(top)
+    try:
+        yield user
+    finally:
+        remove_tree(top)
 
 
 def emptied(folder: str) -> str:

@@ -8,14 +8,10 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
-import subprocess
 import sys
-
-import pytest
 
 from dockerlab.runtime.helper import init, kernel
 from dockerlab.runtime.helper.supervisor.filter import _instruction
-from tests.parts import ROOT
 
 _X86 = os.uname().machine == "x86_64"
 REFUSED = {  # (x86-64, aarch64), asm/unistd.h
@@ -53,19 +49,6 @@ def enter() -> None:
         return
     missing = sum(1 << int(number) for number in os.environ.get("POD_WITHOUT", "").split())
     kernel.limit_capabilities(init.DOCKER_CAPABILITIES & kernel.permitted_capabilities() & ~missing)
-
-
-def pass_tests(*tests: str, basetemp: str, **more: str) -> None:
-    """Run tests there; they must pass."""
-    if os.geteuid() or not kernel.permitted_capabilities() >> 21 & 1:
-        pytest.skip("needs root who may set a seccomp filter (CAP_SYS_ADMIN)")
-    environment = {**os.environ, "PYTHONPATH": ":".join(filter(None, sys.path)), **more}
-    environment.pop("DOCKERLAB_ISOLATION", None)
-    command = [sys.executable, "-B", "-m", "tests.pod", sys.executable, "-B", "-m", "pytest", *tests]
-    done = subprocess.run(
-        [*command, "-q", "-p", "no:cacheprovider", "--basetemp", basetemp], cwd=ROOT, env=environment, capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stdout[-12000:] + done.stderr[-2000:]
 
 
 if __name__ == "__main__":

@@ -138,8 +138,8 @@ class RunMounts:
         folder = self._folder()
         source = self._source(tree, _path_of(fields))
         self.reads.append((target, tree, source))
-        self._fills.append(lambda: _put(Layout(Tree(folder / "tree"), TreeView([]), 0), source))
-        made = folder / "tree" if source.node is not None and source.node.is_dir else folder / "tree" / source.name
+        self._fills.append(lambda: _put(Layout(Tree(folder / "tree"), TreeView([]), 0), source, "/" + source.name))
+        made = folder / "tree" / source.name  # a folder too, for the sake of its own time, mode and owner
         writable = _on(fields, "rw") or _on(fields, "readwrite")
         self.mounts.append(Mount(str(made), target, not writable))
 
@@ -157,9 +157,12 @@ def _path_of(fields: Mapping[str, str]) -> str:
     return "/" + (fields.get("source") or fields.get("src") or "").lstrip("/")
 
 
-def _put(layout: Layout, source: Source) -> None:
+def _put(layout: Layout, source: Source, target: str) -> None:
     assert source.node is not None
-    layout.put(source, "/" if source.node.is_dir else "/" + source.name)
+    layout.put(source, target)
+    if source.node.is_dir and target != "/":  # unlike COPY's, a bound folder is the source itself
+        entry = source.node.entry
+        layout.tree.mkdir(target[1:], entry.mode, entry.uid, entry.gid, entry.mtime)
     layout.tree.close()
 
 
@@ -167,7 +170,8 @@ def _filled(path: Path, source: Source | None, mode: int, uid: int, gid: int) ->
     """A new cache: empty, or a copy of what `from` names."""
     tree = Tree(path)
     if source is not None:
-        _put(Layout(tree, TreeView([]), 0), source)
+        assert source.node is not None
+        _put(Layout(tree, TreeView([]), 0), source, "/" if source.node.is_dir else "/" + source.name)
     tree.close()
     path.chmod(mode)
     Owners.here().set(str(path), uid, gid)

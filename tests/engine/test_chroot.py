@@ -14,7 +14,6 @@ from dockerlab.store import Store
 from tests.conformance.program import Program
 from tests.conftest import Docker, build
 from tests.parts import until
-from tests.pod import pass_tests
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can chroot")
 
@@ -151,9 +150,3 @@ def test_doctor_says_what_is_done_instead(command) -> None:  # type: ignore[no-u
     assert said.startswith("isolation: chroot: ")
     for word in ("/proc", "hostname", "-v", "tmpfs", "network", "processes"):
         assert word in said
-
-
-def test_in_a_pod_that_refuses_namespaces_and_mounts(tmp_path: Path) -> None:
-    if "namespaces" not in Capabilities.load(None, tmp_path / "all").possible:
-        pytest.skip("this is that pod")
-    pass_tests("tests/engine/test_chroot.py", basetemp=f"{tmp_path}/tests")

@@ -23,7 +23,6 @@ from tests.engine.test_proot import (  # noqa: F401
     test_a_link_keeps_its_owner_when_it_is_renamed_in_a_later_layer,
     test_two_containers_publish_port_80_at_once,
 )
-from tests.ordinary import OrdinaryUser
 from tests.parts import until
 
 
@@ -114,8 +113,3 @@ def test_an_unknown_way_is_told_with_the_known_ones(docker: Docker, monkeypatch:
     monkeypatch.setenv("DOCKERLAB_SNAPSHOTS", "btrfs")
     answer = docker("run", "--rm", "busybox", "true")
     assert answer.code == 125 and "DOCKERLAB_SNAPSHOTS=btrfs names no way" in answer.err and "overlay, copy" in answer.err
-
-
-@pytest.mark.skipif(os.geteuid() != 0, reason="this is an ordinary user")
-def test_for_an_ordinary_user(ordinary_user: OrdinaryUser) -> None:
-    ordinary_user.pass_tests("tests/engine/test_copies_in_namespaces.py")

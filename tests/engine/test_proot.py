@@ -23,7 +23,7 @@ from tests.engine.test_chroot import (  # noqa: F401 - what holds for root's cop
 )
 from tests.parts import missing, until
 
-pytestmark = pytest.mark.skipif(os.geteuid() == 0, reason="root has chroot; an ordinary user runs this (test_proot_in_a_pod.py)")
+pytestmark = pytest.mark.skipif(os.geteuid() == 0, reason="root has chroot; an ordinary user runs this (tests/isolations)")
 
 MODES = r"""FROM busybox
 ARG SOURCE_DATE_EPOCH
@@ -78,7 +78,7 @@ def test_doctor_says_what_is_done_instead(command: Command) -> None:
         assert word in said
 
 
-@pytest.mark.skipif(os.environ.get("POD_REFUSES") != "ptrace", reason="ptrace is allowed; in the pod below it is not")
+@pytest.mark.skipif(os.environ.get("POD_REFUSES") != "ptrace", reason="ptrace is allowed; where it is not, this is tried")
 def test_where_nothing_is_allowed_the_error_says_what_would_help(docker: Docker) -> None:
     for answer in (build(docker, "FROM busybox\nRUN true\n"), docker("run", "--rm", "busybox", "true")):
         assert answer.code in (1, 125) and "Traceback" not in answer.err

@@ -1,4 +1,4 @@
-"""The isolation `chroot`: no namespace, no mount. The suite runs these as they are, and again in a pod that refuses both."""
+"""The isolation `chroot`: no namespace, no mount. Played as it is, and again in pods that refuse both (tests/isolations)."""
 
 from __future__ import annotations
 
@@ -18,24 +18,9 @@ from dockerlab.runtime import Capabilities, Mount, Runtime
 from dockerlab.runtime.copied_root import bring_up, members
 from dockerlab.runtime.helper.passage import is_part_of_one
 from tests.parts import until
-from tests.pod import pass_tests
 from tests.runtime.conftest import asked_for, runtime_of
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can chroot")
-
-NEEDS_NAMESPACES = {
-    "test_run.py": (
-        "test_process_one_its_host_name_and_its_root",  # a host name, a /proc, number 1
-        "test_devices_work_and_new_ones_open_nothing",  # /dev/stdout leads into /proc
-        "test_no_write_reaches_this_machines_kernel",  # /proc and /sys
-        "test_a_read_only_root",
-        "test_no_network",
-        "test_nothing_of_this_process_is_left_open_inside",  # reads /proc
-        "test_capabilities_are_probed_once",  # asks for overlay
-    ),
-    "test_containers.py": ("test_exec", "test_a_terminal", "test_processes_show_their_users_inside"),  # a host name, a devpts, /proc
-}
-"""What no container has without them; `dockerlab doctor` says so."""
 
 
 @pytest.fixture(scope="module")
@@ -350,7 +335,7 @@ def test_what_can_not_be_asked_for_is_a_clear_error(monkeypatch, tmp_path):
 
 def test_where_namespaces_are_refused_chroot_is_chosen_and_namespaces_can_not_be_asked_for(monkeypatch, tmp_path):
     if "namespaces" in Capabilities.load(tmp_path / "c.json").possible:
-        pytest.skip("this machine allows namespaces; in the pod below it is tried")
+        pytest.skip("this machine allows namespaces; in a pod that refuses them it is tried")
     found = Capabilities.load(tmp_path / "c.json")
     assert (found.isolation, found.identity) == ("chroot", "root") and "unshare" in found.reason
     monkeypatch.setenv("DOCKERLAB_ISOLATION", "namespaces")
@@ -358,18 +343,3 @@ def test_where_namespaces_are_refused_chroot_is_chosen_and_namespaces_can_not_be
     assert refused.isolation == "none"
     with Runtime(refused) as runtime, pytest.raises(RuntimeUnavailableError, match="asks for what can't be had: unshare"):
         runtime._require()
-
-
-def test_in_a_pod_that_may_make_no_devices_either(tmp_path):
-    if "namespaces" not in Capabilities.load(tmp_path / "c.json").possible:
-        pytest.skip("this is that pod")
-    pass_tests("tests/runtime/test_chroot.py", basetemp=f"{tmp_path}/tests", POD_WITHOUT="27")
-
-
-@pytest.mark.parametrize("module", ["test_chroot.py", "test_run.py", "test_containers.py", "test_ports.py"])
-def test_in_a_pod_that_refuses_namespaces_and_mounts(module, tmp_path):
-    if "namespaces" not in Capabilities.load(tmp_path / "c.json").possible:
-        pytest.skip("this is that pod")
-    path = f"tests/runtime/{module}"
-    left_out = [f"--deselect={path}::{name}" for name in NEEDS_NAMESPACES.get(module, ())]
-    pass_tests(path, *left_out, basetemp=f"{tmp_path}/tests")

@@ -1,4 +1,4 @@
-"""The isolation `proot`: an ordinary user, no namespace, no mount. Where the suite is root's, an ordinary user runs this module in a pod that refuses both."""
+"""The isolation `proot`: an ordinary user, no namespace, no mount. Where the suite is root's, an ordinary user runs this, beside namespaces and in a pod that refuses both (tests/isolations)."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ from tests.runtime.test_chroot import (  # noqa: F401 - what holds for root's co
     test_what_needs_a_namespace_is_refused_before_anything_is_made,
 )
 
-pytestmark = pytest.mark.skipif(os.geteuid() == 0, reason="root has chroot; an ordinary user runs this (test_proot_in_a_pod.py)")
+pytestmark = pytest.mark.skipif(os.geteuid() == 0, reason="root has chroot; an ordinary user runs this (tests/isolations)")
 
 
 @pytest.fixture(scope="module")
@@ -272,7 +272,7 @@ def test_where_namespaces_are_refused_proot_is_chosen(monkeypatch, tmp_path):
     monkeypatch.delenv("DOCKERLAB_ISOLATION", raising=False)
     found = Capabilities.load(None, tmp_path)
     if "namespaces" in found.possible:
-        pytest.skip("this machine allows namespaces; in the pod below it is tried")
+        pytest.skip("this machine allows namespaces; in a pod that refuses them it is tried")
     assert (found.isolation, found.identity) == ("proot", "single") and "unshare" in found.reason
 
 
@@ -291,7 +291,7 @@ def test_without_the_program_doctor_and_the_error_say_how_to_get_it(monkeypatch,
 
 def test_where_ptrace_is_refused_too_the_error_says_so(tmp_path):
     if os.environ.get("POD_REFUSES") != "ptrace":
-        pytest.skip("ptrace is allowed; in the pod below it is not")
+        pytest.skip("ptrace is allowed; where it is not, this is tried")
     found = Capabilities.load(None, tmp_path)
     assert found.isolation == "none" and "ptrace" in found.reason and "unshare" in found.reason
     with (

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 from typing import Any
 
 import pytest
 
 from tests.conftest import Docker, build, refused
-from tests.ordinary import OrdinaryUser
 from tests.parts import until
 
 pytestmark = pytest.mark.usefixtures("containers_run_here")
@@ -139,8 +137,3 @@ def test_an_end_in_the_midst_of_a_check_is_an_end(docker: Docker) -> None:
 )
 def test_what_docker_refuses_is_refused_in_its_words(docker: Docker, flags: tuple[str, ...], words: str) -> None:
     refused(docker, *flags, words=words)
-
-
-@pytest.mark.skipif(os.geteuid() != 0, reason="this is an ordinary user")
-def test_the_same_for_an_ordinary_user(ordinary_user: OrdinaryUser) -> None:
-    ordinary_user.pass_tests(__file__)

@@ -11,7 +11,6 @@ import pytest
 
 from dockerlab.runtime.limits import keepers
 from tests.conftest import Docker
-from tests.ordinary import OrdinaryUser
 from tests.parts import until
 
 pytestmark = pytest.mark.usefixtures("containers_run_here")
@@ -188,8 +187,3 @@ def test_no_group_stays_behind_and_one_of_a_killed_keeper_goes_with_the_next(doc
     until(lambda: not inspect(docker, "box")["State"]["Running"] and not any(processes_of(name) for name in mine))
     assert docker("run", "--name", "next", "-m", "64m", "--pids-limit", "20", "busybox", "true").code == 0
     assert not [name for name in groups_left() if name.startswith((identifier[:12], inspect(docker, "next")["Id"][:12]))]
-
-
-@pytest.mark.skipif(os.geteuid() != 0, reason="this is an ordinary user")
-def test_an_ordinary_user_is_limited_too(ordinary_user: OrdinaryUser) -> None:
-    ordinary_user.pass_tests(__file__)

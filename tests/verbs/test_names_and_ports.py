@@ -16,7 +16,6 @@ from typing import Any
 import pytest
 
 from tests.conftest import Docker, refused
-from tests.ordinary import OrdinaryUser
 from tests.parts import missing
 
 pytestmark = pytest.mark.usefixtures("containers_run_here")
@@ -171,8 +170,3 @@ def test_what_docker_refuses_is_refused_in_its_words(docker: Docker, flags: tupl
 
 def test_a_host_may_be_given_with_an_equals_sign(docker: Docker) -> None:
     assert "203.0.113.5\tdb\n" in sh(docker, "cat /etc/hosts", "--add-host", "db=203.0.113.5")
-
-
-@pytest.mark.skipif(os.geteuid() != 0, reason="this is an ordinary user")
-def test_the_same_for_an_ordinary_user(ordinary_user: OrdinaryUser) -> None:
-    ordinary_user.pass_tests(__file__)

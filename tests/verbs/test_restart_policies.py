@@ -12,7 +12,6 @@ import pytest
 
 from dockerlab.runtime.helper.restart import Policy
 from tests.conftest import Docker
-from tests.ordinary import OrdinaryUser
 from tests.parts import until
 
 pytestmark = pytest.mark.usefixtures("containers_run_here")
@@ -152,8 +151,3 @@ def test_the_delay_doubles_up_to_a_minute_and_begins_anew_after_a_long_run() -> 
 def test_a_policy_that_docker_refuses_is_refused_in_its_words(docker: Docker, value: str, words: str) -> None:
     answer = docker("run", "-d", "--restart", value, "busybox", "true")
     assert answer.code == 125 and words in answer.err and docker("ps", "-aq").out == ""
-
-
-@pytest.mark.skipif(os.geteuid() != 0, reason="this is an ordinary user")
-def test_the_same_for_an_ordinary_user(ordinary_user: OrdinaryUser) -> None:
-    ordinary_user.pass_tests(__file__)
