@@ -35,10 +35,10 @@ class ProcessWidget(AskingWidget):
         super().__init__(words=labels(), image=image, arguments=text, first=self.answer_process(text))
 
     def answer_process(self, arguments: str) -> Json:
-        """{"words": [{"text", "source", "from"}], "notes"} of `docker run IMAGE arguments`."""
+        """{"parts": [{"text", "source", "from"}], "notes"} of `docker run IMAGE arguments`."""
         try:
             given = shlex.split(arguments)
         except ValueError as error:
             raise UsageError(f"{error}: {arguments}") from None
         words = [{"text": one.text, "source": one.source, "from": source_text(one)} for one in self._start.words(given)]
-        return {"words": words, "notes": notes_of(self._start, given, None)}
+        return {"parts": words, "notes": notes_of(self._start, given, None)}

@@ -3,7 +3,7 @@ import { h } from "./dom.js";
 
 /**
  * The process of a container, word by word, each with where it came from; who types other arguments sees another process.
- * @typedef {{ words: { text: string, source: string, from: string }[], notes: string[] }} Process
+ * @typedef {{ parts: { text: string, source: string, from: string }[], notes: string[] }} Process
  */
 
 /** @param {{ model: import("./ask.js").Model, el: HTMLElement }} context */
@@ -17,9 +17,9 @@ function render({ model, el }) {
 
   const show = (/** @type {Process} */ process) => {
     refused.hidden = true;
-    line.replaceChildren(...process.words.map((one) =>
+    line.replaceChildren(...process.parts.map((one) =>
       h("li", { class: `dl-word dl-source-${one.source.replace("--", "")}` }, h("code", {}, one.text || "''"), h("span", { class: "dl-from" }, one.from))));
-    if (!process.words.length) line.append(h("li", { class: "dl-facts" }, words["no process"]));
+    if (!process.parts.length) line.append(h("li", { class: "dl-facts" }, words["no process"]));
     notes.replaceChildren(...process.notes.map((note) => h("li", {}, note)));
     notes.hidden = !process.notes.length;
   };
