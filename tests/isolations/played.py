@@ -97,6 +97,6 @@ PLAYED: dict[str, dict[str, Tests]] = {
         "cli": _in("cli", own_commands="doctor or message"),
     },
     "user-on-overlay": LESS_OF_ALL,
-    "user-on-overlay-in-a-pod": SOME_OF_ALL,
+    "user-on-overlay-in-a-pod": LESS_OF_ALL,
 }
 """Isolation → room → tests."""
