@@ -124,7 +124,7 @@ class Notebook:
 
     def widget(self, number: int) -> Any:
         """Run a cell that shows a live picture; the picture."""
-        shown = self.run(number).locator(".dockerlab")
+        shown = self.run(number).locator(".dockerlab").last  # under a build lies the stack of its layers
         shown.wait_for(timeout=BUSY)
         return shown
 

@@ -9,6 +9,7 @@ import nbformat
 import pytest
 
 from tests.browser.conftest import BUSY, Lab, Open
+from tests.parts import whole
 
 STAGES = r"""%%dockerfile -t staged:1
 FROM busybox AS compile
@@ -21,7 +22,10 @@ COPY --from=docs /manual /manual
 CMD ["program"]"""
 
 
-@pytest.mark.parametrize(("width", "dark", "language"), [(1000, False, "en"), (400, True, "ko"), (1000, True, "en"), (400, False, "ko")])
+LOOKS = [(1000, False, "en"), (400, True, "ko"), (1000, True, "en"), (400, False, "ko")]
+
+
+@pytest.mark.parametrize(("width", "dark", "language"), LOOKS if whole() else LOOKS[:2])
 def test_stages_are_a_graph_and_what_stays_behind_is_told(
     notebook: Open, photograph: Callable[[Any, str], None], width: int, dark: bool, language: str
 ) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.browser.conftest import BUSY, Open
+from tests.parts import whole
 
 BASE = "%%dockerfile -t cow:1\nFROM busybox\nRUN echo one > /one && echo two > /two && mkdir /d && echo x > /d/x"
 
@@ -16,7 +17,10 @@ def started(*names: str) -> list[str]:
     return [BASE, *(f"%docker rm -f {name}" for name in names), *(f"%docker run -d --name {name} cow:1 sleep 600" for name in names)]
 
 
-@pytest.mark.parametrize(("width", "dark", "language"), [(1000, False, "en"), (400, True, "ko"), (1000, True, "ko"), (400, False, "en")])
+LOOKS = [(1000, False, "en"), (400, True, "ko"), (1000, True, "ko"), (400, False, "en")]
+
+
+@pytest.mark.parametrize(("width", "dark", "language"), LOOKS if whole() else LOOKS[:2])
 def test_two_containers_stand_on_one_base(
     notebook: Open, photograph: Callable[[Any, str], None], width: int, dark: bool, language: str
 ) -> None:

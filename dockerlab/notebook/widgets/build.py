@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from typing import Any
 
@@ -29,11 +30,29 @@ class BuildWidget(AskingWidget):
     def __init__(self) -> None:
         super().__init__(words=labels())
         self._shown = 0.0
+        self._lock = threading.Lock()
+        self._soon: threading.Timer | None = None
 
     def show(self, steps: list[Json], notes: list[str], failure: str, *, over: bool = False) -> None:
-        """The picture as it is now; not at every call, but at the last."""
-        now = time.monotonic()
-        if over or now - self._shown >= _EVERY:
-            self._shown = now
-            with self.hold_sync():
-                self.steps, self.notes, self.failure, self.over = [dict(step) for step in steps], list(notes), failure, over
+        """The picture as it is now: at once, or in a moment if the last one is hardly there. The lists may grow meanwhile."""
+        with self._lock:
+            wait = 0.0 if over else self._shown + _EVERY - time.monotonic()
+            if wait <= 0:
+                self._present(steps, notes, failure, over=over)
+            elif self._soon is None:
+                self._soon = threading.Timer(wait, self._late, (steps, notes, failure))
+                self._soon.daemon = True
+                self._soon.start()
+
+    def _late(self, steps: list[Json], notes: list[str], failure: str) -> None:
+        with self._lock:
+            if self._soon is not None:
+                self._present(steps, notes, failure)
+
+    def _present(self, steps: list[Json], notes: list[str], failure: str, *, over: bool = False) -> None:
+        if self._soon is not None:
+            self._soon.cancel()
+            self._soon = None
+        self._shown = time.monotonic()
+        with self.hold_sync():
+            self.steps, self.notes, self.failure, self.over = [dict(step) for step in steps], list(notes), failure, over
