@@ -17,6 +17,7 @@ from dockerlab.layers.removal import remove_tree
 from dockerlab.layers.tree import Tree, nanoseconds
 
 _HOPS = 40
+_PATH_MAX = 4096  # bytes of a path, with its end
 _TRIES = 20  # times that something may be in the way again
 _OPEN = 64  # folders that are kept open: the next path mostly lies in one of them
 
@@ -31,6 +32,12 @@ class LiveTree(Tree):
         """Folders that were found lately, by the path that led there; the last used is the last."""
 
     # --- paths
+
+    def _split(self, rel: str) -> list[str]:
+        """As `Tree`; by descriptors one could go deeper than any path leads, and nobody would find what lies there."""
+        if len(os.fsencode(rel)) >= _PATH_MAX:
+            raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG), rel)
+        return super()._split(rel)
 
     def path(self, rel: str) -> Inside:
         """The last name of `rel` in its folder, which exists afterwards."""
