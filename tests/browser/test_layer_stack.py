@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.browser.conftest import BUSY, Open
+from tests.parts import whole
 
 SITE = r"""%%dockerfile -t site:1
 FROM busybox
@@ -23,7 +24,10 @@ CMD ["httpd", "-f", "-h", "/srv/www"]"""
 SHOP = "%%dockerfile -t shop:1\nFROM busybox\nRUN echo shop > /shop && head -c 900000 /dev/zero > /goods"
 
 
-@pytest.mark.parametrize(("width", "dark", "language"), [(1000, False, "en"), (1000, True, "ko"), (400, False, "ko"), (400, True, "en")])
+LOOKS = [(1000, False, "en"), (400, True, "ko"), (1000, True, "ko"), (400, False, "en")]
+
+
+@pytest.mark.parametrize(("width", "dark", "language"), LOOKS if whole() else LOOKS[:2])
 def test_an_image_is_shown_and_a_layer_opened(
     notebook: Open, photograph: Callable[[Any, str], None], width: int, dark: bool, language: str
 ) -> None:
