@@ -59,8 +59,14 @@ def alive(pid: int) -> bool:
 def ready(runtime: Runtime) -> int:
     """The spare that waits, once it does so."""
     helper = runtime._helper._helper._pid
-    until(lambda: len(spares(helper)) == 1)
-    return spares(helper)[0]
+    waiting: list[int] = []
+
+    def one_waits() -> bool:
+        waiting[:] = spares(helper)  # it gives way to another whenever something is mounted on this machine
+        return len(waiting) == 1
+
+    until(one_waits)
+    return waiting[0]
 
 
 def printed(runtime: Runtime, folder: Path, base: Path, script: str, **more) -> str:
