@@ -9,6 +9,7 @@ import signal
 import socket
 import stat
 import subprocess
+import time
 import urllib.request
 from pathlib import Path
 
@@ -178,9 +179,13 @@ def test_a_paused_container_goes_on_where_it_stood(box):
     for _ in range(3):
         container.pause()
         until(
-            lambda: {Path(f"/proc/{pid}/stat").read_text().rsplit(") ", 1)[1][0] for pid in processes(box.folder / "merged")} <= {"T", "t"}
-        )
+            lambda: (
+                {Path(f"/proc/{pid}/stat").read_text().rsplit(") ", 1)[1][0] for pid in processes(box.folder / "merged")} <= {"T", "t", "D"}
+            )
+        )  # D: whoever has called vfork waits for its child, which is stopped
         before = said()
+        time.sleep(0.1)
+        assert said() == before
         container.unpause()
         until(lambda before=before: said() > before + 3)
     assert container.stop(grace=0) == 137
