@@ -32,7 +32,7 @@ class BuildRecord:
         """`plain` hears of everything too."""
         self.steps: list[Json] = []
         self.notes: list[str] = []
-        self.failure = ""
+        self.has_failed = False
         self._changed, self._trace = changed, trace
         self._plain = plain
         self._at: dict[int, Json] = {}
@@ -89,7 +89,7 @@ class BuildRecord:
         """The build ends with this error."""
         self._plain.failed(error)
         number = error.number if isinstance(error, BuildError) else 0
-        self.failure = error.message
+        self.has_failed = True
         for step in self.steps:
             if step["state"] == "running":
                 step["state"] = "failed" if step["number"] == number or not number else "canceled"

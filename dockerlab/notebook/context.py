@@ -40,7 +40,7 @@ class ContextSeen(Live):
         parsed.words = parsed.words or ["."]
         with captured() as (terminal, _):
             options = options_of(parsed, terminal, exclude=cells.patterns(cells.left_out(shell, os.path.abspath("."))) if own else ())
-        return cls(engine.context_report(replace(options, classic=False))).answered_by(engine)
+        return cls(engine.context_report(options)).answered_by(engine)
 
     def __repr__(self) -> str:
         from dockerlab.verbs.context import context_text

@@ -33,7 +33,7 @@ class LiveBuild:
         self._handle: Any = display(self._bundle(), raw=True, display_id=True)
 
     def _changed(self) -> None:
-        self._widget.show(self._record.steps, self._record.notes, self._record.failure)
+        self._widget.show(self._record.steps, self._record.notes)
 
     def _bundle(self) -> dict[str, Any]:
         plain = b"".join(self._plain).decode("utf-8", "replace")[:_LONGEST]
@@ -55,7 +55,7 @@ class LiveBuild:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if kind is not None and not self._record.failure:
+        if kind is not None and not self._record.has_failed:
             self._record.interrupted()
-        self._widget.show(self._record.steps, self._record.notes, self._record.failure, over=True)
+        self._widget.show(self._record.steps, self._record.notes, over=True)
         self._handle.update(self._bundle(), raw=True)

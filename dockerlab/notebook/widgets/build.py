@@ -24,8 +24,6 @@ class BuildWidget(AskingWidget):
     steps: Any = traitlets.List().tag(sync=True)
     """[{"number", "stage", "text", "inputs", "state", "reason", "seconds", "size", "layer", "log", "trace"}]"""
     notes: Any = traitlets.List().tag(sync=True)
-    failure: Any = traitlets.Unicode().tag(sync=True)
-    over: Any = traitlets.Bool().tag(sync=True)
 
     def __init__(self) -> None:
         super().__init__(words=labels())
@@ -33,26 +31,26 @@ class BuildWidget(AskingWidget):
         self._lock = threading.Lock()
         self._soon: threading.Timer | None = None
 
-    def show(self, steps: list[Json], notes: list[str], failure: str, *, over: bool = False) -> None:
-        """The picture as it is now: at once, or in a moment if the last one is hardly there. The lists may grow meanwhile."""
+    def show(self, steps: list[Json], notes: list[str], *, over: bool = False) -> None:
+        """The picture as it is now: at once if it is the last, or in a moment if the one before is hardly there. The lists may grow meanwhile."""
         with self._lock:
             wait = 0.0 if over else self._shown + _EVERY - time.monotonic()
             if wait <= 0:
-                self._present(steps, notes, failure, over=over)
+                self._present(steps, notes)
             elif self._soon is None:
-                self._soon = threading.Timer(wait, self._late, (steps, notes, failure))
+                self._soon = threading.Timer(wait, self._late, (steps, notes))
                 self._soon.daemon = True
                 self._soon.start()
 
-    def _late(self, steps: list[Json], notes: list[str], failure: str) -> None:
+    def _late(self, steps: list[Json], notes: list[str]) -> None:
         with self._lock:
             if self._soon is not None:
-                self._present(steps, notes, failure)
+                self._present(steps, notes)
 
-    def _present(self, steps: list[Json], notes: list[str], failure: str, *, over: bool = False) -> None:
+    def _present(self, steps: list[Json], notes: list[str]) -> None:
         if self._soon is not None:
             self._soon.cancel()
             self._soon = None
         self._shown = time.monotonic()
         with self.hold_sync():
-            self.steps, self.notes, self.failure, self.over = [dict(step) for step in steps], list(notes), failure, over
+            self.steps, self.notes = [dict(step) for step in steps], list(notes)

@@ -38,7 +38,8 @@ function render({ model, el }) {
       try {
         const file = await ask("file", { ...about(), path: entry.path });
         if (now !== turn) return;
-        const head = h("span", { class: "dl-preview-head" }, file.note ? `${entry.path} — ${file.note}` : entry.path);
+        const said = [entry.path, entry.change === "D" ? words["as it was"] : "", file.note].filter(Boolean).join(" — ");
+        const head = h("span", { class: "dl-preview-head" }, said);
         preview.replaceChildren(head, "\n", file.text);
         preview.setAttribute("aria-label", entry.path);
         preview.hidden = false;
