@@ -87,7 +87,7 @@ def test_the_tree_is_gone_through_by_keys_alone(notebook: Open) -> None:
     assert active.get_attribute("aria-selected") == "true" and "index.html" in active.get_attribute("aria-label")
     assert active.get_attribute("aria-level") == "3"
     press("Enter")
-    assert "hello" in stack.locator(".dl-preview").inner_text(timeout=BUSY)
+    stack.locator(".dl-preview", has_text="hello").wait_for(timeout=BUSY)
     press("ArrowLeft")
     press("ArrowLeft")
     assert tree.get_by_role("treeitem", name="index.html").count() == 0
