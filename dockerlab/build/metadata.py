@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+from collections.abc import Callable
 from typing import Any
 
 from dockerlab.build.state import StageState
@@ -32,6 +33,19 @@ def apply(instruction: Instruction, state: StageState) -> str:
     """Change the configuration; the history's text. ValueError in BuildKit's words if a value is impossible."""
     handler = _HANDLERS[instruction.keyword]
     return handler(instruction, state)
+
+
+def declare(instruction: Instruction, state: StageState, argument: Callable[[str, Callable[[str], str]], tuple[str, str | None]]) -> str:
+    """ARG: what `argument` (a plan's) says of each of its words; the history's text."""
+    shown = []
+    for word in instruction.words:
+        name, value = argument(word, state.expand().word)
+        state.arguments.pop(name, None)
+        state.arguments[name] = value
+        if value is not None:
+            state.scope[name] = value
+        shown.append(name if value is None else f"{name}={value}")
+    return "ARG " + " ".join(shown)
 
 
 def _env(instruction: Instruction, state: StageState) -> str:

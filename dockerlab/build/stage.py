@@ -19,7 +19,7 @@ from dockerlab.build.clipping import Clip
 from dockerlab.build.context import BuildContext
 from dockerlab.build.events import BuildEvent, Configured, LayerCommitted, Reason, StepDone, StepOutput, StepStarted
 from dockerlab.build.failures import placed, unreadable
-from dockerlab.build.metadata import KEYWORDS, apply, triggers, workdir
+from dockerlab.build.metadata import KEYWORDS, apply, declare, triggers, workdir
 from dockerlab.build.plan import LAYERED, Plan, Planned, base_image, froms
 from dockerlab.build.running import script_summary
 from dockerlab.build.state import StageState
@@ -147,7 +147,7 @@ class StageBuild:
     def _instruction(self, instruction: Instruction, label: str) -> Task:
         state = self.state
         if instruction.keyword == "ARG":
-            self._argument(instruction)
+            state.record(declare(instruction, state, self.plan.argument))
         elif instruction.keyword in KEYWORDS:
             before = dict(state.config)
             if text := apply(instruction, state):
@@ -159,17 +159,6 @@ class StageBuild:
             state.record("WORKDIR /")
         else:
             yield from self._layered(instruction, label)
-
-    def _argument(self, instruction: Instruction) -> None:
-        state, shown = self.state, []
-        for word in instruction.words:
-            name, value = self.plan.argument(word, state.expand().word)
-            state.arguments.pop(name, None)
-            state.arguments[name] = value
-            if value is not None:
-                state.scope[name] = value
-            shown.append(name if value is None else f"{name}={value}")
-        state.record("ARG " + " ".join(shown))
 
     def _layered(self, instruction: Instruction, label: str) -> Task:
         from dockerlab.build import steps

@@ -5,30 +5,24 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from dockerlab.build import BuildContext, Builder, BuildEvent, BuildRequest, Built
 from dockerlab.build.context import unpack_context
 from dockerlab.data import replace
 from dockerlab.dockerfile import parse
-from dockerlab.dockerfile.checks import BuildCheck
 from dockerlab.engine.happenings import tell_image
 from dockerlab.engine.specs import BuildOptions
-from dockerlab.errors import BuildError, DockerlabError, InvalidReferenceError, UsageError
+from dockerlab.errors import BuildError, InvalidReferenceError, UsageError
 from dockerlab.oci import Reference
 from dockerlab.store import Store
-
-if TYPE_CHECKING:
-    from dockerlab.build.context_report import ContextReport
-    from dockerlab.build.outline import Offer, Outline
 
 
 def build(store: Store, builder: Builder, options: BuildOptions) -> Iterator[BuildEvent]:
     """Build; the tags are set before `Built` is yielded."""
     names = [_tag(text) for text in options.tags]
     with store.tmp() as scratch:
-        options = _without_store(options, store)
-        request = _request(options, *_source(options, scratch))
+        options = without_store(options, store)
+        request = request_of(options, *source_of(options, scratch))
         for event in builder.build(request):
             if isinstance(event, Built):
                 for name in names:
@@ -46,7 +40,7 @@ def _tag(text: str) -> Reference:
         raise UsageError(f'ERROR: failed to build: invalid tag "{text}": {error.message}', hint=error.hint, exit_code=1) from None
 
 
-def _without_store(options: BuildOptions, store: Store) -> BuildOptions:
+def without_store(options: BuildOptions, store: Store) -> BuildOptions:
     """A store inside of the build context is left out of it: a COPY of everything would copy what it is writing, without end."""
     if not isinstance(options.context, str):
         return options
@@ -57,7 +51,7 @@ def _without_store(options: BuildOptions, store: Store) -> BuildOptions:
     return replace(options, exclude=(*options.exclude, literal))
 
 
-def _source(options: BuildOptions, scratch: Path) -> tuple[str, str, BuildContext]:
+def source_of(options: BuildOptions, scratch: Path) -> tuple[str, str, BuildContext]:
     """(the Dockerfile's text, its name, the context)."""
     text, name, context = options.dockerfile_text, "Dockerfile", None
     source = options.context
@@ -87,7 +81,8 @@ def _source(options: BuildOptions, scratch: Path) -> tuple[str, str, BuildContex
     return text, name, context
 
 
-def _request(options: BuildOptions, text: str, name: str, context: BuildContext) -> BuildRequest:
+def request_of(options: BuildOptions, text: str, name: str, context: BuildContext) -> BuildRequest:
+    """All that the builder wants to know. DockerfileError for a text that is none."""
     return BuildRequest(
         dockerfile=parse(text, name),
         context=context,
@@ -152,75 +147,4 @@ def _alike(folder: str) -> list[str]:
     try:
         return sorted(name for name in os.listdir(folder) if "dockerfile" in name.lower() and not name.endswith(".dockerignore"))
     except OSError:
-        return []
-
-
-def context_report(store: Store, options: BuildOptions) -> ContextReport:
-    """`dockerlab context PATH`. BuildError, UsageError for a context that is not there; a Dockerfile that is not there, or wrong, says nothing."""
-    from dockerlab.build.context_report import report
-    from dockerlab.errors import DockerfileError
-
-    with store.tmp() as scratch:
-        options = _without_store(options, store)
-        try:
-            text, name, context = _source(options, scratch)
-            dockerfile = parse(text, name)
-        except (BuildError, DockerfileError):
-            if options.dockerfile:
-                raise
-            assert isinstance(options.context, str)
-            context, dockerfile = BuildContext.of_folder(options.context, "", options.exclude), None
-        return report(context, dockerfile)
-
-
-def targets(store: Store, options: BuildOptions) -> tuple[str, list[Offer]]:
-    """`build --call targets`: (the Dockerfile's text, its stages)."""
-    from dockerlab.build import outline
-
-    with store.tmp() as scratch:
-        text, name, _ = _source(_without_store(options, store), scratch)
-    return text, outline.targets(parse(text, name))
-
-
-def outlined(store: Store, options: BuildOptions) -> tuple[str, Outline]:
-    """`build --call outline`: (the Dockerfile's text, what its target takes)."""
-    from dockerlab.build import outline
-
-    with store.tmp() as scratch:
-        options = _without_store(options, store)
-        text, name, context = _source(options, scratch)
-        request = _request(options, text, name, context)
-    try:
-        return text, outline.outline(request.plan(), request.platform)
-    except ValueError as error:
-        raise BuildError(str(error)) from None
-
-
-def check(store: Store, builder: Builder, options: BuildOptions) -> tuple[str, str, list[BuildCheck], DockerlabError | None]:
-    """`build --check`: (the Dockerfile's text, its name, warnings, the error at which looking stopped)."""
-    from dockerlab.build.dry import examine
-    from dockerlab.errors import DockerfileError
-
-    with store.tmp() as scratch:
-        options = _without_store(options, store)
-        try:
-            text, name, context = _source(options, scratch)
-        except BuildError as error:
-            return options.dockerfile_text or "", os.path.basename(options.dockerfile) or "Dockerfile", [], error
-        try:
-            request = _request(options, text, name, context)
-        except DockerfileError as error:
-            return text, name, _before(text, error.line, options), error
-        found = examine(request, builder.resolve, only_check=True)
-        return text, name, found.warnings, found.error
-
-
-def _before(text: str, line: int, options: BuildOptions) -> list[BuildCheck]:
-    """The warnings of a file that can't be read beyond a line."""
-    from dockerlab.dockerfile.checks import CheckOptions, warnings_before
-    from dockerlab.dockerfile.parser import directives_of
-
-    try:
-        return CheckOptions.of(directives_of(text), options.build_args.get("BUILDKIT_DOCKERFILE_CHECK")).kept(warnings_before(text, line))
-    except ValueError:
         return []

@@ -11,16 +11,13 @@ from contextlib import contextmanager
 from functools import cached_property
 from typing import IO, TYPE_CHECKING, Any
 
+from dockerlab.engine.foresight import Foresight
 from dockerlab.engine.happenings import happened, tell_container, tell_sizes
 from dockerlab.engine.records import Records
-from dockerlab.errors import DockerlabError
 from dockerlab.store import Store
 
 if TYPE_CHECKING:
     from dockerlab.build import Builder, BuildEvent
-    from dockerlab.build.context_report import ContextReport
-    from dockerlab.build.outline import Offer, Outline
-    from dockerlab.dockerfile.checks import BuildCheck
     from dockerlab.engine.containers import Containers
     from dockerlab.engine.copying import Target
     from dockerlab.engine.images import Images
@@ -38,7 +35,7 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 
 
-class EmbeddedEngine:
+class EmbeddedEngine(Foresight):
     """Docker's verbs with no daemon (see `Engine` for what each does)."""
 
     def __init__(self, store: Store | None = None) -> None:
@@ -128,27 +125,6 @@ class EmbeddedEngine:
         builder = Builder(self.store, lambda: self.runtime, Pulling(self.store, self.catalogue, self.resolve, self.notice))
         builder.digests = self.builder.digests
         return builder
-
-    def check(self, options: BuildOptions) -> tuple[str, str, list[BuildCheck], DockerlabError | None]:
-        """`build --check`: (the Dockerfile's text, its name, warnings, the error at which looking stopped)."""
-        from dockerlab.engine.building import check
-
-        return check(self.store, self.builder, options)
-
-    def context_report(self, options: BuildOptions) -> ContextReport:
-        from dockerlab.engine.building import context_report
-
-        return context_report(self.store, options)
-
-    def targets(self, options: BuildOptions) -> tuple[str, list[Offer]]:
-        from dockerlab.engine.building import targets
-
-        return targets(self.store, options)
-
-    def outline(self, options: BuildOptions) -> tuple[str, Outline]:
-        from dockerlab.engine.building import outlined
-
-        return outlined(self.store, options)
 
     def images(self, *, all: bool = False) -> list[Json]:
         return self.images_.summaries()

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from dockerlab.build import BuildEvent
     from dockerlab.build.context_report import ContextReport
     from dockerlab.build.outline import Offer, Outline
+    from dockerlab.build.variables import Timeline
     from dockerlab.dockerfile.checks import BuildCheck
     from dockerlab.engine.specs import BuildOptions, ContainerSpec, ExecSpec, Streams
     from dockerlab.errors import DockerlabError
@@ -40,6 +41,9 @@ class Engine(Protocol):
 
     def outline(self, options: BuildOptions) -> tuple[str, Outline]:
         """`build --call outline`: (the Dockerfile's text, the arguments, secrets and agents that its target takes)."""
+
+    def variables(self, options: BuildOptions) -> Timeline:
+        """What ARG and ENV are worth at each line of a Dockerfile, in the container and in the history, with nothing built."""
 
     def resolve_name(self, name: str) -> str:
         """The ID of the image that FROM would take for this name."""

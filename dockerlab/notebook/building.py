@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable
 from contextlib import ExitStack
 from functools import partial
@@ -86,7 +85,7 @@ def _build(parsed: Parsed, text: str, engine: Engine, without: list[str], *, liv
             raise DockerlabError(
                 f"failed to build: {error.message}",
                 hint=word("look around", state=state) if state else error.hint,
-                excerpt=error.excerpt if parsed.text("file") else _in_cell(error.excerpt, 0 if parsed.on("whole-cell") else 1),
+                excerpt=error.excerpt if parsed.text("file") else cells.in_cell(error.excerpt, 0 if parsed.on("whole-cell") else 1),
             ) from None
         progress.warnings(built.warnings)
         if isinstance(progress, ClassicProgress):
@@ -103,11 +102,6 @@ def _picture(parsed: Parsed, plain: Callable[[Terminal], BuildProgress], opened:
     from dockerlab.notebook.live_build import LiveBuild
 
     return opened.enter_context(LiveBuild(plain, trace=parsed.on("trace")))
-
-
-def _in_cell(excerpt: str, above: int) -> str:
-    """The excerpt with its place in the cell, in which so many lines are above the Dockerfile."""
-    return re.sub(r"(?m)^Dockerfile:(\d+)$", lambda found: f"cell:{int(found[1]) + above} (Dockerfile:{found[1]})", excerpt, count=1)
 
 
 def _noted(events: Any, steps: list[dict[str, Any]]) -> Any:

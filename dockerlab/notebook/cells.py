@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -41,6 +42,11 @@ def unanswered(text: str) -> bool:
     """Whether the cell still holds what a course tool left in place of an answer."""
     lines = [line.strip() for line in text.splitlines() if line.strip() and not line.strip().startswith("#")]
     return lines in (["raise NotImplementedError()"], ["..."], [])
+
+
+def in_cell(excerpt: str, above: int) -> str:
+    """An error's excerpt with its place in the cell, in which so many lines are above the Dockerfile."""
+    return re.sub(r"(?m)^Dockerfile:(\d+)$", lambda found: f"cell:{int(found[1]) + above} (Dockerfile:{found[1]})", excerpt, count=1)
 
 
 def first_difference(old: str, new: str, name: str) -> str:

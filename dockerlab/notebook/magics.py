@@ -18,6 +18,7 @@ from dockerlab.notebook.layer_stack import LayerStack, SideBySide
 from dockerlab.notebook.process import ProcessSeen
 from dockerlab.notebook.results import Committed, History, Listing, Ran
 from dockerlab.notebook.streams import captured, cell_terminal
+from dockerlab.notebook.variables import VariablesSeen
 from dockerlab.notebook.words import as_magic, language, speak_as, word
 
 _RANGE = re.compile(r"~?\d*(/\d*)?(-(~?\d*(/\d*)?))?\Z")
@@ -192,6 +193,11 @@ class Magics:
             raise UsageError("%process takes an image, and arguments after it", hint="%process nginx")
         return ProcessSeen.of(self.engine, words[0], words[1:], entrypoint)
 
+    def variables(self, line: str, cell: str | None = None) -> VariablesSeen:
+        """%%variables [--build-arg NAME=VALUE] [--target STAGE]: what ARG and ENV are worth at each line of the cell's Dockerfile, in the container and in
+        the history. %variables [-f FILE] [PATH] looks at a file."""
+        return VariablesSeen.of(self.engine, split(line), cell)
+
     def check(self, line: str) -> Any:
         """%check EXERCISE: what was seen, what was expected, where to look. Raises if it is not passed yet."""
         from dockerlab.course import CheckFailed, check
@@ -268,6 +274,7 @@ def register(shell: Any) -> None:
     magics = Magics(shell, HistoryMagics(shell).history)
     shell.register_magic_function(_told_in_the_cell(magics.dockerfile), "cell", "dockerfile")
     shell.register_magic_function(_told_in_the_cell(magics.exec), "cell", "exec")
+    shell.register_magic_function(_told_in_the_cell(magics.variables), "line_cell", "variables")
     own_kernel = getattr(getattr(shell, "kernel", None), "implementation", "") == "dockerlab"
     shell.register_magic_function(debug, "line", "docker_debug")
     use_matcher(shell, cell_matcher(lambda: magics.engine, dockerfiles=own_kernel))

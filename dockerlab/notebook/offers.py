@@ -51,7 +51,7 @@ def offers(before: str, engine: Callable[[], Engine], *, dockerfile: bool = Fals
     """For the text of a cell before the cursor; None where this is Python's business. `dockerfile`: the cell is one as it stands."""
     *above, line = before.split("\n")
     first = (above or [line])[0]
-    if first.startswith("%%dockerfile"):
+    if first.startswith(("%%dockerfile", "%%variables")):
         return _of_build(line, engine) if not above else _of_dockerfile(above[1:], line, engine, _folder(first))
     if dockerfile:
         return _of_dockerfile(above, line, engine, ".")

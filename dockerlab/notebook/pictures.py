@@ -11,7 +11,7 @@ from html import escape
 
 from dockerlab.data import dataclass
 from dockerlab.notebook.words import layer_count, word
-from dockerlab.verbs.units import cut, human_size
+from dockerlab.verbs.units import cut, display_width, human_size
 
 _FONT = "font-family='ui-sans-serif, system-ui, Noto Sans KR, Apple SD Gothic Neo, sans-serif'"
 _MONO = "font-family='ui-monospace, SFMono-Regular, Menlo, monospace'"
@@ -214,6 +214,27 @@ class ProcessWord:
 _SOURCES = {"ENTRYPOINT": "#6aa3dc", "--entrypoint": "#1f6feb", "CMD": "#1a7f37", "argument": "#d9a520", "shell": "#9aa7b3"}
 
 
+def _notes(notes: Sequence[str], y: float) -> tuple[list[str], float]:
+    """Sentences below a picture, in lines that fit; (pieces, where they end)."""
+    pieces = []
+    for note in notes:
+        for n, line in enumerate(_lines(note, 102)):
+            pieces.append(_text(_LEFT + 10 * (n > 0), y + 14, line, size=12, colour=_COLOUR["C"]))
+            y += 18
+    return pieces, y
+
+
+def _lines(text: str, columns: int) -> list[str]:
+    lines = [""]
+    for part in text.split(" "):
+        longer = f"{lines[-1]} {part}".lstrip()
+        if display_width(longer) <= columns:
+            lines[-1] = longer
+        else:
+            lines.append(cut(part, columns))
+    return lines
+
+
 def process_svg(line: str, words: Sequence[ProcessWord], sources: Sequence[str], notes: Sequence[str]) -> str:
     """A process word by word, a row each, with where it came from."""
     pieces = [_text(_LEFT, 28, cut(line, 84), size=14, font=_MONO, weight="bold")]
@@ -224,10 +245,61 @@ def process_svg(line: str, words: Sequence[ProcessWord], sources: Sequence[str],
         pieces.append(_text(_LEFT + 14, y + 18, cut(one.text, 48), size=13, font=_MONO))
         pieces.append(_text(_LEFT + 394, y + 18, cut(source, 56), size=12, colour=_SOFT))
         y += 32
-    for note in notes:
-        pieces.append(_text(_LEFT, y + 14, cut(note, 105), size=12, colour=_COLOUR["C"]))
-        y += 20
-    return _svg(pieces, y + 10, line)
+    told, y = _notes(notes, y)
+    return _svg([*pieces, *told], y + 10, line)
+
+
+@dataclass(frozen=True)
+class Lane:
+    """A variable at a line: "ARG", "ENV", "base" or "told" (in the history), "" where it is not there; `text` is shown where it `begins`."""
+
+    kind: str = ""
+    text: str = ""
+    begins: bool = False
+
+
+@dataclass(frozen=True)
+class LaneRow:
+    """A line of a Dockerfile with a lane for each variable; `ruled`: something new begins with it."""
+
+    number: str
+    text: str
+    lanes: tuple[Lane, ...]
+    ruled: bool = False
+
+
+_LANES = {"ARG": (_WRITABLE, "#d9a520"), "ENV": (_OWN, "#6aa3dc"), "base": (_BASE, _LINE)}
+
+
+def lanes_svg(title: str, names: Sequence[str], rows: Sequence[LaneRow], notes: Sequence[str]) -> str:
+    """Variables as lanes beside the lines of a Dockerfile: filled where the variable is there."""
+    first, each = 340, (_WIDTH - 340 - _LEFT) / max(len(names), 1)
+    letters = int(each / 7.5) - 1
+    pieces = [_text(_LEFT, 28, title, size=15, weight="bold")]
+    pieces += [_text(first + n * each + 6, 50, cut(name, letters), size=12, font=_MONO, weight="bold") for n, name in enumerate(names)]
+    y = 60.0
+    for row in rows:
+        if row.ruled:
+            pieces.append(f"<line x1='{_LEFT}' y1='{y}' x2='{_WIDTH - _LEFT}' y2='{y}' stroke='{_LINE}'/>")
+        weight = "bold" if row.ruled else "normal"
+        pieces.append(_text(_LEFT + 18, y + 16, row.number, size=11, colour=_SOFT, anchor="end"))
+        font = _MONO if row.number else _FONT
+        pieces.append(_text(_LEFT + 26, y + 16, cut(row.text, 40), size=12, font=font, weight=weight))
+        for n, lane in enumerate(row.lanes):
+            pieces += _lane_cell(lane, first + n * each, y, each - 6, letters)
+        y += 24
+    told, y = _notes(notes, y + 4)
+    return _svg([*pieces, *told], y + 10, title)
+
+
+def _lane_cell(lane: Lane, x: float, y: float, width: float, letters: int) -> list[str]:
+    if not lane.kind:
+        return []
+    if lane.kind == "told":
+        return [_text(x + 8, y + 16, cut(lane.text, letters), size=12, colour=_COLOUR["D"])]
+    fill, edge = _LANES[lane.kind]
+    box = f"<rect x='{x:.1f}' y='{y}' width='{width:.1f}' height='24' fill='{fill}'/><rect x='{x:.1f}' y='{y}' width='3' height='24' fill='{edge}'/>"
+    return [box, _text(x + 8, y + 16, cut(lane.text, letters), size=12, font=_MONO) if lane.begins else ""]
 
 
 def as_image(svg: str, alternative: str) -> str:

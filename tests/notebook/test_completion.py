@@ -42,6 +42,7 @@ def offered(engine: EmbeddedEngine, docker: Docker) -> Callable[..., set[str]]:
     [
         ("%%dockerfile\nC", {"CMD", "COPY"}, {"RUN"}),
         ("%%dockerfile\nFROM busybox\nru", {"RUN"}, {"COPY"}),
+        ("%%variables\nFROM bu", {"busybox"}, {"base/one:2"}),
         ("%%dockerfile\nFROM bu", {"busybox"}, {"base/one:2"}),
         ("%%dockerfile\nFROM ", {"busybox", "base/one:2", "nginx", "scratch"}, set()),
         ("%%dockerfile\nFROM busybox AS build\nFROM ", {"build", "busybox"}, set()),

@@ -2,7 +2,7 @@
 // container that it leaves in window._JUPYTERLAB. (JupyterLab: extension developer guide, prebuilt extensions; webpack's module federation.)
 (() => {
   const DOCKERFILE = "text/x-dockerfile";
-  const BUILD_CELL = /^\s*%%dockerfile\b/;
+  const BUILD_CELL = /^\s*%%(?:dockerfile|variables)\b/;
   const KERNEL = "dockerlab"; // in it a cell that starts with an instruction is a build
   const DOCKERFILE_CELL = /^(?:\s*#.*\n|\s*\n)*\s*(?:FROM|ARG)\s+[^=\s]/;
   const NOT_FOUND = "Error displaying widget: model not found"; // what the widget manager writes in the place of a widget that no kernel knows
@@ -13,7 +13,7 @@
     return (await versions[Object.keys(versions)[0]].get())();
   };
 
-  // Cells that begin with %%dockerfile are highlighted as Dockerfiles.
+  // Cells that begin with %%dockerfile or %%variables are highlighted as Dockerfiles.
   const highlight = (panel) => {
     const look = (cell) => {
       const source = cell.sharedModel.getSource();
