@@ -191,3 +191,23 @@ def test_a_container_that_does_it_itself(docker: Docker, outside: Path, times: i
     swap = f"while :; do mv dir away; ln -s {outside} dir; rm dir; mv away dir; done"
     begun(docker, outside, then=swap)
     assert copied_out(docker, times // 2) + copied_in(docker, times // 2) > 0
+
+
+def test_what_is_mounted_into_a_shared_volume_is_mounted_inside(docker: Docker, isolation: str, outside: Path) -> None:
+    """Two containers have a volume; one swaps a folder in it for a link while the other is made, of which something is to be mounted below that folder."""
+    if isolation != "namespaces":
+        pytest.skip("a volume is moved into the one container that has it")
+    docker("volume", "create", "shared")
+    volume = Path(docker("volume", "inspect", "-f", "{{.Mountpoint}}", "shared").out.strip())
+    (volume / "dir").mkdir()
+    (volume / "link").symlink_to(outside)
+    Path("other").mkdir()
+    Path("other/mine").write_text("mine")
+    before, seen = sorted(os.listdir(outside)), 0
+    with racing(volume / "dir", volume / "link"):
+        for n in range(60):
+            answer = docker(
+                "run", "--rm", "-v", "shared:/work", "-v", f"{Path.cwd()}/other:/work/dir/new{n}", "busybox", "ls", f"/work/dir/new{n}"
+            )
+            seen += kind(answer) and answer.out == "mine\n"
+    assert sorted(os.listdir(outside)) == before and seen > 0

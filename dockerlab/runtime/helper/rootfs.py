@@ -1,7 +1,7 @@
 """The container's root file system, seen from the keeper: overlay, what its ground has of /dev and /sys, the files of /etc that are bound in, mounts.
 
 All happens in a mount namespace of the keeper's own. Paths inside the image are resolved here, component by component, never by the
-kernel: a hostile image may hold `etc -> /etc`, and the old root is still below our feet.
+kernel (`Descent`): a hostile image may hold `etc -> /etc`, and the old root is still below our feet.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import os
 import stat
 
 from dockerlab.runtime.helper import kernel
+from dockerlab.runtime.helper.descent import Descent
 from dockerlab.runtime.helper.kernel import MS_BIND, MS_MOVE, MS_NODEV, MS_NOEXEC, MS_NOSUID, MS_RDONLY, MS_REC, MS_REMOUNT
 
 Box = dict[str, object]
@@ -83,11 +84,10 @@ class Root:
         os.fchdir(self._stage)  # the root lies on top of it now; relative paths still reach it
         self._devices()
         self._sys()
-        self._point("/proc", folder=True, keep=True)
+        self._keep_point("/proc")
         for name in files:
             self._file(name, f"/etc/{name}")
-        for kind, source, target, readonly in box["mounts"]:  # type: ignore[attr-defined]
-            self._mount(kind, source, target, readonly)
+        self._mounts(list(box["mounts"]))  # type: ignore[call-overload]
         os.chdir("/")
         if box["readonly"]:
             kernel.mount(None, self.path, None, MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NODEV)
@@ -120,45 +120,56 @@ class Root:
                 copy_attributes(below, etc, real=self._identity != "single")
         return layer
 
-    def _point(self, path: str, *, folder: bool, keep: bool) -> str:
-        """Something to mount on at `path`; what had to be made is remembered, to be removed unless `keep`."""
-        real = inside(self.path, path)
-        try:
-            present = os.lstat(real)
-        except FileNotFoundError:
-            made = []
-            top = os.path.dirname(real)
-            while not os.path.lexists(top):
-                made.append(top)
-                top = os.path.dirname(top)
-            before = os.stat(top)
-            for name in reversed(made):
-                os.mkdir(name, 0o755)
-            if folder:
-                os.mkdir(real, 0o755)
+    def _point(self, path: str, *, folder: bool, keep: bool) -> Descent:
+        """Something to mount on at `path`; what had to be made is remembered, to be removed unless `keep`. To be closed."""
+        made: list[tuple[str, bool]] = []
+        above: tuple[str, os.stat_result, int] | None = None
+        point = Descent(self.path)
+
+        def missing(fd: int, name: str, last: bool) -> None:
+            nonlocal above
+            before = os.fstat(fd)
+            if folder or not last:
+                os.mkdir(name, 0o755, dir_fd=fd)
             else:
-                write(real, b"")
-            if not keep:
-                self.stubs += [(name[len(self.path) :], True) for name in reversed(made)]
-                self.stubs.append((real[len(self.path) :], folder))
-                above = top[len(self.path) :] or "/"
-                first = self.times.get(above, (before.st_atime_ns, before.st_mtime_ns))
-                self.times[above] = (first[0], first[1], os.stat(top).st_mtime_ns)
-        else:
-            if stat.S_ISDIR(present.st_mode) != folder:
-                raise RootError(
-                    f"error mounting to rootfs at {path!r}: not a directory: Are you trying to mount a directory onto a file (or vice-versa)? "
-                    "Check if the specified host path exists and is the expected type"
-                )
-        return real
+                os.close(os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644, dir_fd=fd))
+            if above is None:
+                above = point.path, before, os.fstat(fd).st_mtime_ns
+            made.append((f"{point.path.rstrip('/')}/{name}", folder or not last))
+
+        try:
+            point.go(path, missing)
+            if stat.S_ISDIR(os.fstat(point.fd).st_mode) != folder:
+                raise NotADirectoryError
+        except NotADirectoryError:
+            point.close()
+            raise RootError(
+                f"error mounting to rootfs at {path!r}: not a directory: Are you trying to mount a directory onto a file (or vice-versa)? "
+                "Check if the specified host path exists and is the expected type"
+            ) from None
+        except OSError as error:
+            point.close()
+            raise RootError(f"error mounting to rootfs at {path!r}: {error.strerror}") from None
+        if above is not None and not keep:
+            self.stubs += made
+            where, before, with_stub = above
+            first = self.times.get(where, (before.st_atime_ns, before.st_mtime_ns))
+            self.times[where] = (first[0], first[1], with_stub)
+        return point
+
+    def _keep_point(self, path: str) -> str:
+        """The same, of a folder that stays, by its path: nothing of another container is mounted yet."""
+        point = self._point(path, folder=True, keep=True)
+        point.close()
+        return self.path + point.path
 
     def _devices(self) -> None:
-        dev = self._point("/dev", folder=True, keep=True)
+        dev = self._keep_point("/dev")
         kernel.mount("dev", dev, None, MS_MOVE)
         kernel.mount("shm", f"{dev}/shm", "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, f"mode=1777,size={self._shm_size}")
 
     def _sys(self) -> None:
-        target = self._point("/sys", folder=True, keep=True)
+        target = self._keep_point("/sys")
         try:
             kernel.mount("sys", target, None, MS_MOVE)
         except OSError:
@@ -168,25 +179,44 @@ class Root:
         real = inside(self.path, path)
         if os.path.isdir(real):
             return
-        kernel.mount(source, self._point(path, folder=False, keep=not self.build), None, MS_BIND)
+        point = self._point(path, folder=False, keep=not self.build)
+        kernel.mount(source, point.held, None, MS_BIND)
+        point.close()
 
-    def _mount(self, kind: str, source: str, target: str, readonly: bool) -> None:
-        if kind == "tmpfs":
-            real = self._point(target, folder=True, keep=not self.build)
-            flags = MS_NOSUID | MS_NODEV | MS_NOEXEC | (MS_RDONLY if readonly else 0)
-            kernel.mount("tmpfs", real, "tmpfs", flags, source or "mode=1777")
-            return
-        try:
-            folder = stat.S_ISDIR(os.stat(source).st_mode)
-        except FileNotFoundError:
-            raise RootError(f'invalid mount config for type "bind": bind source path does not exist: {source}') from None
-        real = self._point(target, folder=folder, keep=not self.build)
-        kernel.bind(source, real, readonly=readonly, recursive=True, flags=MS_NODEV)
+    def _mounts(self, mounts: list[tuple[str, str, str, bool]]) -> None:
+        """What the user mounts: all that is shown is held before anything is mounted, lest one mount lead another elsewhere."""
+        sources = [-1 if kind == "tmpfs" else _source(source) for kind, source, _, _ in mounts]
+        for (_, options, target, readonly), source in zip(mounts, sources, strict=True):
+            if source < 0:
+                self._tmpfs(target, options, readonly)
+            else:
+                self._bind(source, target, readonly)
+                os.close(source)
+
+    def _tmpfs(self, target: str, options: str, readonly: bool) -> None:
+        point = self._point(target, folder=True, keep=not self.build)
+        flags = MS_NOSUID | MS_NODEV | MS_NOEXEC | (MS_RDONLY if readonly else 0)
+        kernel.mount("tmpfs", point.held, "tmpfs", flags, options or "mode=1777")
+        point.close()
+
+    def _bind(self, source: int, target: str, readonly: bool) -> None:
+        point = self._point(target, folder=stat.S_ISDIR(os.fstat(source).st_mode), keep=not self.build)
+        kernel.mount(f"/proc/self/fd/{source}", point.held, None, MS_BIND | MS_REC)
+        point.look_again()
+        kernel.remount_bind(point.held, MS_NODEV | (MS_RDONLY if readonly else 0))
         if readonly:
             try:
-                kernel.set_readonly_recursive(real)
+                kernel.set_readonly_recursive(point.held)
             except OSError:
                 pass  # before Linux 5.12 only the top mount is read-only, as docker's was
+        point.close()
+
+
+def _source(path: str) -> int:
+    try:
+        return os.open(path, os.O_PATH | os.O_CLOEXEC)
+    except FileNotFoundError:
+        raise RootError(f'invalid mount config for type "bind": bind source path does not exist: {path}') from None
 
 
 def mount_proc(proc: str, *, protect: bool) -> None:
