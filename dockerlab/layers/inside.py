@@ -71,8 +71,10 @@ class LayerInside:
             if part in (".", "..") or not stat.S_ISDIR(lstat_lent(place).st_mode):
                 raise DockerlabError(f"{path} is not in this layer")
             place = f"{place}/{part}"
-            if not os.path.lexists(place):
-                raise DockerlabError(f"{path} is not in this layer")
+            try:
+                lstat_lent(place)
+            except FileNotFoundError:
+                raise DockerlabError(f"{path} is not in this layer") from None
         return place
 
     def _under(self, path: str) -> Node | None:

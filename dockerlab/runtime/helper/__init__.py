@@ -5,7 +5,7 @@
     chroot.py      both of them, without namespaces      descendants.py   the end of all processes there
     proot.py       the same for an ordinary user         passage.py  door.py      how a process gets behind proot, and under the filter
     ground.py  namespaces.py  network.py         what a container is made of that is the same for all of them
-    rootfs.py                                    its root
+    rootfs.py      its root                              descent.py          a way into it that nobody leads elsewhere
     init.py        the last steps before the program runs  reaper.py   --init: a process 1 that is not the program
     limits.py      control groups and resource limits    watch.py            the limits that the keeper itself keeps
     restart.py     a keeper for each run                 health.py           checks while it runs       udp.py   a published UDP port
