@@ -15,6 +15,7 @@ from dockerlab.engine.embedded import EmbeddedEngine
 from dockerlab.runtime.capabilities import Capabilities
 from dockerlab.store import Store
 from tests.conformance.program import Program, recorded_base
+from tests.isolations import beside
 from tests.isolations.fixtures import own, place  # noqa: F401 - for every room
 from tests.isolations.playing import own_counts
 from tests.isolations.refusals import refusals_of
@@ -57,6 +58,24 @@ def can_be_had(request: pytest.FixtureRequest) -> None:
     path = request.path.relative_to(ROOT / "tests").as_posix()
     if (refusals := refusals_of(path, request.node.name)) and (reason := refusals.get(request.getfixturevalue("isolation_here").isolation)):
         pytest.skip(reason)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What is played beside the suite is waited for at its end."""
+    items.sort(key=lambda item: item.get_closest_marker("played_beside") is not None)
+
+
+def pytest_runtestloop(session: pytest.Session) -> None:
+    """Begin it."""
+    rows = [item.callspec.params for item in session.items if item.get_closest_marker("played_beside")]  # type: ignore[attr-defined]
+    if rows and not session.config.option.collectonly:
+        beside.begin((params["name"], params["room"]) for params in rows)
+
+
+def pytest_sessionfinish() -> None:
+    """Nobody waits for it any more."""
+    beside.end()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

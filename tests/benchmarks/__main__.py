@@ -44,11 +44,12 @@ engine.close()
 
 
 def in_turn(actions: dict[str, Action], runs: int, before: Action = lambda: None) -> dict[str, float]:
-    """Median seconds of each, one after the other in every round; the first round is not counted, nor is what `before` does."""
+    """Median seconds of each, one after the other in every round; the first round is not counted, nor is what `before` does, nor the disk's work for the one before."""
     times: dict[str, list[float]] = {name: [] for name in actions}
     for number in range(runs + 1):
         for name, action in actions.items():
             before()
+            os.sync()
             began = time.perf_counter()
             action()
             if number:
@@ -94,6 +95,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description="Ours beside Docker's, as ratios.")
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--row", default="", help="only rows whose name has this part")
+    parser.add_argument(
+        "--folder", default="/var/tmp", help="where ours writes; REFERENCE_DOCKER_DIR is where Docker does: one file system for both"
+    )
     options = parser.parse_args()
     docker = shutil.which("docker") or ""
     if docker and subprocess.run([docker, "version"], capture_output=True, check=False).returncode:
@@ -101,7 +105,7 @@ def main() -> int:
     busybox = os.environ.get("BUSYBOX") or shutil.which("busybox")
     if not busybox:
         sys.exit("no static busybox: install busybox-static, or name one in BUSYBOX")
-    with tempfile.TemporaryDirectory(prefix="dockerlab-bench-", dir="/var/tmp") as scratch:
+    with tempfile.TemporaryDirectory(prefix="dockerlab-bench-", dir=options.folder) as scratch:
         home, work = Path(scratch, "home"), Path(scratch, "work")
         os.environ["DOCKERLAB_HOME"] = str(home)
         write(work)

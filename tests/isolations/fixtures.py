@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import NoReturn
 
 import pytest
 
 from dockerlab.runtime import Capabilities
-from tests.isolations.places import ISOLATIONS, NotHere, Place, entered, own_name
+from tests.isolations.beside import enter
+from tests.isolations.places import ISOLATIONS, NotHere, Place, own_name
 from tests.isolations.table import TABLE
 from tests.parts import missing
 
@@ -25,17 +28,19 @@ def own(isolation_here: Capabilities) -> str:
 def place(request: pytest.FixtureRequest, isolation_here: Capabilities, own: str) -> Iterator[Place]:
     """The isolation of the parameter's name, entered. What can't be had here is in the table, with its reason."""
     one = ISOLATIONS[request.param]
-    try:
-        with entered(one) as place:
-            isolation, _, reason = place.chosen
-            if isolation not in one.gives and isolation_here.isolation != "namespaces":
-                raise NotHere(f"this machine refuses what would make it one: {isolation_here.reason}")
-            assert isolation in one.gives, f"{isolation} was chosen, not {' or '.join(one.gives)}: {reason}"
-            TABLE.choose(one.name, place.chosen)
-            yield place
-    except NotHere as error:
-        if one.name != own:
-            TABLE.miss(one.name, str(error))
-        if error.remedy:
-            missing(one.needs.partition(" ")[0], error.remedy)
-        pytest.skip(str(error))
+    with ExitStack() as stack:
+        try:
+            place = enter(one.name, isolation_here, stack)
+        except NotHere as error:
+            not_here(one.name, own, str(error), error.remedy)
+        TABLE.choose(one.name, place.chosen)
+        yield place
+
+
+def not_here(name: str, own: str, why: str, remedy: str) -> NoReturn:
+    """Skip, or fail where it must be here; the table has it."""
+    if name != own:
+        TABLE.miss(name, why)
+    if remedy:
+        missing(ISOLATIONS[name].needs.partition(" ")[0], remedy)
+    pytest.skip(why)
