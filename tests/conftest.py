@@ -120,6 +120,8 @@ def template_home(busybox_file: Path, tmp_path_factory: pytest.TempPathFactory) 
         program = Program()
         recorded_base(program, busybox_file)
         program.engine.close()
+        for isolation in ("chroot", "proot"):
+            (home / f"told-{isolation}").touch()  # as in a store that was used before
     finally:
         os.environ.pop("DOCKERLAB_HOME")
         if before is not None:

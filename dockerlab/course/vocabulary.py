@@ -119,6 +119,13 @@ class Look:
         except DockerlabError:
             return None
 
+    def stands_in(self, capability: str) -> str:
+        """What is emulated here for lack of one of doctor's capabilities ("real_owners", "own_network", "mounts" …); "" where nothing is.
+
+        A check of what can't be enforced asks before it counts: `if not look.stands_in("own_network"): look.expect(…)`.
+        """
+        return str(self.engine.info().get("Emulated", {}).get(capability, ""))
+
     def expect(
         self, text: dict[str, str], holds: bool, *, seen: Any = "", expected: Any = "", look: dict[str, str] | str = "", weight: float = 1.0
     ) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from dockerlab.data import asdict
@@ -34,10 +35,28 @@ def _memory() -> int:
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
+_EMULATES = {
+    "chroot": "processes, /proc and the network are this machine's",
+    "proot": "users, owners and modes are emulated (true for teaching, no border for security), processes and the network are this machine's",
+}
+
+
+def tell_once(store: Store, isolation: str, notice: Callable[[str], None]) -> None:
+    """Where a container is less than Docker's, its store's first user hears of it."""
+    try:
+        os.close(os.open(store.home / f"told-{isolation}", os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644))
+    except OSError:
+        return  # told, or nothing can be written
+    notice(
+        f"NOTICE: no namespaces here, so containers run by {isolation}: {_EMULATES[isolation]}; `dockerlab doctor` lists all that differs (told once)"
+    )
+
+
 def info(store: Store, states: list[str], machine: Capabilities) -> Json:
-    """`docker info`; `states` are those of all containers. The driver that copies is called vfs, as Docker's own."""
+    """`docker info`; `states` are those of all containers. The driver that copies is called vfs, as Docker's own. `Emulated` are doctor's findings."""
     from dockerlab import __version__
 
+    emulated = {item.name: item.emulated for item in machine.items if item.emulated and not item.available}
     running, paused = states.count("running"), states.count("paused")
     return {
         "Containers": len(states),
@@ -59,6 +78,8 @@ def info(store: Store, states: list[str], machine: Capabilities) -> Json:
         "Swarm": {"LocalNodeState": "inactive"},
         "Engine": "dockerlab, embedded: no daemon",
         "Isolation": machine.isolation,
+        "Emulated": emulated,
+        "Warnings": [f"WARNING: {name} is emulated: {how}" for name, how in emulated.items()],
     }
 
 

@@ -57,7 +57,12 @@ class EmbeddedEngine(Foresight):
         from dockerlab.runtime.capabilities import Capabilities
         from dockerlab.runtime.runtime import Runtime
 
-        return Runtime(Capabilities.load(self.store.home / "capabilities.json"))
+        machine = Capabilities.load(self.store.home / "capabilities.json")
+        if machine.isolation in ("chroot", "proot"):
+            from dockerlab.engine.about import tell_once
+
+            tell_once(self.store, machine.isolation, self.notice)
+        return Runtime(machine)
 
     @cached_property
     def catalogue(self) -> Catalogue:

@@ -44,7 +44,9 @@ def info(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
             terminal.line("")
             raise
     else:
-        terminal.say("".join(f" {key}: {value}\n" for key, value in found.items() if not isinstance(value, dict)))
+        terminal.say("".join(f" {key}: {value}\n" for key, value in found.items() if not isinstance(value, (dict, list))))
+        for text in found["Warnings"]:
+            terminal.complain(text)
     return 0
 
 

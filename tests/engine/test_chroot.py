@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from dockerlab.course.vocabulary import Look
 from dockerlab.engine.embedded import EmbeddedEngine
 from dockerlab.runtime.capabilities import Capabilities
 from dockerlab.store import Store
 from tests.conformance.program import Program
-from tests.conftest import Docker, build
+from tests.conftest import Command, Docker, build
 from tests.parts import until
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can chroot")
@@ -150,3 +151,17 @@ def test_doctor_says_what_is_done_instead(command) -> None:  # type: ignore[no-u
     assert said.startswith("isolation: chroot: ")
     for word in ("/proc", "hostname", "-v", "tmpfs", "network", "processes"):
         assert word in said
+
+
+def test_what_differs_from_docker_is_told_to_who_asks(docker: Docker, engine: EmbeddedEngine) -> None:
+    asked = docker("info")
+    assert "WARNING: own_network is emulated: the network is this machine's" in asked.err and "WARNING" not in asked.out
+    look = Look(engine, "en")
+    assert "this machine's" in look.stands_in("own_network") and look.stands_in("nosuch") == ""
+
+
+def test_who_starts_the_first_container_hears_what_differs(command: Command, home: Path) -> None:
+    (home / "told-chroot").unlink()
+    first, second = (command("run", "--rm", "busybox", "echo", "hi") for _ in range(2))
+    assert first.stdout == second.stdout == "hi\n" and second.stderr == ""
+    assert first.stderr.startswith("NOTICE: no namespaces here, so containers run by chroot") and len(first.stderr.splitlines()) == 1
