@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,6 +13,7 @@ import nbformat
 from nbclient import NotebookClient
 
 from tests.browser.conftest import BUSY, Lab, Open
+from tests.parts import missing
 
 
 def test_opened_again_it_shows_the_still_pictures(notebook: Open, lab: Lab, browser: Any, photograph: Callable[[Any, str], None]) -> None:
@@ -29,7 +31,7 @@ def test_opened_again_it_shows_the_still_pictures(notebook: Open, lab: Lab, brow
     again.close()
 
 
-def test_a_page_made_of_it_shows_the_still_pictures_without_a_script(
+def test_pages_made_of_it_show_the_still_pictures_without_a_script(
     notebook: Open, lab: Lab, browser: Any, photograph: Callable[[Any, str], None]
 ) -> None:
     one = notebook(
@@ -48,7 +50,15 @@ def test_a_page_made_of_it_shows_the_still_pictures_without_a_script(
     assert pictures.count() == 2 and all(pictures.nth(n).evaluate("image => image.naturalWidth > 0") for n in range(2))
     assert "/1" in pictures.nth(1).get_attribute("alt")
     photograph(page, "exported")
+    page.pdf(path=str(lab.folder / "page.pdf"))
     page.context.close()
+    if not shutil.which("pdftotext"):
+        missing("pdftotext", "apt install poppler-utils")
+    printed = subprocess.run(["pdftotext", "-layout", "page.pdf", "-"], cwd=lab.folder, check=True, capture_output=True, text=True).stdout
+    assert "read-only image layers" in printed and "RUN echo 1 > /1" in printed and "container page" in printed
+    subprocess.run([sys.executable, "-m", "nbconvert", "--to", "latex", name], cwd=lab.folder, check=True, capture_output=True)
+    typeset = (lab.folder / name).with_suffix(".tex").read_text()
+    assert "RUN echo 1 > /1" in typeset and "hides the file of layer" in typeset, "the text stands in for the picture"
 
 
 def test_cells_that_a_program_runs_get_still_pictures_alone(notebook: Open, lab: Lab, home: Path) -> None:
