@@ -31,6 +31,8 @@ class BuildRequest:
     """Folders and images that --from and FROM find under these names (lower case)."""
     trace: bool = False
     """Tell also what each step changed, and what changed only the configuration."""
+    apart: bool = False
+    """Tell what a RUN writes to standard error from what it writes to standard output."""
     classic: bool = False
     """Build as Docker did before BuildKit."""
 

@@ -109,6 +109,8 @@ class RunStep:
     hosts: tuple[tuple[str, str], ...] = ()
     epoch: int | None = None
     """SOURCE_DATE_EPOCH, in seconds: the time of all that the step writes."""
+    apart: bool = False
+    """Its output and its errors are told apart, and then not in the order in which they are written."""
 
 
 def execute(
@@ -133,7 +135,9 @@ def execute(
         began = time.time_ns()
         with store.snapshots.prepare(state.layers) as snapshot:
             yield snapshot.path.name
-            output = runner.stream(BoxSpec(snapshot.rootfs, process, network=step.network, mounts=mounts, hosts=step.hosts))
+            output = runner.stream(
+                BoxSpec(snapshot.rootfs, process, network=step.network, mounts=mounts, hosts=step.hosts, together=not step.apart)
+            )
             try:
                 code = yield from _meanwhile(output, lambda: store.snapshots.tidy(ahead=True))
             except ContainerStartError as error:

@@ -173,7 +173,9 @@ def _run(one: StageBuild, instruction: Instruction, scratch: Scratch) -> Step:
             **_epoch(run),
         },
     )
-    step = running.RunStep(command, tuple(environment), "none" if network == "none" else "host", mounts, run.request.hosts(), run.epoch)
+    step = running.RunStep(
+        command, tuple(environment), "none" if network == "none" else "host", mounts, run.request.hosts(), run.epoch, run.request.apart
+    )
 
     def work() -> Iterator[BuildEvent | Waiting | Layer]:
         steps = running.execute(step, state, run.store, run.builder.runner(), scratch)

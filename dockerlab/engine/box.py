@@ -40,6 +40,7 @@ def box_of(record: Record, folder: Path, layers: list[Layer], view: TreeView) ->
         ),
         open_stdin=config["OpenStdin"],
         logged=host["LogConfig"]["Type"] != "none",
+        together=host["AutoRemove"],  # nobody reads its log afterwards
         init=bool(host.get("Init")),
         timeout=host.get("Timeout"),
         limits=limits_of(host),

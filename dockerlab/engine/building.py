@@ -97,6 +97,7 @@ def request_of(options: BuildOptions, text: str, name: str, context: BuildContex
         add_hosts=options.add_hosts,
         environment=options.environment,
         trace=options.trace,
+        apart=options.apart or options.classic,
         classic=options.classic,
         contexts={name.lower(): _other_context(name, value) for name, value in options.contexts.items()},
     )

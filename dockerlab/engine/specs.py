@@ -90,6 +90,8 @@ class BuildOptions:
     """Tell what each step changes."""
     pull: bool = False
     """Ask again for base images, even where the store has them."""
+    apart: bool = False
+    """Tell what a RUN writes to standard error from what it writes to standard output."""
     classic: bool = False
     """Build as Docker did before BuildKit."""
     environment: Mapping[str, str] = field(default_factory=dict)

@@ -20,7 +20,7 @@ from dockerlab.layers.entry import Change, Entry
 from dockerlab.layers.lending import lstat_lent, names_lent, open_lent
 from dockerlab.layers.owners import Owners, is_opaque, read_links
 from dockerlab.layers.view import Node, TreeView, describe
-from dockerlab.layers.whiteouts import is_whiteout
+from dockerlab.layers.whiteouts import is_whiteout, may_hold_marks
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,17 @@ class InsideEntry:
     link: str = ""
 
 
+@dataclass(frozen=True)
+class Listing:
+    """The names in a folder: so many `folders` first."""
+
+    names: list[str]
+    folders: int
+
+
+_KEPT = 8  # listings
+
+
 class LayerInside:
     """One layer above those below it, the lowest first. Its files are not hostile by now: nobody writes into the store's trees."""
 
@@ -48,6 +59,8 @@ class LayerInside:
         self._below, self._tree = TreeView(below), str(tree)
         self._owners = Owners.here()
         self._links = {} if self._owners.real else read_links(self._tree)
+        self._listed: dict[str, Listing | list[InsideEntry]] = {}
+        """What was asked for last, by folder."""
 
     # --- a folder
 
@@ -63,6 +76,45 @@ class LayerInside:
             gone = set(self._below.names(under)).difference(names)
             out += [deleted for name in gone if (deleted := self._deleted(path, name, under)) is not None]
         return sorted(out, key=lambda entry: (entry.kind != "dir", entry.name))
+
+    def listing(self, path: str = "/") -> Listing:
+        """The names of `folder`, in its order, which takes a call a folder instead of several a file. DockerlabError as there."""
+        found = self._listed.get(path)
+        if found is None:
+            while len(self._listed) >= _KEPT:
+                self._listed.pop(next(iter(self._listed)))
+            found = self._listed[path] = self._plain_listing(path) or self.folder(path)
+        if isinstance(found, Listing):
+            return found
+        return Listing([entry.name for entry in found], sum(entry.kind == "dir" for entry in found))
+
+    def some(self, path: str, first: int, last: int) -> list[InsideEntry]:
+        """Those entries of `folder` from one place of its listing to another."""
+        names = self.listing(path).names[first:last]
+        found = self._listed[path]
+        if not isinstance(found, Listing):
+            return found[first:last]
+        place, under = self._place(path), self._under(path)
+        return [entry for name in names if (entry := self._entry(path, place, name, under)) is not None]
+
+    def _plain_listing(self, path: str) -> Listing | None:
+        """None for a folder that hides something: what its names stand for is not to be seen from outside."""
+        place = self._place(path)
+        if may_hold_marks(place):
+            return None
+        folders, others = [], []
+        try:
+            with os.scandir(place) as found:
+                for one in found:
+                    if one.is_dir(follow_symlinks=False):
+                        folders.append(one.name)
+                    elif not one.is_file(follow_symlinks=False) and not one.is_symlink():
+                        return None
+                    else:
+                        others.append(one.name)
+        except OSError:
+            return None  # no folder, or one that has to be lent
+        return Listing([*sorted(folders), *sorted(others)], len(folders))
 
     def _place(self, path: str) -> str:
         """Where a path of the layer lies; a link on the way leads nowhere."""

@@ -6,6 +6,7 @@ an empty file with the xattr `user.overlay.whiteout`, in a folder that `user.ove
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 
@@ -38,6 +39,15 @@ def _is_marked(path: str) -> bool:
                 attribute(path, WHITEOUT)
     except OSError:
         return False
+    return True
+
+
+def may_hold_marks(folder: str) -> bool:
+    """Whether whiteouts of the second form may lie in a folder: it is marked then, and costs one call instead of one a file."""
+    try:
+        attribute(folder, OPAQUE)
+    except OSError as error:
+        return error.errno != errno.ENODATA
     return True
 
 

@@ -100,13 +100,13 @@ class Runtime:
         """
         request: wire.Message = {"box": self._box(box, build=True)}
         if not self._copied:
-            return (yield from self._stream(request, stdin))
+            return (yield from self._stream(request, stdin, box.together))
         from dockerlab.runtime.copied_root import copied_root, end_everything
 
         root = copied_root(self.capabilities.isolation, box, request["box"]["files"], build=not box.like_container)  # type: ignore[index]
         root.make(kept=False)
         try:
-            code = yield from self._stream(request, stdin)
+            code = yield from self._stream(request, stdin, box.together)
             root.copied.refresh(live=False)
         except BaseException:
             end_everything(root.copied.root)
@@ -114,11 +114,11 @@ class Runtime:
             raise
         return code
 
-    def _stream(self, request: wire.Message, stdin: int | None) -> Generator[tuple[str, bytes] | Waiting, None, int]:
+    def _stream(self, request: wire.Message, stdin: int | None, together: bool) -> Generator[tuple[str, bytes] | Waiting, None, int]:
         out_reader, out_writer = os.pipe()
-        err_reader, err_writer = os.pipe()
+        err_reader, err_writer = (-1, os.dup(out_writer)) if together else os.pipe()
         null = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC) if stdin is None else -1
-        readers = {out_reader: "stdout", err_reader: "stderr"}
+        readers = {out_reader: "stdout"} if together else {out_reader: "stdout", err_reader: "stderr"}
         try:
             try:
                 fds = {"stdin": null if stdin is None else stdin, "stdout": out_writer, "stderr": err_writer}
@@ -271,6 +271,7 @@ class Runtime:
             "health": asdict(box.health) if box.health and own_namespaces else None,
             "open_stdin": box.open_stdin,
             "logged": box.logged,
+            "together": box.together,
         }
 
     def _started(self, channel: Socket) -> wire.Message:

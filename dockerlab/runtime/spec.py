@@ -91,7 +91,8 @@ class BoxSpec:
     `hosts` are further lines of /etc/hosts, as (address, name). `timeout` is in seconds: what runs longer is killed.
     `rlimits` are (number, soft, hard) of setrlimit, -1 for none; `shm_size` is that of /dev/shm in bytes.
     `restart`: docker's policy for a container whose program has ended, and how many times it is restarted at most (0: any number).
-    `logged`: what a container prints is kept, all of it.
+    `logged`: what a container prints is kept, all of it. `together`: where its output and its errors go to one pipe, they share one from the start, in the
+    order in which they are written, and nobody can tell them apart afterwards.
     `init`: process 1 is not the program but an init of ours, which reaps and passes signals on.
     `like_container`: a build's RUN gets docker's own files below its writable layer, as a container does, and keeps mount points; BuildKit takes both away.
     """
@@ -110,6 +111,7 @@ class BoxSpec:
     nproc: int = 0
     open_stdin: bool = False
     logged: bool = True
+    together: bool = False
     init: bool = False
     limits: Limits | None = None
     rlimits: tuple[tuple[int, int, int], ...] = ()

@@ -64,6 +64,7 @@ def options_of(parsed: Parsed, terminal: Terminal, *, text: str | None = None, e
         exclude=exclude,
         contexts=_contexts(parsed, terminal),
         trace=parsed.on("trace"),
+        apart=parsed.text("progress") == "rawjson",
         pull=parsed.on("pull"),
         environment=terminal.environment,
     )

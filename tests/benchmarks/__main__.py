@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from importlib.util import find_spec
 from pathlib import Path
 
 from dockerlab.engine.embedded import EmbeddedEngine
@@ -90,6 +91,16 @@ def absolutes(engine: EmbeddedEngine, folder: Path, wanted: str, runs: int) -> N
         print(f"{name}: {together(engine, 100):.0f} MB (goal: {MEMORY_GOAL})", flush=True)
 
 
+def in_a_browser(folder: Path, home: Path, wanted: str, runs: int) -> None:
+    """How long a large layer takes to open, where there is a browser."""
+    if wanted not in "opening in a browser" or not find_spec("playwright") or not find_spec("jupyterlab") or not shutil.which("chromium"):
+        return
+    from tests.benchmarks.browser import OPENING_GOAL, opening
+
+    for what, milliseconds in opening(folder, home, runs).items():
+        print(f"opening in a browser, {what}: {milliseconds:.0f} ms (goal: {OPENING_GOAL})", flush=True)
+
+
 def main() -> int:
     """Time and tell."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description="Ours beside Docker's, as ratios.")
@@ -126,6 +137,7 @@ def main() -> int:
             if options.row in "peak memory of the 200 MB build":
                 print(f"peak memory of the 200 MB build: {peak_memory(work):.0f} MB above an idle process (goal: 100)", flush=True)
             absolutes(engine, work, options.row, options.runs)
+            in_a_browser(Path(scratch, "lab"), home, options.row, options.runs)
         finally:
             bench.clear()
             engine.close()

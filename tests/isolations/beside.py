@@ -38,7 +38,6 @@ def begin(rows: Iterable[tuple[str, str]]) -> None:
     """Play all of them, in this order, with the environment and from the folder that there are now."""
     pool = ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"))
     _FUTURES.update({(name, room): pool.submit(_play, name, room) for name, room in rows})
-    pool.submit(_leave)
     pool.shutdown(wait=False)
 
 
@@ -64,30 +63,16 @@ def enter(name: str, here: Capabilities, stack: ExitStack) -> Place:
     return place
 
 
-# --- in the other process
-
-_stack = ExitStack()
-_places: dict[str, Place] = {}
-"""The one that it is in."""
-
-
 def _play(name: str, room: str) -> Played:
+    """In the other process; in a home of its own."""
     here = Capabilities.load(None)
     if name == own_name(here.isolation):
         return Played(not_here="that is what this run itself is in")
-    try:
-        if name not in _places:
-            _leave()
-            _places[name] = enter(name, here, _stack)
-        place = _places[name]
-    except NotHere as error:
-        return Played(not_here=str(error), remedy=error.remedy)
-    try:
-        return Played(place.chosen, play(place, PLAYED[name][room]))
-    except Failed as failed:
-        return Played(place.chosen, failed.counts, str(failed))
-
-
-def _leave() -> None:
-    _places.clear()
-    _stack.close()
+    with ExitStack() as stack:
+        try:
+            place = enter(name, here, stack)
+            return Played(place.chosen, play(place, PLAYED[name][room]))
+        except NotHere as error:
+            return Played(not_here=str(error), remedy=error.remedy)
+        except Failed as failed:
+            return Played(place.chosen, failed.counts, str(failed))

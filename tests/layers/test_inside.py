@@ -52,6 +52,25 @@ def test_a_folder_shows_what_was_added_changed_and_deleted(layer: LayerInside) -
     assert layer.folder("/etc")[0].size == len("etc/group")
 
 
+def test_names_come_first_and_the_rest_of_each_entry_when_it_is_asked_for(layer: LayerInside, tmp_path: Path) -> None:
+    with Tree(tmp_path / "up/tree") as up:
+        for n in range(30):
+            up.mkdir(f"plain/{n}folder")
+            up.write(f"plain/{n}", b"x" * n)
+        up.symlink("plain/link", "1")
+        up.mkdir("locked", 0o000)
+        up.write("only/new/file", b"1")
+        up.whiteout("only/new/hides-nothing")
+    for path in ("/", "/etc", "/o", "/way", "/way/to", "/plain", "/locked", "/only/new"):
+        entries, listing = layer.folder(path), layer.listing(path)
+        assert listing.names == [entry.name for entry in entries], path
+        assert listing.folders == sum(entry.kind == "dir" for entry in entries)
+        for first, last in ((0, 3), (2, 40), (29, 35), (0, 1000), (900, 1000)):
+            assert layer.some(path, first, last) == entries[first:last]
+    with pytest.raises(DockerlabError):
+        layer.listing("/etc/passwd")
+
+
 def test_the_whole_is_counted_as_diff_counts_it(layer: LayerInside, tmp_path: Path) -> None:
     all_of_it = [change.kind for change in changes(tmp_path / "up/tree", TreeView([tmp_path / "low/tree"]))]
     assert layer.counts() == {kind: all_of_it.count(kind) for kind in "ACD"} and layer.counts()["D"] == 3

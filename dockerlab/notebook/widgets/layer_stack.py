@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 MOST_TEXT = 64_000  # bytes of a file that are shown
 MOST_FOUND = 500
+FIRST_SEEN = 100
+"""Entries of a folder that are told at once; the others when they are scrolled to."""
 
 
 class LayerStackWidget(AskingWidget):
@@ -45,9 +47,15 @@ class LayerStackWidget(AskingWidget):
             self._insides[key] = self._engine.layer_inside(self._ids[image], number)
         return self._insides[key]
 
-    def answer_folder(self, image: int, number: int, path: str) -> list[Json]:
-        """What a layer holds or deletes in a folder (see `InsideEntry`)."""
-        return _shown(self._inside(image, number).folder(path))
+    def answer_folder(self, image: int, number: int, path: str) -> Json:
+        """What a layer holds or deletes in a folder: every name, so many `folders` first; of those that are seen at first all that there is (see `InsideEntry`)."""
+        inside = self._inside(image, number)
+        listing = inside.listing(path)
+        return {"names": listing.names, "folders": listing.folders, "entries": _shown(inside.some(path, 0, FIRST_SEEN))}
+
+    def answer_some(self, image: int, number: int, path: str, first: int, last: int) -> list[Json]:
+        """All of the names from one place to another."""
+        return _shown(self._inside(image, number).some(path, first, last))
 
     def answer_sizes(self, image: int, number: int, path: str) -> dict[str, int]:
         """Name → bytes of the folders in a folder."""
@@ -89,9 +97,9 @@ class LayerStackWidget(AskingWidget):
 
 
 def _shown(entries: Sequence[InsideEntry]) -> list[Json]:
-    return [{**asdict(entry), "hint": _hint(entry)} for entry in entries]
+    said = labels()
+    return [{**asdict(entry), "hint": _hint(entry, said.get(f"kind {entry.kind}", entry.kind))} for entry in entries]
 
 
-def _hint(entry: InsideEntry) -> str:
-    kind = labels().get(f"kind {entry.kind}", entry.kind)
+def _hint(entry: InsideEntry, kind: str) -> str:
     return f"{entry.path}\n{kind}  {entry.mode:04o}  {entry.owner[0]}:{entry.owner[1]}"

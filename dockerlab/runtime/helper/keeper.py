@@ -178,7 +178,7 @@ class Keeper:
         if self.process["terminal"]:
             self.streams.open_terminal(dev, console=console)
         else:
-            self.streams.open_pipes(keep_stdin=bool(self.box.get("open_stdin")))
+            self.streams.open_pipes(keep_stdin=bool(self.box.get("open_stdin")), together=bool(self.box["together"]))
         return self.streams.inner
 
     def _watch_first(self, sync: Socket, stdio: list[int]) -> None:

@@ -69,8 +69,8 @@ class Streams:
         self.inner: list[int] = []
         self._master = -1
 
-    def open_pipes(self, *, keep_stdin: bool) -> None:
-        """Pipes for output; for input what the client gave, an open pipe for who attaches later, or nothing."""
+    def open_pipes(self, *, keep_stdin: bool, together: bool) -> None:
+        """Pipes for output; for input what the client gave, an open pipe for who attaches later, or nothing. `together`: one pipe, where the client has one."""
         if "stdin" in self._outer:
             self.inner.append(self._outer.pop("stdin"))
         elif keep_stdin:
@@ -79,10 +79,22 @@ class Streams:
             self._stdin_pipe = Outlet(self._loop, writer)
         else:
             self.inner.append(os.open("/dev/null", os.O_RDONLY | os.O_CLOEXEC))
+        if together and self._goes_to_one_pipe():
+            os.close(self._outer.pop("stderr"))
+            reader, writer = os.pipe()
+            self.inner += [writer, writer]
+            self._copy(reader, "stdout")
+            return
         for name in ("stdout", "stderr"):
             reader, writer = os.pipe()
             self.inner.append(writer)
             self._copy(reader, name)
+
+    def _goes_to_one_pipe(self) -> bool:
+        if not {"stdout", "stderr"} <= self._outer.keys():
+            return False
+        one, other = (os.fstat(self._outer[name]) for name in ("stdout", "stderr"))
+        return os.path.samestat(one, other)
 
     def open_terminal(self, dev: str, *, console: bool = True) -> None:
         """A terminal of the container's own; `console`: show it as /dev/console too, as runc does for the first process."""

@@ -32,6 +32,7 @@ function render({ model, el }) {
     words,
     fail,
     load: (path) => ask("folder", { ...about(), path }),
+    some: (path, first, last) => ask("some", { ...about(), path, first, last }),
     sizes: (path) => ask("sizes", { ...about(), path }),
     pick: async (entry) => {
       const now = turn;

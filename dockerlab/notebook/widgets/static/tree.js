@@ -3,18 +3,38 @@ import { h, sizeText } from "./dom.js";
 /**
  * A tree of files that holds in the page only the rows that can be seen: ten thousand cost no more than ten.
  * Arrow keys, Home, End, PageUp, PageDown, Enter and the first letter of a name move in it, as in the tree pattern of the ARIA practices.
+ * Of a large folder the names come first, all else of an entry when it is to be seen (`pending` until then).
  * `note` stands behind the name, `dim`: it is there, and not meant; `hint` is shown to who points at it.
- * @typedef {{ name: string, path: string, change: string, kind: string, size: number, link: string, note?: string, dim?: boolean, hint?: string }} Entry
+ * @typedef {{ name: string, path: string, change: string, kind: string, size: number, link: string, note?: string, dim?: boolean, hint?: string, pending?: boolean }} Entry
+ * @typedef {{ names: string[], folders: number, entries: Entry[] }} Folder
  * @typedef {{ entry: Entry, level: number, open: boolean, at: number, of: number }} Row
- * @typedef {{ load: (path: string) => Promise<Entry[]>, sizes: (path: string) => Promise<Record<string, number>>, pick: (entry: Entry) => void,
+ * @typedef {{ load: (path: string) => Promise<Entry[] | Folder>, some?: (path: string, first: number, last: number) => Promise<Entry[]>, sizes: (path: string) => Promise<Record<string, number>>, pick: (entry: Entry) => void,
  *   fail: (refusal: any) => void, words: Record<string, string> }} TreeOptions
  */
 
 const ROW = 24; // px
 const TALL = 12; // rows that are seen at once
 const SPARE = 8; // rows above and below what is seen
+const PAGE = 100; // entries that are asked for at once
 const GLYPHS = /** @type {Record<string, string>} */ ({ A: "+", C: "~", D: "−", "": "" });
 let trees = 0;
+
+/**
+ * @param {string} path
+ * @param {Entry[] | Folder} loaded
+ * @returns {Entry[]}
+ */
+function entriesOf(path, loaded) {
+  if (Array.isArray(loaded)) return loaded;
+  const above = path === "/" ? "" : path;
+  return loaded.names.map((name, at) => loaded.entries[at]
+    ?? { name, path: `${above}/${name}`, change: "", kind: at < loaded.folders ? "dir" : "file", size: 0, link: "", pending: true });
+}
+
+/** @param {Entry} entry */
+function folderOf(entry) {
+  return entry.path.slice(0, entry.path.lastIndexOf("/")) || "/";
+}
 
 /** @param {Entry} entry */
 function opens(entry) {
@@ -31,6 +51,8 @@ export class FileTree {
     this.active = 0;
     /** @type {Map<string, number>} */
     this.totals = new Map();
+    /** @type {Set<string>} */
+    this.asked = new Set();
     this.turn = 0;
     this.field = h("div", { class: "dl-tree-field", role: "presentation" });
     this.element = h("div", {
@@ -49,11 +71,13 @@ export class FileTree {
 
   /**
    * Begin with what lies at the top.
-   * @param {Entry[]} entries
+   * @param {Entry[] | Folder} loaded
    */
-  begin(entries) {
+  begin(loaded) {
+    const entries = entriesOf("/", loaded);
     this.turn += 1;
     this.totals.clear();
+    this.asked.clear();
     this.rows = entries.map((entry, at) => ({ entry, level: 1, open: false, at: at + 1, of: entries.length }));
     this.active = 0;
     this.element.scrollTop = 0;
@@ -105,7 +129,7 @@ export class FileTree {
     const turn = this.turn;
     row.open = true;
     try {
-      const entries = await this.options.load(row.entry.path);
+      const entries = entriesOf(row.entry.path, await this.options.load(row.entry.path));
       const here = this.rows.indexOf(row);
       if (turn !== this.turn || here < 0 || !row.open || (this.rows[here + 1]?.level ?? 0) > row.level) return;
       const inner = entries.map((entry, at) => ({ entry, level: row.level + 1, open: false, at: at + 1, of: entries.length }));
@@ -120,6 +144,41 @@ export class FileTree {
     }
   }
 
+  /**
+   * Ask for what is not known yet of the rows from one index to another.
+   * @param {number} first
+   * @param {number} last
+   */
+  complete(first, last) {
+    for (let index = first; index < last; index += 1) {
+      const { entry, at } = this.rows[index];
+      const page = Math.floor((at - 1) / PAGE);
+      const key = `${page} ${folderOf(entry)}`;
+      if (!entry.pending || !this.options.some || this.asked.has(key)) continue;
+      this.asked.add(key);
+      this.fill(folderOf(entry), page * PAGE, (page + 1) * PAGE).finally(() => this.asked.delete(key));
+    }
+  }
+
+  /**
+   * @param {string} folder
+   * @param {number} first
+   * @param {number} last
+   */
+  async fill(folder, first, last) {
+    const turn = this.turn;
+    try {
+      const entries = await /** @type {NonNullable<TreeOptions["some"]>} */ (this.options.some)(folder, first, last);
+      if (turn !== this.turn) return;
+      for (const row of this.rows) {
+        if (row.entry.pending && row.at > first && row.at <= last && folderOf(row.entry) === folder) row.entry = entries[row.at - 1 - first] ?? { ...row.entry, pending: false };
+      }
+      this.draw();
+    } catch (refusal) {
+      this.options.fail(refusal);
+    }
+  }
+
   draw() {
     this.field.style.height = `${this.rows.length * ROW}px`;
     this.element.style.height = `${Math.min(TALL, Math.max(1, this.rows.length)) * ROW + 2}px`;
@@ -128,6 +187,7 @@ export class FileTree {
     const shown = [];
     for (let index = first; index < last; index += 1) shown.push(this.row(index));
     this.field.replaceChildren(...shown);
+    this.complete(first, last);
     if (this.rows.length) this.element.setAttribute("aria-activedescendant", `${this.id}-${this.active}`);
     else this.element.removeAttribute("aria-activedescendant");
   }
@@ -138,7 +198,7 @@ export class FileTree {
     const { words } = this.options;
     const folder = opens(entry);
     const size = entry.kind === "dir" ? this.totals.get(entry.path) ?? (entry.size || undefined) : entry.size;
-    const told = size === undefined || entry.kind === "symlink" || (entry.kind === "dir" && !size) ? "" : sizeText(size);
+    const told = size === undefined || entry.pending || entry.kind === "symlink" || (entry.kind === "dir" && !size) ? "" : sizeText(size);
     const change = words[`change ${entry.change}`] ?? "";
     const kind = words[`kind ${entry.kind}`] ?? entry.kind;
     const row = h("div", {
