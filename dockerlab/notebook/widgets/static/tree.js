@@ -17,7 +17,6 @@ const TALL = 12; // rows that are seen at once
 const SPARE = 8; // rows above and below what is seen
 const PAGE = 100; // entries that are asked for at once
 const GLYPHS = /** @type {Record<string, string>} */ ({ A: "+", C: "~", D: "−", "": "" });
-let trees = 0;
 
 /**
  * @param {string} path
@@ -45,7 +44,7 @@ export class FileTree {
   /** @param {TreeOptions} options */
   constructor(options) {
     this.options = options;
-    this.id = `dockerlab-tree-${++trees}`;
+    this.id = `dockerlab-tree-${Math.random().toString(36).slice(2)}`; // each picture is a module of its own: none could count the others' trees
     /** @type {Row[]} */
     this.rows = [];
     this.active = 0;
