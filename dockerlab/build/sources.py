@@ -216,7 +216,7 @@ def one_node(node: SourceNode, digests: FileDigests, owners: bool) -> str:
     mode, owner = node.st.st_mode, ""
     if owners:
         entry = node.entry
-        owner = f" {entry.uid}:{entry.gid} {int(entry.mtime)}"
+        owner = f" {entry.uid}:{entry.gid}"
     if mode & 0o170000 == stat.S_IFREG:  # most are; a call of S_ISREG for each would show
         return f"file {mode & 0o7777:o} {digests.of(node)}{owner}"
     if stat.S_ISLNK(mode):
