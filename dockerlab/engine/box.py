@@ -20,7 +20,7 @@ from dockerlab.store.snapshots import rootfs_at
 Json = dict[str, Any]
 
 
-def box_of(record: Record, folder: Path, layers: list[Layer], view: TreeView) -> BoxSpec:
+def box_of(record: Record, folder: Path, layers: list[Layer], view: TreeView, together: bool = False) -> BoxSpec:
     """`folder` is the container's; `layers` its image's, the lowest first; `view` its file system, where its user is looked up."""
     config, host = record.config, record.host
     user = find_user(view, config["User"])
@@ -40,7 +40,7 @@ def box_of(record: Record, folder: Path, layers: list[Layer], view: TreeView) ->
         ),
         open_stdin=config["OpenStdin"],
         logged=host["LogConfig"]["Type"] != "none",
-        together=host["AutoRemove"],  # nobody reads its log afterwards
+        together=together or host["AutoRemove"],  # whose log nobody reads afterwards
         init=bool(host.get("Init")),
         timeout=host.get("Timeout"),
         limits=limits_of(host),

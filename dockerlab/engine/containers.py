@@ -212,7 +212,8 @@ class Containers:
         if streams is not None:
             tell_container(self._store, record, "attach")
         try:
-            box = box_of(record, folder, [self._store.layers.get(diff_id) for diff_id in record.layers], self.view(record))
+            layers = [self._store.layers.get(diff_id) for diff_id in record.layers]
+            box = box_of(record, folder, layers, self.view(record), attached.together)
             started = self._runtime().start(
                 folder, box, stdin=attached.stdin, stdout=attached.stdout, stderr=attached.stderr, detach_keys=attached.detach_keys
             )

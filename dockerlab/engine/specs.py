@@ -10,12 +10,16 @@ from dockerlab.data import dataclass, field
 
 @dataclass(frozen=True)
 class Streams:
-    """File descriptors that a container's process is attached to; None is /dev/null. The keys, typed at a terminal, let go of it."""
+    """File descriptors that a container's process is attached to; None is /dev/null. The keys, typed at a terminal, let go of it.
+
+    `together`: where output and errors go to one pipe, they come in the order in which they are written, and the log does not tell them apart.
+    """
 
     stdin: int | None = None
     stdout: int | None = None
     stderr: int | None = None
     detach_keys: bytes = b"\x10\x11"
+    together: bool = False
 
 
 @dataclass(frozen=True)

@@ -134,6 +134,7 @@ class CellTerminal(Terminal):
     """A terminal whose hints name magics."""
 
     pump: _Pump
+    mixes = True
     left_running = False
     """Whether a program was left alone that waits for keys."""
 

@@ -67,6 +67,9 @@ class Terminal:
     table: list[list[str]] = field(default_factory=list)
     """The cells of the list that a verb said last, its heads first; empty if it was no table."""
 
+    mixes = False
+    """Whether output and errors are one text, as in a cell: their order matters then, and not which is which."""
+
     def waits_for(self, control: Control) -> bool:
         """Whether to stay with a program that has just been started at a terminal and reads from it. Nobody types in a notebook's cell."""
         return True

@@ -198,7 +198,9 @@ def _start_failed(error: ContainerStartError) -> ContainerStartError:
 
 
 def _attached(engine: Engine, terminal: Terminal, identifier: str, spec: ContainerSpec, keys: bytes) -> int:
-    streams = Streams(terminal.stdin if spec.open_stdin else None, terminal.stdout, terminal.stdout if spec.tty else terminal.stderr, keys)
+    streams = Streams(
+        terminal.stdin if spec.open_stdin else None, terminal.stdout, terminal.stdout if spec.tty else terminal.stderr, keys, terminal.mixes
+    )
     try:
         code = attached_start(engine, terminal, identifier, streams, tty=spec.tty, interactive=spec.open_stdin)
     except Detached:  # docker says nothing here, but where somebody was attached later
@@ -217,7 +219,7 @@ def start(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
             raise UsageError("you cannot start and attach multiple containers at once", exit_code=1)
         config = engine.container_inspect(parsed.words[0])["Config"]
         stdin = terminal.stdin if parsed.on("interactive") else None
-        streams = Streams(stdin, terminal.stdout, terminal.stderr, detach_keys(parsed))
+        streams = Streams(stdin, terminal.stdout, terminal.stderr, detach_keys(parsed), terminal.mixes)
         try:
             typed_at = parsed.on("interactive") and bool(config["OpenStdin"])
             return attached_start(engine, terminal, parsed.words[0], streams, tty=bool(config["Tty"]), interactive=typed_at)

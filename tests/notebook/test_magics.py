@@ -181,6 +181,18 @@ def test_a_cell_shows_the_beginning_and_the_end_of_an_endless_output(notebook: R
     assert "생략했습니다. 셀은 긴 출력의 처음과 끝만 보여 줍니다" in shown(cells[6])
 
 
+def test_output_and_errors_are_in_the_order_in_which_they_were_written(notebook: Run) -> None:
+    count = "i=0; while [ $i -lt 200 ]; do echo $i; i=$((i+1)); echo $i >&2; i=$((i+1)); done"
+    (cell, logs, step) = notebook(
+        f"%docker run --name talker busybox sh -c '{count}'",
+        "%docker logs talker",
+        f"%%dockerfile --progress=plain\nFROM busybox\nRUN {count}",
+    )
+    counted = [str(n) for n in range(200)]
+    assert shown(cell).split()[:200] == counted and shown(logs).split() == counted
+    assert [words[2] for line in shown(step).splitlines() if len(words := line.split()) == 3 and words[2].isdigit()] == counted
+
+
 def test_a_list_keeps_its_columns_whatever_letters_are_in_them(notebook: Run) -> None:
     cells = notebook(
         "%docker create --name 하나 busybox true",
