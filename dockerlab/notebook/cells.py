@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
+
+from dockerlab.errors import UsageError
 
 CHECKPOINTS = ".ipynb_checkpoints"
 
@@ -47,6 +50,16 @@ def unanswered(text: str) -> bool:
 def in_cell(excerpt: str, above: int) -> str:
     """An error's excerpt with its place in the cell, in which so many lines are above the Dockerfile."""
     return re.sub(r"(?m)^Dockerfile:(\d+)$", lambda found: f"cell:{int(found[1]) + above} (Dockerfile:{found[1]})", excerpt, count=1)
+
+
+@contextmanager
+def only_looking() -> Iterator[None]:
+    """For what takes a build's options and builds nothing: its mistakes are not told as a build's failure."""
+    try:
+        yield
+    except UsageError as error:
+        error.message = error.message.removeprefix("ERROR: failed to build: ")
+        raise
 
 
 def first_difference(old: str, new: str, name: str) -> str:

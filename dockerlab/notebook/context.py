@@ -38,7 +38,7 @@ class ContextSeen(Live):
             raise usage_error("build", f"%context takes one PATH, not {len(parsed.words)}", 1)
         own = not parsed.words
         parsed.words = parsed.words or ["."]
-        with captured() as (terminal, _):
+        with captured() as (terminal, _), cells.only_looking():
             options = options_of(parsed, terminal, exclude=cells.patterns(cells.left_out(shell, os.path.abspath("."))) if own else ())
         return cls(engine.context_report(options)).answered_by(engine)
 

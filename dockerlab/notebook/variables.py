@@ -42,7 +42,7 @@ class VariablesSeen(Live):
         if text is not None and cells.unanswered(text):
             raise DockerlabError(word("unanswered"), hint=word("how to answer"))
         parsed.words = parsed.words or ["."]
-        with captured() as (terminal, _):
+        with captured() as (terminal, _), cells.only_looking():
             options = options_of(parsed, terminal, text=text) if text is not None else options_of(parsed, terminal)
         try:
             return cls(engine.variables(options), options).answered_by(engine)

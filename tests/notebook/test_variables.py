@@ -66,6 +66,11 @@ def test_a_mistake_is_shown_in_its_cell(engine: EmbeddedEngine, text: str, said:
     assert said in f"{caught.value.message}\n{caught.value.excerpt}"
 
 
+def test_a_folder_that_is_not_there_is_no_failed_build(engine: EmbeddedEngine) -> None:
+    with pytest.raises(DockerlabError, match="^unable to prepare context"):
+        VariablesSeen.of(engine, ["nosuch"])
+
+
 def test_of_many_variables_the_first_are_drawn(engine: EmbeddedEngine) -> None:
     seen = VariablesSeen.of(engine, [], "FROM busybox\n" + "".join(f"ENV N{n}={n}\n" for n in range(9)))
     drawn = picture(seen)
