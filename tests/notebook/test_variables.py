@@ -67,7 +67,7 @@ def test_a_mistake_is_shown_in_its_cell(engine: EmbeddedEngine, text: str, said:
 
 
 def test_a_folder_that_is_not_there_is_no_failed_build(engine: EmbeddedEngine) -> None:
-    with pytest.raises(DockerlabError, match="^unable to prepare context"):
+    with pytest.raises(DockerlabError, match=r"^unable to prepare context"):
         VariablesSeen.of(engine, ["nosuch"])
 
 
