@@ -88,7 +88,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     terminalreporter.section("isolations")
     for line in (*TABLE.lines(), "", *TABLE.reasons()):
         terminalreporter.write_line(line)
-    if path := terminalreporter.config.getoption("--isolations-report", ""):
+    if path := terminalreporter.config.getoption("--isolations-report", "") or os.environ.get("DOCKERLAB_ISOLATIONS"):
         Path(path).write_text(TABLE.page(), encoding="utf-8")
 
 
