@@ -29,9 +29,7 @@ _EXTRA = {"force": {"type": "bool"}, "whole-cell": {"type": "bool"}, **OURS["bui
 
 def build_cell(line: str, text: str, shell: Any, engine: Engine) -> Built:
     """`%%dockerfile [OPTIONS] [PATH]`. DockerlabError, with the place in the cell, if it can't be built."""
-    from dockerlab.notebook.magics import split
-
-    parsed = parse("build", split(line), _EXTRA)
+    parsed = parse("build", cells.split(line), _EXTRA)
     if len(parsed.words) > 1:
         raise usage_error("build", f"%%dockerfile takes one PATH, not {len(parsed.words)}: {' '.join(parsed.words)}", 1)
     if cells.unanswered(text):

@@ -1,9 +1,10 @@
-"""Which notebook runs, where its folder is, and what a cell's default build context leaves out."""
+"""Which notebook runs, where its folder is, the words of a magic's line, and what a cell's default build context leaves out."""
 
 from __future__ import annotations
 
 import os
 import re
+import shlex
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -20,6 +21,14 @@ def notebook_path(shell: Any) -> str:
             name = os.path.basename(str(value))
             return name if os.path.exists(name) else str(value)
     return ""
+
+
+def split(line: str) -> list[str]:
+    """The words of a magic's line, quotes as in a shell. UsageError for a quote that is not closed."""
+    try:
+        return shlex.split(line)
+    except ValueError as error:
+        raise UsageError(f"{error}: {line}", hint="close the quote") from None
 
 
 def left_out(shell: Any, folder: str) -> list[str]:

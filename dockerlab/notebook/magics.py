@@ -5,13 +5,12 @@ from __future__ import annotations
 import functools
 import os
 import re
-import shlex
 from collections.abc import Callable
 from typing import Any
 
 from dockerlab.engine import Engine, open_engine
 from dockerlab.errors import Detached, DockerlabError, Interrupted, UsageError
-from dockerlab.notebook.cells import notebook_path
+from dockerlab.notebook.cells import notebook_path, split
 from dockerlab.notebook.context import ContextSeen
 from dockerlab.notebook.copy_on_write import CopiesOnWrite, CopyOnWrite
 from dockerlab.notebook.layer_stack import LayerStack, SideBySide
@@ -25,14 +24,6 @@ _RANGE = re.compile(r"~?\d*(/\d*)?(-(~?\d*(/\d*)?))?\Z")
 _THEIR_FLAGS = re.compile(r"-[gnoptflu]+\Z")
 _QUIET = re.compile(r"-[a-zA-Z]*[qh]")
 _LISTS = ("images", "ps", "volume ls", "network ls")
-
-
-def split(line: str) -> list[str]:
-    """The words of a magic's line, quotes as in a shell. UsageError for a quote that is not closed."""
-    try:
-        return shlex.split(line)
-    except ValueError as error:
-        raise UsageError(f"{error}: {line}", hint="close the quote") from None
 
 
 class Magics:

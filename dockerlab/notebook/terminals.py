@@ -83,9 +83,7 @@ def _line(*words: str) -> str:
 
 def exec_cell(line: str, text: str, engine: Engine) -> Ran:
     """`%%exec CONTAINER [-u USER] [-w FOLDER] [-e NAME=VALUE] [--shell PROGRAM]`. Interrupted once the script has ended, if the cell is stopped."""
-    from dockerlab.notebook.magics import split
-
-    parsed = _parsed(split(line), engine)
+    parsed = _parsed(cells.split(line), engine)
     name, shell = parsed.words[0], parsed.text("shell")
     if not text.strip() or cells.unanswered(text):
         raise DockerlabError(word("unanswered" if text.strip() else "no script"), hint=word("how to script"))
