@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,13 @@ def test_a_module_holds_one_idea_and_says_which(path: Path) -> None:
     text = path.read_text()
     assert len(text.splitlines()) <= 400
     assert ast.get_docstring(ast.parse(text)) or not text.strip()
+
+
+def test_every_room_of_tests_is_played(pytestconfig: pytest.Config) -> None:
+    """None has a name that pytest passes over by itself."""
+    left_out = pytestconfig.getini("norecursedirs")
+    rooms = {path.parent.relative_to(ROOT / "tests").parts[0] for path in (ROOT / "tests").glob("*/**/test_*.py")}
+    assert "build" in rooms and [room for room in rooms if any(fnmatch(room, pattern) for pattern in left_out)] == []
 
 
 def test_every_room_is_in_the_packages_readme() -> None:

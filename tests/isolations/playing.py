@@ -87,7 +87,8 @@ def own_counts(stats: Mapping[str, Sequence[Any]]) -> Iterator[tuple[str, str, C
         ("error", "failed"),
     ):
         for report in stats.get(category, ()):
-            room = report.nodeid.split("/")[1] if report.nodeid.count("/") > 1 else ""
+            folders = report.nodeid.partition("::")[0].split("/")
+            room = folders[1] if len(folders) > 2 else ""
             if room and room != "isolations":
                 reason = report.longrepr[2].removeprefix("Skipped: ") if outcome == "skipped" else report.nodeid
                 counts = Counts()
