@@ -28,7 +28,8 @@ function render({ model, el }) {
       if (view) view.show(step);
       else views.set(step.number, new StepView(step, words));
     }
-    const now = stages.map((stage) => [stage.name, stage.result, stage.size, ...stage.steps.map((step) => step.number)].join(" ")).join("|");
+    const narrow = el.clientWidth > 0 && el.clientWidth < NARROW;
+    const now = narrow + stages.map((stage) => [stage.name, stage.result, stage.size, ...stage.steps.map((step) => step.number)].join(" ")).join("|");
     if (now !== order) {
       order = now;
       body.replaceChildren(...stages.flatMap((stage) => [
@@ -38,7 +39,7 @@ function render({ model, el }) {
       const edges = edgesOf(stages);
       graph.hidden = stages.length < 2;
       graph.setAttribute("aria-label", `${words.graph}: ${edges.map((edge) => `${edge.from.name} → ${edge.to.name}`).join(", ")}`);
-      graph.replaceChildren(...(stages.length > 1 ? [picture(stages, edges, words)] : []));
+      graph.replaceChildren(...(stages.length > 1 ? [picture(stages, edges, words, narrow)] : []));
     }
     const said = /** @type {string[]} */ (model.get("notes"));
     notes.replaceChildren(...said.map((note) => h("li", {}, note)));
@@ -46,7 +47,10 @@ function render({ model, el }) {
   };
   draw();
   for (const name of ["steps", "notes"]) model.on(`change:${name}`, draw);
+  const watch = new ResizeObserver(draw);
+  watch.observe(el);
   return () => {
+    watch.disconnect();
     for (const name of ["steps", "notes"]) model.off(`change:${name}`, draw);
   };
 }
@@ -153,6 +157,10 @@ const WIDE = 150;
 const HIGH = 46;
 const ACROSS = 130;
 const DOWN = 18;
+const NARROW = 520; // px of a page in which the graph goes downwards
+const SLIM = 122;
+const BESIDE = 10;
+const BETWEEN = 44;
 
 /**
  * @param {string} tag
@@ -171,31 +179,34 @@ function clipped(text, most) {
   return text.length > most ? `${text.slice(0, most - 1)}…` : text;
 }
 
-/** @param {Stage[]} stages @param {Edge[]} edges @param {Record<string, string>} words */
-function picture(stages, edges, words) {
+/** @param {Stage[]} stages @param {Edge[]} edges @param {Record<string, string>} words @param {boolean} narrow */
+function picture(stages, edges, words, narrow) {
   const rows = /** @type {number[]} */ ([]);
   for (const stage of stages) {
     stage.row = rows[stage.depth] ?? 0;
     rows[stage.depth] = stage.row + 1;
   }
-  const left = (/** @type {Stage} */ stage) => 2 + stage.depth * (WIDE + ACROSS);
-  const top = (/** @type {Stage} */ stage) => 2 + stage.row * (HIGH + DOWN);
-  const width = Math.max(...stages.map(left)) + WIDE + 4;
+  const wide = narrow ? SLIM : WIDE;
+  const left = (/** @type {Stage} */ stage) => 2 + (narrow ? stage.row * (wide + BESIDE) : stage.depth * (wide + ACROSS));
+  const top = (/** @type {Stage} */ stage) => 2 + (narrow ? stage.depth * (HIGH + BETWEEN) : stage.row * (HIGH + DOWN));
+  const width = Math.max(...stages.map(left)) + wide + (narrow ? 24 : 4);
   const height = Math.max(...stages.map(top)) + HIGH + 4;
   const seen = new Map();
   const lines = edges.map((edge) => {
-    const [x1, y1, x2, y2] = [left(edge.from) + WIDE, top(edge.from) + HIGH / 2, left(edge.to), top(edge.to) + HIGH / 2];
+    const [x1, y1] = narrow ? [left(edge.from) + wide / 2, top(edge.from) + HIGH] : [left(edge.from) + wide, top(edge.from) + HIGH / 2];
+    const [x2, y2] = narrow ? [left(edge.to) + wide / 2, top(edge.to)] : [left(edge.to), top(edge.to) + HIGH / 2];
+    const way = narrow ? `C${x1} ${y1 + 20} ${x2} ${y2 - 20} ${x2} ${y2 - 6} m-4 -5 l4 6 l4 -6` : `C${x1 + 50} ${y1} ${x2 - 50} ${y2} ${x2 - 6} ${y2} m-5 -4 l6 4 l-6 4`;
     const key = `${edge.from.name} ${edge.to.name}`;
     const nth = seen.get(key) ?? 0;
     seen.set(key, nth + 1);
-    const label = clipped(edge.base ? "FROM" : edge.text.replace(/ --\S+/g, "").split(/\s+/).slice(0, 2).join(" "), 19);
+    const label = clipped(edge.base ? "FROM" : edge.text.replace(/ --\S+/g, "").split(/\s+/).slice(0, 2).join(" "), narrow ? 13 : 19);
     return svg("g", { class: edge.base ? "dl-base-edge" : "" },
-      nth ? "" : svg("path", { d: `M${x1} ${y1} C${x1 + 50} ${y1} ${x2 - 50} ${y2} ${x2 - 6} ${y2} m-5 -4 l6 4 l-6 4` }),
-      svg("text", { class: "dl-edge", x: (x1 + x2) / 2, y: (y1 + y2) / 2 - 5 + 26 * nth, "text-anchor": "middle" }, label, svg("title", {}, edge.text)));
+      nth ? "" : svg("path", { d: `M${x1} ${y1} ${way}` }),
+      svg("text", { class: "dl-edge", ...(narrow ? { x: x1 + 6, y: y1 + 13 + 12 * nth } : { x: (x1 + x2) / 2, y: (y1 + y2) / 2 - 5 + 26 * nth, "text-anchor": "middle" }) }, label, svg("title", {}, edge.text)));
   });
   const boxes = stages.map((stage) => svg("g", { class: stage.result ? "dl-result" : "" },
-    svg("rect", { x: left(stage), y: top(stage), width: WIDE, height: HIGH, rx: 5 }),
-    svg("text", { x: left(stage) + 10, y: top(stage) + 19, "font-weight": "bold" }, clipped(stage.name || words.build, 20)),
+    svg("rect", { x: left(stage), y: top(stage), width: wide, height: HIGH, rx: 5 }),
+    svg("text", { x: left(stage) + 10, y: top(stage) + 19, "font-weight": "bold" }, clipped(stage.name || words.build, narrow ? 16 : 20)),
     svg("text", { class: "dl-graph-note", x: left(stage) + 10, y: top(stage) + 35 },
       stage.result ? words["stage result"] : stage.size ? fill(words["stage left short"], { size: sizeText(stage.size) }) : "")));
   return svg("svg", { width, height, viewBox: `0 0 ${width} ${height}`, "aria-hidden": "true" }, ...lines, ...boxes);
