@@ -106,7 +106,14 @@ class ImageStore:
 
     def remove(self, identifier: str) -> None:
         """Forget an image that has no name any more; its configuration and its layers stay until the store is swept."""
-        (self._marks / hex_of(identifier)).unlink(missing_ok=True)
+        mark, parent = self._marks / hex_of(identifier), self.parent(identifier)
+        mark.unlink(missing_ok=True)
+        if self.names(identifier):  # somebody has just given it one, and may have looked before
+            self._restore(mark, parent)
+
+    def _restore(self, mark: Path, parent: str) -> None:
+        with explained(self._home):
+            write_atomically(mark, parent.encode("ascii"))
 
     def sweep(self, needed: set[str]) -> None:
         """Remove the configurations that belong to no image, but for the `needed` IDs."""
@@ -125,8 +132,11 @@ class ImageStore:
         """Let the name point to this image; the ID it pointed to before, if another."""
         self.get(identifier)
         before = self.named(reference)
+        mark, parent = self._marks / hex_of(identifier), self.parent(identifier)
         with explained(self._home):
             write_atomically(self._name_file(reference), f"{identifier}\n{reference}".encode(), durable=True)
+        if not mark.exists():  # somebody has just removed it, for it had no name
+            self._restore(mark, parent)
         return before if before != identifier else None
 
     def untag(self, reference: Reference) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from dockerlab.engine.embedded import EmbeddedEngine
 from tests.conftest import Docker, build
 
 
@@ -149,3 +150,10 @@ def test_what_an_image_holds_stays_in_the_cache_until_all_of_it_is_asked_for(doc
     docker("rmi", "t:1")
     docker("image", "prune", "-f")
     assert docker("builder", "prune", "-f").out.count("\ttrue \t") == 4
+
+
+def test_an_image_that_gets_a_name_while_it_is_removed_for_having_none_stays(docker: Docker, engine: EmbeddedEngine) -> None:
+    build(docker, "FROM busybox\nCOPY Dockerfile /a\n")
+    identifier = engine.image_inspect("t:1")["Id"]
+    engine.store.images.remove(identifier)  # by somebody who looked before it was named
+    assert engine.image_inspect("t:1")["Id"] == identifier and docker("run", "--rm", "t:1", "true").code == 0
