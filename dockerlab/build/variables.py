@@ -5,7 +5,7 @@
 3  ARG VERSION            VERSION is 1, an argument, to the stage's end
 4  ENV MODE=fast          MODE is fast, from here on: in the stages built on this one, in the container
 5  RUN make               the process has PATH, VERSION, MODE; the history has `RUN |1 VERSION=1 /bin/sh -c make`
-   →  Timeline(lines, at_run={"PATH": …, "MODE": "fast"}, readable={"VERSION": ("ARG VERSION=1", "RUN |1 …"), "MODE": ("ENV MODE=fast",)})
+   →  Timeline(lines, at_run={"PATH": …, "MODE": "fast"}, history=("ARG VERSION=1", "ENV MODE=fast", "RUN |1 …"))
 """
 
 from __future__ import annotations
@@ -71,11 +71,22 @@ class Timeline:
     lines: tuple[Line, ...]
     names: tuple[str, ...]
     at_run: dict[str, str]
-    readable: dict[str, tuple[str, ...]]
+    history: tuple[str, ...]
+    """The image's own lines, as `docker history` shows them."""
     arguments: dict[str, str | None]
     """What --build-arg can give, with the value that each has: the first where an ARG stands twice."""
     unseen: tuple[Unseen, ...]
     unused: tuple[str, ...]
+
+    @property
+    def readable(self) -> dict[str, tuple[str, ...]]:
+        """The lines of the history that have NAME=value, by name."""
+        return {name: found for name in self.names if (found := tuple(line for line in self.history if _tells(line, name)))}
+
+    @property
+    def told(self) -> list[str]:
+        """The lines of the history that have any of the values."""
+        return [line for line in self.history if any(_tells(line, name) for name in self.names)]
 
 
 def timeline(plan: Plan, resolve: Callable[[Reference], Image], given: Iterable[str] = ()) -> Timeline:
@@ -109,7 +120,7 @@ class _Walk:
                     raise BuildError.of(error).at(instruction.first) from None
         target = self.plan.target.index
         told = set(self._chain(target))
-        history = [line.history for line in self.lines if line.stage in told and line.history]
+        history = tuple(line.history for line in self.lines if line.stage in told and line.history)
         at_run = environment_of(self.states[target].config)
         names = tuple(
             dict.fromkeys(name for line in self.lines if line.text.split(" ", 1)[0].upper() in ("ARG", "ENV") for name in line.sets)
@@ -118,7 +129,7 @@ class _Walk:
             tuple(self.lines),
             names,
             at_run,
-            {name: found for name in names if (found := tuple(line for line in history if _tells(line, name)))},
+            history,
             self.arguments,
             tuple(self.unseen),
             tuple(name for name in self.given if name not in self._known()),

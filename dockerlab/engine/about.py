@@ -79,7 +79,7 @@ def info(store: Store, states: list[str], machine: Capabilities) -> Json:
         "Engine": "dockerlab, embedded: no daemon",
         "Isolation": machine.isolation,
         "Emulated": emulated,
-        "Warnings": [f"WARNING: {name} is emulated: {how}" for name, how in emulated.items()],
+        "Warnings": [f"WARNING: {name}: {how}" for name, how in emulated.items()],
     }
 
 

@@ -221,10 +221,10 @@ class Containers:
             self._records.note_failure(record, 125, error.message)
             tell_failed_start(self._store, record)
             raise ContainerStartError(error.message, hint=error.hint, exit_code=125) from None
-        except (ContainerStartError, RuntimeUnavailableError) as error:
+        except (ContainerStartError, RuntimeUnavailableError, FileNotFoundError) as error:
             if not self._records.exists(record):
                 raise NotFoundError(f"No such container: {record.id}", hint="it was removed meanwhile") from None
-            if isinstance(error, RuntimeUnavailableError):
+            if not isinstance(error, ContainerStartError):
                 raise
             if error.message.startswith(("Bind for", "listen ")):
                 error.message = f"{_AS_LIBNETWORK} {record.name} ({new_id()}): {error.message}"

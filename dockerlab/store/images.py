@@ -129,13 +129,13 @@ class ImageStore:
         return self._names / (name if len(name) <= _LONGEST else f"{name[:100]}-{hex_of(digest_of(name.encode()))}")
 
     def tag(self, identifier: str, reference: Reference) -> str | None:
-        """Let the name point to this image; the ID it pointed to before, if another."""
-        self.get(identifier)
+        """Let the name point to this image; the ID it pointed to before, if another. An image that was just made may have been removed for having no name: it is back."""
+        self.raw(identifier)
         before = self.named(reference)
         mark, parent = self._marks / hex_of(identifier), self.parent(identifier)
         with explained(self._home):
             write_atomically(self._name_file(reference), f"{identifier}\n{reference}".encode(), durable=True)
-        if not mark.exists():  # somebody has just removed it, for it had no name
+        if not mark.exists():
             self._restore(mark, parent)
         return before if before != identifier else None
 

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,12 @@ class Lab:
     url: str
     folder: Path
     home: Path
+
+    def page(self, name: str, app: str) -> str:
+        """The address of a notebook in JupyterLab ("lab") or in Notebook 7 ("notebook"), which the same server has."""
+        if app == "notebook" and not find_spec("notebook"):
+            missing("Notebook 7", "pip install 'notebook>=7'")
+        return f"{self.url}notebooks/{name}" if app == "notebook" else f"{self.url}doc/tree/{name}?reset"
 
 
 @contextmanager
@@ -144,7 +151,7 @@ def opened(
     node.metadata["dockerlab"] = {"language": language}
     nbformat.write(node, lab.folder / name)
     page = context.new_page()
-    page.goto(f"{lab.url}doc/tree/{name}?reset" if app == "lab" else f"{lab.url}notebooks/{name}")
+    page.goto(lab.page(name, app))
     page.locator(".jp-Notebook-cell").nth(len(cells)).wait_for(timeout=BUSY)
     theme = "JupyterLab Dark" if dark else "JupyterLab Light"  # always: the server remembers the last one
     page.evaluate("theme => window.jupyterapp.commands.execute('apputils:change-theme', { theme })", theme)

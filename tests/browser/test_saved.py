@@ -10,23 +10,27 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
+import pytest
 from nbclient import NotebookClient
 
 from tests.browser.conftest import BUSY, Lab, Open
 from tests.parts import missing
 
 
-def test_opened_again_it_shows_the_still_pictures(notebook: Open, lab: Lab, browser: Any, photograph: Callable[[Any, str], None]) -> None:
-    one = notebook("%layers busybox")
+@pytest.mark.parametrize("app", ["lab", "notebook"])
+def test_opened_again_it_shows_the_still_pictures(
+    notebook: Open, lab: Lab, browser: Any, photograph: Callable[[Any, str], None], app: str
+) -> None:
+    one = notebook("%layers busybox", app=app)
     one.widget(1)
     name = one.save()
     one.page.evaluate("window.jupyterapp.shell.currentWidget.sessionContext.shutdown()")
     one.page.close()
     again = browser.new_page()
-    again.goto(f"{lab.url}doc/tree/{name}?reset")
+    again.goto(lab.page(name, app))
     again.locator(".jp-Notebook-cell").nth(1).wait_for(timeout=BUSY)
     again.locator(".jp-OutputArea img[src^='data:image/svg']").wait_for(timeout=BUSY)
-    photograph(again, "reopened")
+    photograph(again, f"reopened-{app}")
     assert "model not found" not in again.locator(".jp-Notebook").inner_text()
     again.close()
 

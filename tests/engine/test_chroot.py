@@ -155,7 +155,7 @@ def test_doctor_says_what_is_done_instead(command) -> None:  # type: ignore[no-u
 
 def test_what_differs_from_docker_is_told_to_who_asks(docker: Docker, engine: EmbeddedEngine) -> None:
     asked = docker("info")
-    assert "WARNING: own_network is emulated: the network is this machine's" in asked.err and "WARNING" not in asked.out
+    assert "WARNING: own_network: the network is this machine's" in asked.err and "WARNING" not in asked.out
     look = Look(engine, "en")
     assert "this machine's" in look.stands_in("own_network") and look.stands_in("nosuch") == ""
 

@@ -6,9 +6,8 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from tests.isolations.places import ISOLATIONS, Place
-from tests.isolations.played import Tests
-from tests.isolations.playing import Counts, Failed, play
+from tests.isolations.places import ISOLATIONS
+from tests.isolations.playing import Counts
 
 NOT_HERE = "not here"
 PAGE = """# Isolations
@@ -95,15 +94,6 @@ class Table:
 
 TABLE = Table()
 """Of this run."""
-
-
-def replay(place: Place, room: str, tests: Tests, **more: str) -> None:
-    """Play tests in a place, whatever comes of it into the table; Failed if some fail. `more` goes into their environment."""
-    try:
-        TABLE.add(place.isolation.name, room, play(place, tests, **more))
-    except Failed as failed:
-        TABLE.add(place.isolation.name, room, failed.counts)
-        raise
 
 
 def _short(counts: Counts) -> str:

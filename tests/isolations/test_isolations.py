@@ -11,9 +11,9 @@ from tests.isolations.beside import played
 from tests.isolations.fixtures import not_here
 from tests.isolations.places import ISOLATIONS, Place
 from tests.isolations.played import PLAYED
-from tests.isolations.playing import Failed
+from tests.isolations.playing import Failed, play
 from tests.isolations.refusals import REFUSALS
-from tests.isolations.table import TABLE, Table, replay
+from tests.isolations.table import TABLE, Table
 from tests.parts import ROOT
 
 ROWS = [(name, room) for name, rooms in PLAYED.items() for room in rooms]
@@ -64,21 +64,21 @@ def test_fails():
 
 
 @pytest.mark.parametrize("place", ["user-in-a-pod"], indirect=True)
-def test_what_fails_there_fails_here_and_is_in_the_table(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_fails_there_fails_here_and_is_in_the_table(place: Place) -> None:
     module = place.folder / "test_some.py"
     module.write_text(MODULE)
-    table = Table()
-    monkeypatch.setattr("tests.isolations.table.TABLE", table)
-    with pytest.raises(Failed, match="assert 1 == 2"):
-        replay(place, "some", {str(module): ""}, WORD="given")
-    replay(place, "other", {str(module): "passes"}, WORD="given")
+    table, name = Table(), place.isolation.name
+    with pytest.raises(Failed, match="assert 1 == 2") as failed:
+        play(place, {str(module): ""}, WORD="given")
+    table.add(name, "some", failed.value.counts)
+    table.add(name, "other", play(place, {str(module): "passes"}, WORD="given"))
     with pytest.raises(Failed, match="deselected"):
-        replay(place, "none", {str(module): "nosuch"})
-    table.choose(place.isolation.name, ("proot", "single", "unshare was refused"))
+        play(place, {str(module): "nosuch"})
+    table.choose(name, ("proot", "single", "unshare was refused"))
     table.miss("root", "needs root")
     assert [[cell.strip() for cell in line.split("|")[1:-1]] for line in table.lines()][2:] == [
-        ["root", "not here", "–", "–", "–"],
-        ["ordinary user, namespaces and mounts refused", "`proot`, single", "–", "1", "1 (2) and 1 failed"],
+        ["root", "not here", "–", "–"],
+        ["ordinary user, namespaces and mounts refused", "`proot`, single", "1", "1 (2) and 1 failed"],
     ]
     assert table.reasons() == [
         "- root: needs root",

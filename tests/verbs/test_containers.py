@@ -15,6 +15,8 @@ from typing import Any
 
 import pytest
 
+from dockerlab.engine.embedded import EmbeddedEngine
+from dockerlab.errors import NotFoundError
 from tests.conftest import Docker, build
 from tests.parts import ROOT, until
 
@@ -365,3 +367,11 @@ def test_what_is_no_signal_is_not_sent(docker: Docker, signal: str, why: str) ->
     answer = docker("kill", "-s", signal, "box")
     assert (answer.code == 1 and f"cannot kill container: box: {why}" in answer.err) or why in answer.err
     assert docker("create", "--stop-signal", "foo", "busybox").err.startswith("Error: invalid signal: foo")
+
+
+def test_a_container_that_is_removed_while_it_is_started_is_said_to_be_gone(docker: Docker, engine: EmbeddedEngine) -> None:
+    docker("create", "--name", "gone", "busybox", "true")
+    record = engine.records.find("gone")
+    docker("rm", "gone")  # by another kernel, after the first has found it
+    with pytest.raises(NotFoundError, match="No such container"):
+        engine.containers_.start(record)

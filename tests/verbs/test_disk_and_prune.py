@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from dockerlab.engine.embedded import EmbeddedEngine
+from dockerlab.oci import Reference
+from dockerlab.store.fsck import examine
 from tests.conftest import Docker, build
 
 
@@ -157,3 +159,12 @@ def test_an_image_that_gets_a_name_while_it_is_removed_for_having_none_stays(doc
     identifier = engine.image_inspect("t:1")["Id"]
     engine.store.images.remove(identifier)  # by somebody who looked before it was named
     assert engine.image_inspect("t:1")["Id"] == identifier and docker("run", "--rm", "t:1", "true").code == 0
+
+
+def test_an_image_that_is_removed_before_it_gets_its_name_is_back_with_it(docker: Docker, engine: EmbeddedEngine) -> None:
+    build(docker, "FROM busybox\nCOPY Dockerfile /a\n")
+    identifier = engine.image_inspect("t:1")["Id"]
+    engine.store.images.untag(Reference.parse("t:1"))
+    engine.store.images.remove(identifier)  # as a prune does between the making of an image and its naming
+    engine.store.images.tag(identifier, Reference.parse("t:2"))
+    assert engine.image_inspect("t:2")["Id"] == identifier and examine(engine.store).sound

@@ -38,7 +38,7 @@ class VariablesWidget(AskingWidget):
 
 
 def _told(found: Timeline) -> Json:
-    """{"names", "lines": [{"number", "text", "stage", "sets", "visible": [[name, kind, value]]}], "run", "readable", "arguments", "notes"}."""
+    """{"names", "lines": [{"number", "text", "stage", "sets", "visible": [[name, kind, value]]}], "run", "readable", "told", "arguments", "notes"}."""
     return {
         "names": list(found.names),
         "lines": [
@@ -53,6 +53,7 @@ def _told(found: Timeline) -> Json:
         ],
         "run": found.at_run,
         "readable": {name: list(lines) for name, lines in found.readable.items()},
+        "told": found.told,
         "arguments": [[name, value or ""] for name, value in found.arguments.items()],
         "notes": notes_of(found),
     }

@@ -6,6 +6,7 @@ may swap a folder of a volume for a link while another one with the same volume 
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable
 
@@ -45,7 +46,7 @@ class Descent:
             os.close(fd)
             links += 1
             if links > MOST_LINKS:
-                raise OSError(40, "Too many levels of symbolic links", path)
+                raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), path)
             if target.startswith("/"):
                 self._names.clear()
                 while len(self._held) > 1:

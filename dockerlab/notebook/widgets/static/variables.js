@@ -5,7 +5,7 @@ import { fill, h } from "./dom.js";
  * ARG and ENV: a row for each line of the Dockerfile, a column for each variable; where it is filled, the variable is there.
  * @typedef {[name: string, kind: string, value: string]} Visible
  * @typedef {{ number: number, text: string, stage: number, sets: string[], visible: Visible[] }} Line
- * @typedef {{ names: string[], lines: Line[], run: Record<string, string>, readable: Record<string, string[]>,
+ * @typedef {{ names: string[], lines: Line[], run: Record<string, string>, readable: Record<string, string[]>, told: string[],
  *   arguments: [string, string][], notes: string[] }} Timeline
  */
 
@@ -54,8 +54,7 @@ function render({ model, el }) {
   const list = (/** @type {Timeline} */ all) => {
     const line = all.lines[chosen];
     if (!line) {
-      const told = Object.values(all.readable).flat().filter((text, at, every) => every.indexOf(text) === at);
-      seen.replaceChildren(...(told.length ? [h("h4", {}, words["in history"]), ...told.map((text) => h("code", { class: "dl-history" }, text))] : []));
+      seen.replaceChildren(...(all.told.length ? [h("h4", {}, words["in history"]), ...all.told.map((text) => h("code", { class: "dl-history" }, text))] : []));
       return;
     }
     seen.replaceChildren(
