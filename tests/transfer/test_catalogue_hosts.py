@@ -18,7 +18,8 @@ from dockerlab.errors import CatalogueError
 from dockerlab.oci import Reference
 from dockerlab.store import Store
 from dockerlab.transfer.catalogue import Catalogue
-from tests.isolations.table import replay
+from tests.isolations.playing import play
+from tests.isolations.table import TABLE
 from tests.ordinary import emptied
 from tests.parts import whole
 
@@ -71,7 +72,8 @@ def test_as_an_ordinary_user(place, image):
     """Tests of the images once more, by somebody who is not root; the images must be the same to the last bit."""
     expected = {name: image(name).id for name in ("busybox", "debian", "nginx", "gcc")}
     some = "" if whole() else "not (gcc_ or tampered or two_processes or another_store or removed or files)"
-    replay(place, "transfer", {"tests/transfer/test_catalogue_images.py": some}, DOCKERLAB_TEST_EXPECTED_IDS=json.dumps(expected))
+    tests = {"tests/transfer/test_catalogue_images.py": some}
+    TABLE.add(place.isolation.name, "transfer", play(place, tests, DOCKERLAB_TEST_EXPECTED_IDS=json.dumps(expected)))
 
 
 class Meddler(BaseHTTPRequestHandler):
