@@ -3,6 +3,8 @@
 The text (labs/text/NAME.md) is a row of blocks:
 
     === markdown           --- en … --- ko …     prose
+    === predict NAME       --- en … --- ko …     a question with choices, before an experiment
+    === compare NAME       what was guessed beside what happened
     === code               a cell
     === failing            a cell that may fail while the exercises are open (nobody stops there)
     === answer ID          a cell for the learner, with # BEGIN SOLUTION … # END SOLUTION
@@ -20,6 +22,7 @@ from typing import Any
 from dockerlab.data import dataclass
 
 LANGUAGES = ("en", "ko")
+KINDS = ("markdown", "predict", "compare", "code", "failing", "answer", "check")
 Json = dict[str, Any]
 
 
@@ -38,7 +41,7 @@ def read_blocks(text: str) -> list[Block]:
     for part in re.split(r"(?m)^=== ", text)[1:]:
         head, _, body = part.partition("\n")
         kind, *words = head.split()
-        if kind not in ("markdown", "code", "failing", "answer", "check"):
+        if kind not in KINDS:
             raise ValueError(f"=== {head}: no such kind of block")
         out.append(Block(kind, tuple(words), body.strip("\n")))
     return out
@@ -77,6 +80,10 @@ def _cell(block: Block, language: str, number: int, name: str) -> Json:
     elif block.kind == "check":
         source = f"%check {block.words[0]}"
         metadata = _grader(block.words[0], solution=False, points=float(block.words[1]))
+    elif block.kind == "predict":
+        source = f"%%predict {block.words[0]}\n{in_language(block.body, language)}"
+    elif block.kind == "compare":
+        source = f"%compare {block.words[0]}"
     elif block.kind == "failing":
         metadata = {"tags": ["raises-exception"]}
     return {"cell_type": "code", "execution_count": None, "id": identifier, "metadata": metadata, "outputs": [], "source": source}

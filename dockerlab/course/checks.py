@@ -5,7 +5,11 @@ from __future__ import annotations
 import collections
 from collections.abc import Callable
 from difflib import get_close_matches
+from importlib import import_module
+from pathlib import Path
 
+from dockerlab.course.labs import LABS
+from dockerlab.course.saying import Text
 from dockerlab.course.verdict import Verdict
 from dockerlab.course.vocabulary import Look
 from dockerlab.data import dataclass
@@ -20,35 +24,51 @@ class Check:
     name: str
     points: float
     look: Callable[[Look], None]
-    hint: dict[str, str]
-    question: dict[str, str]
+    hint: Text
+    question: Text
+
+
+def exercise(
+    into: list[Check], name: str, points: float, *, hint: Text, question: Text
+) -> Callable[[Callable[[Look], None]], Callable[[Look], None]]:
+    """The function below is the check of this exercise: it goes into a lab's list."""
+
+    def noted(look: Callable[[Look], None]) -> Callable[[Look], None]:
+        into.append(Check(name, points, look, hint, question))
+        return look
+
+    return noted
 
 
 _failures: collections.Counter[str] = collections.Counter()
 
 
+def checks_of(lab: str) -> list[Check]:
+    """The exercises of a lab, in their order."""
+    found: list[Check] = import_module(f"dockerlab.course.labs.{lab}").CHECKS
+    return found
+
+
 def all_checks() -> dict[str, Check]:
     """Every exercise of every lab."""
-    from dockerlab.course.labs import layers
-
-    return {check.name: check for check in layers.CHECKS}
+    return {check.name: check for lab in LABS for check in checks_of(lab)}
 
 
 def find(name: str) -> Check:
     """The exercise of this name. NotFoundError, with the nearest name, if there is none."""
+    lab = name.rpartition("-")[0]
+    for check in checks_of(lab) if lab in LABS else []:
+        if check.name == name:
+            return check
     known = all_checks()
-    if name not in known:
-        close = get_close_matches(name, list(known), 1)
-        raise NotFoundError(
-            f"no exercise is called {name}", hint=f"did you mean {close[0]}?" if close else "exercises: " + ", ".join(known)
-        )
-    return known[name]
+    close = get_close_matches(name, list(known), 1)
+    raise NotFoundError(f"no exercise is called {name}", hint=f"did you mean {close[0]}?" if close else "exercises: " + ", ".join(known))
 
 
-def verdict(name: str, engine: Engine, language: str) -> Verdict:
-    """What the exercise's artefacts are worth, without any help."""
+def verdict(name: str, engine: Engine, language: str, folder: Path | None = None) -> Verdict:
+    """What the exercise's artefacts are worth, without any help; `folder` holds the learner's files (default: the current one)."""
     one = find(name)
-    look = Look(engine, language)
+    look = Look(engine, language, folder)
     one.look(look)
     return Verdict(name, language, one.points, tuple(look.findings))
 

@@ -1,123 +1,49 @@
-"""The words in which checks are written: an image or a container, and what is expected of it.
+"""The words in which checks are written, and one run of a check: it collects what was expected, in the learner's language.
 
-    look = Look(engine, "en")
-    image = look.image("site:1")
-    look.expect("…", image.above(nginx) == ["sha256:…"], seen=…, expected=…, look=…)
+    look = Look(engine, "ko", folder)
+    site = look.image("site:1")
+    if look.need(site.exists):
+        look.expect(site.layers.above("nginx").count == 2)
 
-Everything is read from the store; nothing is run unless `runs` is asked for.
+In a cell of an instructor's own the same words need no `look`:  `assert image("site:1").layers.count == 3`, or with a report and points
+`expect(image("site:1").exists, image("site:1").size < 1_000_000, points=2)`.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from pathlib import Path
 
-from dockerlab.course.verdict import Finding
-from dockerlab.data import dataclass
-from dockerlab.engine import Engine
-from dockerlab.errors import DockerlabError
-from dockerlab.layers import TreeView
-
-Json = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class FileSubject:
-    """A file of an image, or the lack of it."""
-
-    path: str
-    data: bytes | None
-
-    @property
-    def exists(self) -> bool:
-        """Whether it is there."""
-        return self.data is not None
-
-    def contains(self, text: str) -> bool:
-        """Whether its text has this part."""
-        return self.data is not None and text.encode() in self.data
-
-
-class ImageSubject:
-    """An image as checks see it."""
-
-    def __init__(self, engine: Engine, name: str) -> None:
-        """NotFoundError if there is none of this name."""
-        self._engine, self.name = engine, name
-        self.json = engine.image_inspect(name)
-        self.history = engine.history(name)
-
-    @property
-    def config(self) -> Json:
-        """Docker's Config."""
-        return dict(self.json["Config"])
-
-    @property
-    def size(self) -> int:
-        """The bytes of all its layers."""
-        return int(self.json["Size"])
-
-    @property
-    def layers(self) -> list[str]:
-        """Its layers, the lowest first."""
-        return list(self.json["RootFS"].get("Layers") or [])
-
-    def above(self, base: ImageSubject) -> list[str] | None:
-        """The layers above those of another image; None if it is not built on that."""
-        return self.layers[len(base.layers) :] if self.layers[: len(base.layers)] == base.layers and base.layers else None
-
-    @property
-    def view(self) -> TreeView:
-        """Its file system."""
-        data = self.json["GraphDriver"]["Data"]
-        trees = [*reversed(str(data.get("LowerDir", "")).split(":")), str(data.get("UpperDir", ""))]
-        return TreeView([tree for tree in trees if tree])
-
-    def file(self, path: str) -> FileSubject:
-        """A file, links followed."""
-        node = self.view.lookup(path)
-        return FileSubject(path, node.read() if node is not None and not node.is_dir else None)
-
-    def layer_of(self, path: str) -> int | None:
-        """The number (1 is the lowest) of the layer whose version of the path is the one that shows."""
-        node = self.view.lookup(path)
-        return node.layer + 1 if node is not None else None
-
-
-class ContainerSubject:
-    """A container as checks see it."""
-
-    def __init__(self, engine: Engine, name: str) -> None:
-        """NotFoundError if there is none of this name."""
-        self.name = name
-        self.json = engine.container_inspect(name)
-        self.changes = {change["Path"]: change["Kind"] for change in engine.diff(name)}
-
-    @property
-    def image(self) -> str:
-        """The ID of its image."""
-        return str(self.json["Image"])
+from dockerlab.course.containers import ContainerSubject
+from dockerlab.course.dockerfiles import DockerfileSubject, TextSubject
+from dockerlab.course.expectations import Expectation
+from dockerlab.course.images import ImageSubject
+from dockerlab.course.verdict import CheckFailed, Finding, Verdict
+from dockerlab.engine import Engine, open_engine
+from dockerlab.language import language
 
 
 class Look:
-    """One run of a check: collects findings in one language; what is missing becomes a finding, never an error."""
+    """One run of a check; what is missing becomes a finding, never an error. `folder` is where the learner's files lie."""
 
-    def __init__(self, engine: Engine, language: str) -> None:
-        self.engine, self.language = engine, language
+    def __init__(self, engine: Engine, language: str, folder: Path | None = None) -> None:
+        self.engine, self.language, self.folder = engine, language, folder or Path.cwd()
         self.findings: list[Finding] = []
 
-    def image(self, name: str) -> ImageSubject | None:
-        """The image, or None."""
-        try:
-            return ImageSubject(self.engine, name)
-        except DockerlabError:
-            return None
+    def image(self, name: str) -> ImageSubject:
+        """An image, there or not."""
+        return ImageSubject(self.engine, name)
 
-    def container(self, name: str) -> ContainerSubject | None:
-        """The container, or None."""
-        try:
-            return ContainerSubject(self.engine, name)
-        except DockerlabError:
-            return None
+    def container(self, name: str) -> ContainerSubject:
+        """A container, there or not."""
+        return ContainerSubject(self.engine, name)
+
+    def dockerfile(self, name: str = "Dockerfile") -> DockerfileSubject:
+        """A Dockerfile of the learner's folder, there or not."""
+        return DockerfileSubject(self.folder, name)
+
+    def text(self, name: str) -> TextSubject:
+        """A text file of the learner's folder, there or not."""
+        return TextSubject(self.folder, name)
 
     def stands_in(self, capability: str) -> str:
         """What is emulated here for lack of one of doctor's capabilities ("real_owners", "own_network", "mounts" …); "" where nothing is.
@@ -126,12 +52,54 @@ class Look:
         """
         return str(self.engine.info().get("Emulated", {}).get(capability, ""))
 
-    def expect(
-        self, text: dict[str, str], holds: bool, *, seen: Any = "", expected: Any = "", look: dict[str, str] | str = "", weight: float = 1.0
-    ) -> bool:
-        """Note one part: its text in both languages, whether it holds, what was seen and expected, where to look."""
-        where = look if isinstance(look, str) else look[self.language]
-        wanted = expected[self.language] if isinstance(expected, dict) else expected
-        found = seen[self.language] if isinstance(seen, dict) else seen
-        self.findings.append(Finding(text[self.language], bool(holds), str(found), str(wanted), where, weight))
-        return bool(holds)
+    def expect(self, *expectations: Expectation, weight: float = 1.0) -> bool:
+        """Note a part of the exercise for each, worth `weight` beside the other parts; whether all hold."""
+        for one in expectations:
+            key = self.language
+            self.findings.append(Finding(one.text[key], one.holds, one.seen[key], one.expected[key], one.where[key], weight))
+        return all(one.holds for one in expectations)
+
+    def need(self, expectation: Expectation, weight: float = 1.0) -> bool:
+        """As `expect`; a check that asks with `if` says no more where it does not hold."""
+        return self.expect(expectation, weight=weight)
+
+
+def image(name: str) -> ImageSubject:
+    """An image of this notebook's engine, there or not."""
+    return ImageSubject(open_engine(), name)
+
+
+def container(name: str) -> ContainerSubject:
+    """A container of this notebook's engine, there or not."""
+    return ContainerSubject(open_engine(), name)
+
+
+def dockerfile(name: str = "Dockerfile") -> DockerfileSubject:
+    """A Dockerfile of this folder, there or not."""
+    return DockerfileSubject(Path.cwd(), name)
+
+
+def text(name: str) -> TextSubject:
+    """A text file of this folder, there or not."""
+    return TextSubject(Path.cwd(), name)
+
+
+def expect(*expectations: Expectation, points: float = 1.0, name: str = "") -> float | None:
+    """Show what holds and what does not; the points where it is partly right, nothing where all of it is. CheckFailed where none is.
+
+    That is what nbgrader takes from a cell: no value is full marks, a number partial credit, an error nothing.
+    """
+    look = Look(open_engine(), language())
+    look.expect(*expectations)
+    verdict = Verdict(name, look.language, points, tuple(look.findings))
+    try:
+        from IPython.display import display
+    except ImportError:
+        print(verdict)
+    else:
+        display(verdict)
+    if verdict.passed:
+        return None
+    if not verdict.points:
+        raise CheckFailed(verdict)
+    return verdict.points

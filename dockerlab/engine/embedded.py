@@ -140,6 +140,9 @@ class EmbeddedEngine(Foresight):
     def history(self, name: str) -> list[Json]:
         return self.images_.history(name)
 
+    def image_files(self, name: str) -> TreeView:
+        return self.images_.files(name)
+
     def tag(self, source: str, target: str) -> None:
         self.images_.tag(source, target)
 

@@ -14,6 +14,7 @@ from dockerlab.oci.timestamps import rfc3339, to_seconds
 from dockerlab.store import Image, Store
 
 if TYPE_CHECKING:
+    from dockerlab.layers import TreeView
     from dockerlab.layers.inside import LayerInside
 
 Json = dict[str, Any]
@@ -56,6 +57,12 @@ class Images:
             if (image := self._resolve(reference)) is not None:
                 return image
             raise NotFoundError(f"No such image: {reference.familiar}", hint=self._hint(reference)) from None
+
+    def files(self, name: str) -> TreeView:
+        """See `Engine.image_files`."""
+        from dockerlab.layers import TreeView
+
+        return TreeView([self._store.layers.get(diff_id).tree for diff_id in self.local(name).config.diff_ids])
 
     def inside(self, name: str, number: int) -> LayerInside:
         """See `Engine.layer_inside`."""

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from dockerlab.dockerfile.checks import BuildCheck
     from dockerlab.engine.specs import BuildOptions, ContainerSpec, ExecSpec, Streams
     from dockerlab.errors import DockerlabError
+    from dockerlab.layers import TreeView
     from dockerlab.layers.inside import LayerInside
     from dockerlab.runtime.container import ProcessRow
     from dockerlab.runtime.control import Control
@@ -59,6 +60,9 @@ class Engine(Protocol):
 
     def layer_inside(self, image: str, number: int) -> LayerInside:
         """What an image's layer (1 is the lowest) does to the files below it."""
+
+    def image_files(self, name: str) -> TreeView:
+        """The file system that a container of it would begin with."""
 
     def tag(self, source: str, target: str) -> None:
         """Give an image another name."""

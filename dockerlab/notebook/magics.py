@@ -189,6 +189,18 @@ class Magics:
         the history. %variables [-f FILE] [PATH] looks at a file."""
         return VariablesSeen.of(self.engine, split(line), cell)
 
+    def predict(self, line: str, cell: str = "") -> Any:
+        """%%predict NAME, and below it a question with choices (a) …, b) …): a guess before an experiment. %predict NAME b answers it."""
+        from dockerlab.notebook.predictions import ask
+
+        return ask(split(line), cell)
+
+    def compare(self, line: str, cell: str = "") -> Any:
+        """%compare NAME: what was guessed beside what happened. %%compare NAME takes a Python expression that says which letter is true."""
+        from dockerlab.notebook.predictions import compare
+
+        return compare(split(line), cell, self.engine, self.shell)
+
     def check(self, line: str) -> Any:
         """%check EXERCISE: what was seen, what was expected, where to look. Raises if it is not passed yet."""
         from dockerlab.course import CheckFailed, check
@@ -265,7 +277,8 @@ def register(shell: Any) -> None:
     magics = Magics(shell, HistoryMagics(shell).history)
     shell.register_magic_function(_told_in_the_cell(magics.dockerfile), "cell", "dockerfile")
     shell.register_magic_function(_told_in_the_cell(magics.exec), "cell", "exec")
-    shell.register_magic_function(_told_in_the_cell(magics.variables), "line_cell", "variables")
+    for name in ("variables", "predict", "compare"):
+        shell.register_magic_function(_told_in_the_cell(getattr(magics, name)), "line_cell", name)
     own_kernel = getattr(getattr(shell, "kernel", None), "implementation", "") == "dockerlab"
     shell.register_magic_function(debug, "line", "docker_debug")
     use_matcher(shell, cell_matcher(lambda: magics.engine, dockerfiles=own_kernel))

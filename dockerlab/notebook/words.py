@@ -1,11 +1,11 @@
-"""The words of pictures and notices, in the learner's language: DOCKERLAB_LANG's, else the one the notebook is written in, else the locale's."""
+"""The words of pictures and notices, in the learner's language (`dockerlab.language`)."""
 
 from __future__ import annotations
 
-import json
-import os
 import re
 
+from dockerlab.language import language as language
+from dockerlab.language import speak_as as speak_as
 from dockerlab.verbs.phrases import ENGLISH
 
 _WORDS: dict[str, dict[str, str]] = {
@@ -133,6 +133,20 @@ _WORDS: dict[str, dict[str, str]] = {
         "ko": "[여기서 {size}를 생략했습니다. 셀은 긴 출력의 처음과 끝만 보여 줍니다. 컨테이너의 출력 전체는 %docker logs 이름 으로 볼 수 있습니다]",
     },
     "no error": {"en": "no magic has failed yet", "ko": "아직 실패한 명령이 없습니다"},
+    "how to guess": {
+        "en": "%predict {name} LETTER notes your guess; nobody grades it",
+        "ko": "%predict {name} 글자 로 예측을 적을 수 있습니다. 채점하지 않습니다",
+    },
+    "not graded": {"en": "nobody grades a guess", "ko": "예측은 채점하지 않습니다"},
+    "guessed": {"en": "your guess is noted: {letter}", "ko": "예측을 적어 두었습니다: {letter}"},
+    "your guess": {"en": "you guessed: {what}", "ko": "예측: {what}"},
+    "no guess": {"en": "you made no guess", "ko": "예측을 적지 않았습니다"},
+    "what happened": {"en": "what happened: {what}", "ko": "실제 결과: {what}"},
+    "guess right": {"en": "as you guessed: {what}", "ko": "예측한 대로입니다: {what}"},
+    "experiment missing": {
+        "en": "the experiment has not been made yet: run the cells above, then this one again",
+        "ko": "아직 실험을 하지 않았습니다. 위의 셀을 실행한 뒤 이 셀을 다시 실행하세요",
+    },
     "unanswered": {"en": "not answered yet", "ko": "아직 답을 쓰지 않았습니다"},
     "how to answer": {
         "en": "write a Dockerfile into this cell: it begins with FROM",
@@ -171,25 +185,6 @@ _KOREAN_OF_BUILDS = {
     "trace base": "베이스 이미지의 레이어를 그대로 사용합니다",
 }
 _WORDS |= {key: {"en": english, "ko": _KOREAN_OF_BUILDS[key]} for key, english in ENGLISH.items()}
-
-_LOCALE = ("LC_ALL", "LC_MESSAGES", "LANG")
-_of_notebook = ""
-
-
-def language() -> str:
-    """`ko` or `en`."""
-    chosen = os.environ.get("DOCKERLAB_LANG") or _of_notebook or next(filter(None, map(os.environ.get, _LOCALE)), "en")
-    return "ko" if chosen.lower().startswith("ko") else "en"
-
-
-def speak_as(notebook: str) -> None:
-    """Speak the language that this notebook's metadata names, if it names one."""
-    global _of_notebook
-    try:
-        with open(notebook, encoding="utf-8") as file:
-            _of_notebook = str(json.load(file)["metadata"]["dockerlab"]["language"])
-    except (OSError, ValueError, KeyError, TypeError):
-        _of_notebook = ""
 
 
 def word(key: str, **values: object) -> str:

@@ -1,0 +1,80 @@
+"""A container as checks see it: whose it is, whether it runs, what it has written above its image."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+
+from dockerlab.course.expectations import About, Expectation, Number, Words
+from dockerlab.course.images import ImageSubject
+from dockerlab.course.running import output_of
+from dockerlab.course.saying import Text, filled, same, say
+from dockerlab.engine import Engine
+from dockerlab.errors import DockerlabError
+
+Json = dict[str, Any]
+
+
+class ContainerSubject:
+    """A container by its name, also one that is not there."""
+
+    def __init__(self, engine: Engine, name: str) -> None:
+        self.engine, self.name = engine, name
+        self.missing: Text | None = None
+        self.json: Json = {}
+        try:
+            self.json = engine.container_inspect(name)
+        except DockerlabError:
+            self.missing = say("no container of that name", "그런 이름의 컨테이너가 없습니다")
+
+    def _about(self, en: str, ko: str, where: str) -> About:
+        return About(filled(say(en, ko), container=self.name), same(where), self.missing)
+
+    @property
+    def exists(self) -> Expectation:
+        """There is a container of this name."""
+        text = filled(say("there is a container {container}", "컨테이너 {container}이(가) 있습니다"), container=self.name)
+        return Expectation(text, self.missing is None, self.missing or same(self.name), same(self.name), same("%docker ps -a"))
+
+    def of(self, image: str) -> Expectation:
+        """It is a container of this image, as it is now."""
+        wanted = ImageSubject(self.engine, image)
+        text = filled(
+            say("container {container} is one of {image}", "컨테이너 {container}은(는) {image}의 컨테이너입니다"),
+            container=self.name,
+            image=image,
+        )
+        seen = self.missing or wanted.missing or same((self.json.get("Config") or {}).get("Image", ""))
+        return Expectation(text, bool(wanted.id) and self.json.get("Image") == wanted.id, seen, same(image), same("%docker ps -a"))
+
+    @property
+    def running(self) -> Expectation:
+        """Its process runs."""
+        state = str((self.json.get("State") or {}).get("Status", ""))
+        text = filled(say("container {container} is running", "컨테이너 {container}이(가) 실행 중입니다"), container=self.name)
+        return Expectation(
+            text, state == "running", self.missing or same(state), same("running"), same(f"%docker ps -a, %docker logs {self.name}")
+        )
+
+    @property
+    def exit_code(self) -> Number:
+        """What its process ended with."""
+        about = self._about("exit code of {container}", "{container}의 종료 코드", "%docker ps -a")
+        return Number(about, int((self.json.get("State") or {}).get("ExitCode", 0)))
+
+    @cached_property
+    def _changes(self) -> dict[str, str]:
+        return {} if self.missing else {change["Path"]: change["Kind"] for change in self.engine.diff(self.name)}
+
+    def change(self, path: str) -> Words:
+        """What its writable layer does to a path: "A", "C" or "D"; "" for nothing."""
+        about = self._about(
+            f"change of {path} in {{container}}", f"{{container}}에서 바뀐 {path}", f"%docker diff {self.name}, %cow {self.name}"
+        )
+        return Words(about, self._changes.get(path, ""))
+
+    @property
+    def logs(self) -> Words:
+        """What it printed; the first megabyte."""
+        about = self._about("output of {container}", "{container}의 출력", f"%docker logs {self.name}")
+        return Words(about, "" if self.missing else output_of(self.engine, self.name))

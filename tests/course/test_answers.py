@@ -1,0 +1,94 @@
+"""Every exercise of every lab: answers of different style that are right, typical ones that are wrong, and solutions gone slightly wrong.
+
+The answers are in answers/LAB.toml: [[right]] has exercise, style and cell; [[wrong]] besides the points that it is worth, and words of the part that must fail.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dockerlab.course.checks import checks_of
+from dockerlab.course.labs import LABS
+from tests.course.classroom import Classroom
+from tests.course.mutants import mutants
+
+pytestmark = [
+    pytest.mark.network, pytest.mark.slow, pytest.mark.usefixtures("containers_run_here", "own_process_environment")
+]  # fmt: skip
+ANSWERS = {lab: tomllib.loads((Path(__file__).parent / "answers" / f"{lab}.toml").read_text(encoding="utf-8")) for lab in LABS}
+EXERCISES = [(lab, check.name) for lab in LABS for check in checks_of(lab)]
+AT_LEAST = 0.95
+"""Of all mutants so many must be found out."""
+
+
+@pytest.fixture(scope="module")
+def rooms(bases: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Classroom]]:
+    """Only one room is open at a time: the shell is this process's."""
+    found: dict[str, Classroom] = {}
+    yield found
+    for room in found.values():
+        room.close()
+
+
+@pytest.fixture
+def room(lab: str, rooms: dict[str, Classroom], bases: Path, tmp_path_factory: pytest.TempPathFactory) -> Classroom:
+    if lab not in rooms:
+        for name in list(rooms):
+            rooms.pop(name).close()
+        rooms[lab] = Classroom(lab, bases, tmp_path_factory.mktemp(f"lab-{lab}"))
+    return rooms[lab]
+
+
+def _cases(kind: str) -> list[Any]:
+    return [
+        pytest.param(lab, case, id=f"{case['exercise']}: {case['style']}") for lab, answers in ANSWERS.items() for case in answers[kind]
+    ]
+
+
+@pytest.mark.parametrize(("lab", "exercise"), EXERCISES)
+def test_an_exercise_has_answers_enough_to_be_judged_by(lab: str, exercise: str) -> None:
+    counts = Counter(kind for kind in ("right", "wrong") for case in ANSWERS[lab][kind] if case["exercise"] == exercise)
+    assert counts["right"] >= 3 and counts["wrong"] >= 5, counts
+
+
+@pytest.mark.parametrize("lab", LABS)
+def test_the_instructors_answers_are_worth_all_points(lab: str, room: Classroom) -> None:
+    assert {name: (one.points, one.max_points) for name, one in room.run_all().items() if not one.passed} == {}
+
+
+@pytest.mark.parametrize(("lab", "case"), _cases("right"))
+def test_a_right_answer_of_another_style_passes(lab: str, room: Classroom, case: dict[str, Any]) -> None:
+    found = room.answer(case["exercise"], case["cell"])
+    assert found.passed, f"{found!r}\n{room.last.error!r}\n{room.last.text}"
+
+
+@pytest.mark.parametrize(("lab", "case"), _cases("wrong"))
+def test_a_wrong_answer_is_told_by_its_part_and_keeps_the_points_of_the_others(lab: str, room: Classroom, case: dict[str, Any]) -> None:
+    found = room.answer(case["exercise"], case["cell"])
+    told = "\n".join(f"{one.text} · {one.seen} · {one.expected} · {one.look}" for one in found.findings if not one.passed)
+    assert not found.passed and found.points == case["points"], f"{found!r}\n{room.last.error!r}\n{room.last.text}"
+    assert case["told"] in told and all(one.seen and one.expected and one.look for one in found.findings if not one.passed), repr(found)
+
+
+@pytest.mark.parametrize("lab", LABS)
+def test_of_solutions_that_have_gone_slightly_wrong_nearly_all_are_found_out(lab: str, room: Classroom, record_property: Any) -> None:
+    """One that leaves the same artefacts as the solution is not wrong; one that never ends by itself is found out by whoever waits."""
+    lived, found_out = [], 0
+    for exercise in (check.name for check in checks_of(lab)):
+        room.go_to(exercise)
+        kept: list[Any] = []
+        assert room.answer(exercise, room.solution(exercise), look=lambda here: kept.append(here.artefacts())).passed  # noqa: B023
+        for what, cell in mutants(room.solution(exercise)):
+            verdict = room.answer(exercise, cell, look=lambda here: kept.append(here.artefacts()))  # noqa: B023
+            if not verdict.passed or isinstance(room.last.error, KeyboardInterrupt):
+                found_out += 1
+            elif kept[-1] != kept[0]:
+                lived.append(f"{exercise}: {what}")
+    record_property("mutants", f"{lab} {found_out}/{found_out + len(lived)}")
+    assert found_out >= AT_LEAST * (found_out + len(lived)), f"{found_out} found out; not: {lived}"
