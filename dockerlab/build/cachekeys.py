@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 
 from dockerlab.build.events import Reason
 from dockerlab.data import dataclass, field
+from dockerlab.oci.digest import Sha256, digest_of, hex_of
 from dockerlab.store import Store
 
 _REMEMBERED = 20_000  # files whose digests are kept for the reason; more are only compared as a whole
@@ -26,7 +26,7 @@ class CacheKey:
     @property
     def text(self) -> str:
         """The key under which the result is kept."""
-        whole = hashlib.sha256()
+        whole = Sha256()
         whole.update(
             json.dumps([self.parent, self.instruction, list(self.variables.items()), sorted(self.settings.items())]).encode(
                 "utf-8", "surrogateescape"
@@ -38,7 +38,7 @@ class CacheKey:
     @property
     def place(self) -> str:
         """The key of the same step whatever its files and variables: where the memory lies."""
-        return "place:" + hashlib.sha256(f"{self.parent}\0{self.instruction}".encode("utf-8", "surrogateescape")).hexdigest()
+        return "place:" + hex_of(digest_of(f"{self.parent}\0{self.instruction}".encode("utf-8", "surrogateescape")))
 
     def remember(self, store: Store) -> None:
         """Note what the step depends on now, for the reason of a later miss."""

@@ -155,18 +155,24 @@ class BuildContext:
 
     def _below(self, node: ContextNode) -> Iterator[ContextNode]:
         yield node
-        if not node.is_dir:
-            return
-        prefix, here, patterns = f"{node.path[1:]}/" if node.path != "/" else "", f"{node.real}/", bool(self.rules.patterns)
-        for name, st in _listed(node.real):
-            rel = prefix + name
-            if patterns and self._hidden(rel, st):
-                continue
-            child = ContextNode(f"/{rel}", here + name, st)
-            if stat.S_ISDIR(st.st_mode):
-                yield from self._below(child)
-            else:
+        # one generator for the whole tree, not one for each folder: every node of ten thousand would pass through all of them
+        open_folders = [iter(self._children(node))] if node.is_dir else []
+        while open_folders:
+            for child in open_folders[-1]:
                 yield child
+                if child.st.st_mode & 0o170000 == stat.S_IFDIR:
+                    open_folders.append(iter(self._children(child)))
+                    break
+            else:
+                open_folders.pop()
+
+    def _children(self, folder: ContextNode) -> list[ContextNode]:
+        """What lies in a folder, without ignored ones, sorted by name."""
+        prefix, here = f"{folder.path[1:]}/" if folder.path != "/" else "", f"{folder.real}/"
+        listed = _listed(folder.real)
+        if self.rules.patterns:
+            listed = [(name, st) for name, st in listed if not self._hidden(prefix + name, st)]
+        return [ContextNode(f"/{prefix}{name}", here + name, st) for name, st in listed]
 
     def culprit(self, path: str) -> IgnorePattern | None:
         """The pattern that hides an existing path, or None."""

@@ -18,8 +18,11 @@ from dockerlab.data import dataclass, field, replace
 from dockerlab.errors import BuildError, NotFoundError
 from dockerlab.layers import Tree, TreeView, find_group, find_user
 from dockerlab.layers.owners import CAPABILITY
+from dockerlab.layers.tree import Copied
 
 _OCTAL = re.compile(r"[0-7]{1,5}\Z")
+_AT_ONCE = 4096
+"""Files of a context that are written together."""
 _CLAUSE = re.compile(r"([ugoa]*)([-+=])([rwxXst]*)\Z")
 
 
@@ -118,6 +121,7 @@ class Layout:
     _handed_down: dict[str, int | None] = field(default_factory=dict)
     """Of folders that were written: the group that they give to what is made in them."""
     _inodes: dict[tuple[int, int], str] = field(default_factory=dict)
+    _waiting: list[Copied] = field(default_factory=list)
     """Files with several names, by device and inode: where the first of them was written."""
 
     @property
@@ -251,8 +255,16 @@ class Layout:
             self.tree.hardlink(rel, first)
         else:
             mode = stat.S_IMODE(node.st.st_mode)
-            self.tree.copy_file(rel, node.real, node.st, self.chmod(mode, False) if self.chmod else mode, *(self.owner or (0, 0)))
+            file = Copied(rel, node.real, node.st, self.chmod(mode, False) if self.chmod else mode, *(self.owner or (0, 0)))
+            self._waiting.append(file)
+            if node.st.st_nlink > 1 or len(self._waiting) > _AT_ONCE:
+                self._settle()
         self._made.add(rel)
+
+    def _settle(self) -> None:
+        """Write the files that wait: within one source no path comes twice, so that they may be written together."""
+        files, self._waiting = self._waiting, []
+        self.tree.copy_files(files)
 
     def _other_name(self, node: SourceNode, rel: str) -> str | None:
         """Where this step already wrote the same file under another name."""
@@ -266,6 +278,10 @@ class Layout:
     def put(self, source: Source, destination: str) -> None:
         """Copy one source to the destination as it was written (absolute; a slash at its end means a folder)."""
         self._inodes.clear()  # names of one file stay one file within a source only
+        self._put(source, destination)
+        self._settle()
+
+    def _put(self, source: Source, destination: str) -> None:
         if source.node is None:
             self._put_bytes(source, destination)
             return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
 import posixpath
 import re
@@ -193,12 +194,18 @@ def describe(
     nodes = below(tree, source.node)
     if keep:
         nodes = iter(_kept(nodes, source.walked))
-    for node in nodes:
-        rel = node.path[start:]
-        if not rel:
-            out[base or "/"] = one_node(node, digests, owners)
-        elif excluded is None or not excluded(rel):
-            out[prefix + rel] = one_node(node, digests, owners)
+    collecting = gc.isenabled()
+    gc.disable()  # ten thousand nodes are no garbage yet, and a kernel that has much else would be searched for some again and again
+    try:
+        for node in nodes:
+            rel = node.path[start:]
+            if not rel:
+                out[base or "/"] = one_node(node, digests, owners)
+            elif excluded is None or not excluded(rel):
+                out[prefix + rel] = one_node(node, digests, owners)
+    finally:
+        if collecting:
+            gc.enable()
     return out
 
 

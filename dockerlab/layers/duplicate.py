@@ -12,7 +12,7 @@ from pathlib import Path
 
 from dockerlab.layers.lending import inner, lent, link_target, lstat_lent, names_lent, open_lent, reached
 from dockerlab.layers.owners import CAPABILITY, KEPT, plain_capability
-from dockerlab.layers.tree import copy_bytes
+from dockerlab.layers.pouring import copy_bytes
 
 
 def copy_tree(source: Path | str, target: Path | str) -> None:

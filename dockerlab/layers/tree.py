@@ -10,17 +10,32 @@ import errno
 import io
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO
 
+from dockerlab.data import dataclass
 from dockerlab.errors import StoreError
 from dockerlab.layers.entry import Entry
+from dockerlab.layers.halves import in_halves
 from dockerlab.layers.owners import DEVICE, KEPT, OPAQUE, OWNER, Links, Owners, read_links, write_links
+from dockerlab.layers.pouring import copy_bytes, pour
 from dockerlab.layers.removal import remove_tree
 from dockerlab.layers.whiteouts import put_whiteout
 
-_BLOCK = 1 << 20
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+@dataclass(frozen=True)
+class Copied:
+    """A regular file to be: where it comes from, and what it is there."""
+
+    rel: str
+    source: str
+    st: os.stat_result
+    mode: int
+    uid: int
+    gid: int
 
 
 class Tree:
@@ -124,11 +139,11 @@ class Tree:
 
     def _create(self, rel: str) -> tuple[str, int]:
         """(real path, descriptor) of a new, empty file; what stood there is gone."""
-        target, flags = self.path(rel), os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        target = self.path(rel)
         try:
-            return target, os.open(target, flags, 0o600)
+            return target, os.open(target, _NEW, 0o600)
         except (FileExistsError, IsADirectoryError):
-            return target, os.open(self._clear(rel), flags, 0o600)
+            return target, os.open(self._clear(rel), _NEW, 0o600)
 
     def _forget(self, path: str, *, way: bool) -> None:
         """Nothing that was noted about a real path, or below it, holds any more; `way`: others may have been reached through it."""
@@ -196,25 +211,38 @@ class Tree:
             elif isinstance(source, io.FileIO) and size is None:
                 count = copy_bytes(source.fileno(), fd, likely)
             else:
-                count = _pump(source, fd, size)
+                count = pour(source, fd, size)
             self._finish(target, mode, uid, gid, mtime, fd=fd)
         finally:
             os.close(fd)
         return count
 
-    def copy_file(self, rel: str, source: str, st: os.stat_result, mode: int, uid: int, gid: int) -> None:
-        """A regular file copied from a path, with the time and the likely size that `st` says: `write_from` for ten thousand files."""
-        read = os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-        try:
-            target, write = self._create(rel)
+    def copy_files(self, files: Sequence[Copied]) -> None:
+        """Many regular files copied from paths, each with the time and the likely size that its `st` says: `write_from` for ten thousand files."""
+        taken: list[Copied] = []
+
+        def copy(one: tuple[Copied, str]) -> None:
             try:
-                copy_bytes(read, write, st.st_size)
-                self._finish(target, mode, uid, gid, None, fd=write)
-                os.utime(write, ns=(st.st_mtime_ns, st.st_mtime_ns))
+                self._copy(one[0], os.open(one[1], _NEW, 0o600), one[1])
+            except (FileExistsError, IsADirectoryError):
+                taken.append(one[0])
+
+        in_halves([(file, self.path(file.rel)) for file in files], copy)
+        for file in taken:
+            target, fd = self._create(file.rel)
+            self._copy(file, fd, target)
+
+    def _copy(self, file: Copied, write: int, target: str) -> None:
+        try:
+            read = os.open(file.source, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            try:
+                copy_bytes(read, write, file.st.st_size)
             finally:
-                os.close(write)
+                os.close(read)
+            self._finish(target, file.mode, file.uid, file.gid, None, fd=write)
+            os.utime(write, ns=(file.st.st_mtime_ns, file.st.st_mtime_ns))
         finally:
-            os.close(read)
+            os.close(write)
 
     def symlink(self, rel: str, target: str, uid: int = 0, gid: int = 0, mtime: float | None = None) -> None:
         """A symbolic link; the target is kept as it is written."""
@@ -347,34 +375,3 @@ def made_device(path: str, bits: int, device: tuple[int, int]) -> bool:
     except PermissionError:
         return False
     return True
-
-
-def copy_bytes(source: int, target: int, likely: int = 0) -> int:
-    """Copy a whole file inside the kernel; it shares blocks where the file system can. Of `likely` bytes, if more than 0, no end is looked for."""
-    total = 0
-    try:
-        while count := os.copy_file_range(source, target, 1 << 30):
-            total += count
-            if 0 < likely <= total:
-                return total
-    except OSError as error:
-        if total or error.errno not in (errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EPERM):
-            raise
-    while block := os.read(source, _BLOCK):  # also what copy_file_range can't see: files of /proc and their like
-        total += os.write(target, block)
-    return total
-
-
-def _pump(source: IO[bytes], target: int, size: int | None) -> int:
-    total = 0
-    while size is None or total < size:
-        block = source.read(_BLOCK if size is None else min(_BLOCK, size - total))
-        if not block:
-            if size is not None:
-                raise StoreError(f"an archive ends in the middle of a file ({total} of {size} bytes)")
-            break
-        view = memoryview(block)
-        while view:
-            view = view[os.write(target, view) :]
-        total += len(block)
-    return total

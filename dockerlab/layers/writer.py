@@ -20,6 +20,7 @@ from dockerlab.layers.lending import lent, open_lent
 from dockerlab.layers.owners import Owners, is_opaque, read_links
 from dockerlab.layers.view import describe
 from dockerlab.layers.whiteouts import is_whiteout
+from dockerlab.oci.digest import Sha256
 
 _TYPES = {"file": b"0", "hardlink": b"1", "symlink": b"2", "char": b"3", "block": b"4", "dir": b"5", "fifo": b"6"}
 _BLOCK = 1 << 20
@@ -159,20 +160,18 @@ def write_entries(entries: Iterator[tuple[Entry, str]], sink: Sink) -> tuple[int
 
 
 class _Tee:
-    def __init__(self, digest: Sink, out: Sink | None) -> None:
+    def __init__(self, digest: Sha256, out: Sink | None) -> None:
         self._digest, self._out = digest, out
 
     def write(self, data: bytes, /) -> None:
-        self._digest.update(data)  # type: ignore[attr-defined]
+        self._digest.update(data)
         if self._out is not None:
             self._out.write(data)
 
 
 def write_layer(root: Path | str, out: Sink | None = None) -> LayerSummary:
     """The canonical tar of a tree in upper format: hashed, and written to `out` if there is one. OSError if a file changes meanwhile."""
-    import hashlib
-
-    digest = hashlib.sha256()
-    tee = _Tee(digest, out)  # type: ignore[arg-type]
+    digest = Sha256()
+    tee = _Tee(digest, out)
     size, links, count = write_entries(tree_entries(root), tee)
     return LayerSummary("sha256:" + digest.hexdigest(), size, count, links)

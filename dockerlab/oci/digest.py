@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterable
 from importlib import import_module
 from typing import Any
@@ -21,6 +22,37 @@ def _sha256() -> Any:
 
 
 sha256 = _sha256()
+_MUCH = 1 << 20
+"""Bytes from which on OpenSSL, which is several times as quick, is worth being loaded."""
+
+
+class Sha256:
+    """SHA-256 of what comes in pieces, of which nobody knows how much there will be: the interpreter's own for a little, OpenSSL's for much."""
+
+    _hashed = 0
+    """The bytes of all of them in this process."""
+
+    def __init__(self) -> None:
+        self._held: list[bytes] = []
+        self._digest: Any = None
+
+    def update(self, data: bytes, /) -> None:
+        """One more piece."""
+        if self._digest is not None:
+            self._digest.update(data)
+            return
+        self._held.append(bytes(data))  # who writes piece by piece may use the room again
+        Sha256._hashed += len(data)
+        if Sha256._hashed > _MUCH or "_hashlib" in sys.modules:
+            import hashlib
+
+            self._digest = hashlib.sha256(b"".join(self._held))
+            self._held.clear()
+            self.update = self._digest.update  # type: ignore[method-assign]
+
+    def hexdigest(self) -> str:
+        """The 64 digits."""
+        return str((self._digest or sha256(b"".join(self._held))).hexdigest())
 
 
 def digest_of(data: bytes) -> str:

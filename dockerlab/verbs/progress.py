@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import os
 import time
+from binascii import b2a_base64
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -137,7 +137,7 @@ class RawJson:
             self._vertexes[event.number] = vertex
             self._line("vertexes", vertex)
         elif isinstance(event, StepOutput):
-            stream, data = 2 if event.stream == "stderr" else 1, base64.b64encode(event.data).decode()
+            stream, data = 2 if event.stream == "stderr" else 1, b2a_base64(event.data, newline=False).decode()
             self._line("logs", {"vertex": self._vertexes[event.number]["digest"], "stream": stream, "data": data, "timestamp": rfc3339()})
         elif isinstance(event, StepDone):
             self._end(event.number, {"cached": True} if event.cached else {})

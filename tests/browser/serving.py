@@ -48,7 +48,7 @@ class Lab:
 def serving(top: Path, template_home: Path) -> Iterator[Lab]:
     """A server whose notebooks and store lie below `top`; the store is a copy of `template_home`."""
     folder, home, log = top / "notebooks", top / "home", top / "log"
-    folder.mkdir()
+    folder.mkdir(parents=True)
     subprocess.run(["cp", "-a", str(template_home), str(home)], check=True)
     environment = {
         **os.environ,
