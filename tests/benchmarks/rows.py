@@ -35,6 +35,8 @@ class Row:
     kernel_of_raw: float = 0.0
     raw: str = ""
     before: Action = lambda: None
+    loops: int = 1
+    """In the kernel, and beside it, the action is done so often in one loop."""
 
 
 def command(*words: str, check: bool = True) -> Action:
@@ -130,10 +132,11 @@ class Bench:
             "one RUN above 10,000 files": Row(self._one_step("bench-large", raw=self._one_step("busybox")["kernel"]), 0, 0, 1.2, "the same above busybox"),
             "run --rm busybox true": Row(
                 self._beside("run", "--rm", "--network", "none", "busybox", "true", kernel=self._run_true, raw=self._bubblewrap()),
-                0.30, kernel_of_raw=2.0, raw="bwrap … true",
+                0.30, kernel_of_raw=2.0, raw="bwrap … true", loops=10,
             ),
             "exec": Row(
-                self._beside("exec", "bench-on", "true", kernel=self._exec_true, raw=self._bubblewrap()), 0.50, kernel_of_raw=2.0, raw="bwrap … true"
+                self._beside("exec", "bench-on", "true", kernel=self._exec_true, raw=self._bubblewrap()), 0.50, kernel_of_raw=2.0, raw="bwrap … true",
+                loops=10,
             ),
             "commit after 2,000 changed files": Row(self._beside("commit", "bench-changed", "bench-commit", kernel=commit), 0.10, 0.05, before=changed),
             "history": Row(self._beside("history", "bench-deep", raw=start), 1.0, raw=interpreter),

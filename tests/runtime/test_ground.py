@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -23,6 +24,17 @@ from tests.runtime.test_ground import warm
 runtime = warm(*sys.argv[1:])
 print("ready", flush=True)
 time.sleep(600)
+"""
+
+
+SEVERAL = """
+import sys, tempfile
+from pathlib import Path
+from dockerlab.runtime import Capabilities, Runtime
+from tests.runtime.test_ground import printed
+with Runtime(Capabilities.load(None, Path(tempfile.mkdtemp()))) as runtime:
+    for number in range(8):
+        print(printed(runtime, Path(tempfile.mkdtemp(), "c"), Path(sys.argv[1]), "cat /proc/keys; sed -n 's/^Name:.//p' /proc/self/status"), end="")
 """
 
 
@@ -72,8 +84,9 @@ def ready(runtime: Runtime) -> int:
 def printed(runtime: Runtime, folder: Path, base: Path, script: str, **more) -> str:
     """What a script prints in a container."""
     container = Box(runtime, folder, (base,)).start("sh", "-c", script, **{"network": "none", **more})
-    assert container.wait() == 0
-    return b"".join(line.data for line in container.logs()).decode()
+    code, text = container.wait(), b"".join(line.data for line in container.logs()).decode()
+    assert code == 0, text
+    return text
 
 
 def warm(folder: str, base: str) -> Runtime:
@@ -198,3 +211,23 @@ def test_no_ground_is_made_for_who_starts_one_container(own_runtime, base, tmp_p
     time.sleep(0.2)
     assert spares(own_runtime._helper._helper._pid) == []
     assert ContainerDirectory(tmp_path / "0").state().status == "exited"
+
+
+def test_where_proc_is_partly_hidden_from_us_the_outer_one_is_shown_each_time(capabilities, base, ordinary_user):
+    """The kernel refuses a new one there; one container after the other, so that process 1 is there in advance too."""
+    if capabilities.isolation != "namespaces":
+        missing("namespaces", capabilities.reason)
+    shutil.copytree(base, own := ordinary_user.home / "base", symlinks=True)
+    done = ordinary_user(sys.executable, "-c", SEVERAL, own, cwd=Path(__file__).parents[2], first="mount --bind /dev/null /proc/keys")
+    if "unshare failed" in done.stderr:
+        pytest.skip("this root may not unshare mounts")
+    assert done.stdout == "sed\n" * 8, done.stdout + done.stderr[-2000:]
+
+
+def test_one_after_another_at_once_each_says_that_it_began_then(own_runtime, base, tmp_path):
+    began = []
+    for number in range(8):
+        before = time.clock_gettime(time.CLOCK_BOOTTIME)
+        told = int(printed(own_runtime, tmp_path / str(number), base, "cut -d' ' -f22 /proc/1/stat")) / os.sysconf("SC_CLK_TCK")
+        began.append(told - before)
+    assert all(late > -0.1 for late in began), began

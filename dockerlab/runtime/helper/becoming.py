@@ -19,35 +19,44 @@ UNAVAILABLE = "unavailable"
 """The kind of a failure that is the machine's: it refuses something that a container needs."""
 
 
-def first_process(box: wire.Message, root: str, sync: Socket) -> None:
+def first_process(identity: str, sync: Socket, box: wire.Message | None = None) -> None:
     """The child that becomes process 1. Never returns.
 
     It does what it can beside the keeper, which makes the root at the same time; then it waits for the root, and for its stdin, stdout and stderr.
+    Without a box it is not known yet what it is to become: it says that it has its /proc, and waits for that first. Its working directory is the stage.
     """
     try:
         kernel.prctl(kernel.PR_SET_PDEATHSIG, kernel.SIGKILL)  # the keeper's death is ours, and ours is everybody's in here
         init.import_no_more()
         os.setsid()
-        real = box["identity"] != "single"
-        rootfs.mount_proc("proc", protect=real)
+        rootfs.mount_proc("proc", protect=identity != "single", covered=box is None)
+        if box is None:
+            wire.send(sync, {"event": "proc"})
+            box = wire.from_memory(_next(sync)[0])
         if box["hostname"]:
             kernel.sethostname(str(box["hostname"]))
         if box["domainname"]:
             kernel.setdomainname(str(box["domainname"]))
         process: wire.Message = box["process"]  # type: ignore[assignment]
-        prepare(process, str(box["identity"]), nproc=int(box.get("nproc") or 0))  # type: ignore[call-overload]
-        message, stdio = wire.receive(sync)
-        if message is None:
-            os._exit(137)
+        prepare(process, identity, nproc=int(box.get("nproc") or 0))  # type: ignore[call-overload]
+        stdio, root = _next(sync), str(box["merged"])
         kernel.mount("proc", rootfs.inside(root, "/proc"), None, kernel.MS_MOVE)
         kernel.pivot_root(root)
         # a RUN shares this machine's network, and with it sockets that have a name and no file: in Docker it has a network of its own
         scopes = kernel.ABSTRACT_SOCKETS if box["network"] == "host" and not box["container"] else 0
-        become_process(process, str(box["identity"]), sync, stdio, create_cwd=True, scopes=scopes)
+        become_process(process, identity, sync, stdio, create_cwd=True, scopes=scopes)
     except BaseException as error:  # told to the one who asked, not to a stderr that nobody reads
         report_failure(sync, error, init=True)
     finally:
         os._exit(125)
+
+
+def _next(sync: Socket) -> list[int]:
+    """The descriptors of the keeper's next word."""
+    message, fds = wire.receive(sync)
+    if message is None:
+        os._exit(137)  # the keeper is gone
+    return fds
 
 
 def prepare(process: wire.Message, identity: str, *, nproc: int = 0, capabilities: int = init.DOCKER_CAPABILITIES) -> None:

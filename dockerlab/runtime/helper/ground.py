@@ -1,4 +1,4 @@
-"""What a container stands on, whichever it is: its namespaces, and on a stage in them /dev, /sys and a place for /proc.
+"""What a container stands on, whichever it is: its namespaces, on a stage in them /dev, /sys and a place for /proc, and process 1.
 
 Most of a start's time goes into these, and nothing in them depends on the container. So they can be there before it is known: see `serve`.
 """
@@ -9,16 +9,20 @@ import os
 from _socket import AF_UNIX, SOCK_SEQPACKET
 from _socket import socket as Socket
 
-from dockerlab.runtime.helper import kernel, namespaces, network
+from dockerlab.runtime.helper import kernel, namespaces, network, wire
+from dockerlab.runtime.helper.becoming import first_process
 from dockerlab.runtime.helper.kernel import MS_BIND, MS_MOVE, MS_NODEV, MS_NOEXEC, MS_NOSUID, MS_PRIVATE, MS_RDONLY, MS_REC
-from dockerlab.runtime.helper.rootfs import DEVICES, LINKS, write
+from dockerlab.runtime.helper.rootfs import DEVICES, LINKS, WAITING, write
 
-WAITING = "/proc"
-"""Where the stage lies until there is a container to lie below: a folder that every machine has, and that nobody looks into meanwhile."""
+_MANY = 1 << 16
+"""No descriptor of a helper is as high."""
+TYPE_CHECKING = False  # `typing` would cost the helper 5 ms; type checkers know this name
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 class Ground:
-    """Made by the process that is to be a keeper, which is inside from then on, but for the PID namespace.
+    """Made by the process that is to be a keeper, which is inside from then on, but for the PID namespace, in which its child `first` is.
 
     `stage` is a small file system, private to the container: its folders `dev`, `sys` (if it can be had) and `proc` are mounted, or will be, and go
     into the root one by one. `server` and `outer_proc` are from outside: a socket that no container's /proc/net/unix shows, and the machine's /proc.
@@ -26,7 +30,9 @@ class Ground:
 
     def __init__(self, identity: str, net: str, point: str = WAITING) -> None:
         """`point`: where the stage lies at first."""
-        self._point = point
+        self._point, self._identity = point, identity
+        self.first = 0
+        self.sync, self._theirs = wire.pair()
         self.server = Socket(AF_UNIX, SOCK_SEQPACKET)
         self.outer_proc = os.open("/proc", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         namespaces.enter_new(identity, net)
@@ -80,3 +86,31 @@ class Ground:
         os.fchdir(self.stage)
         if folder != self._point:
             kernel.mount(".", folder, None, MS_MOVE)
+
+    def fork_first(self, box: wire.Message | None, enter: Callable[[], None] | None = None) -> None:
+        """Fork process 1, at the stage, where it enters what it has to and becomes what the box says."""
+        theirs = self._theirs
+        os.fchdir(self.stage)
+        kernel.unshare(kernel.CLONE_NEWPID)
+        self.first = os.fork()
+        if self.first == 0:
+            if box is None:
+                _close_all_but(theirs.fileno())
+            else:
+                self.sync.close()
+            if enter:
+                enter()
+            first_process(self._identity, theirs, box)
+        theirs.close()
+
+    def fork_first_early(self) -> bool:
+        """The same without a box: it waits to hear of one, and keeps nothing of ours open meanwhile. False where this ground can have no process 1 so early."""
+        self.fork_first(None)
+        message, _ = wire.receive(self.sync)
+        return message is not None and message["event"] == "proc"
+
+
+def _close_all_but(kept: int) -> None:
+    """Every descriptor above 2 but this one."""
+    os.closerange(3, kept)
+    os.closerange(kept + 1, _MANY)

@@ -11,15 +11,19 @@ import os
 from _socket import socket as Socket
 
 from dockerlab.runtime.helper import init, kernel, limits, namespaces, network, records, restart, rootfs, state, watch, wire
-from dockerlab.runtime.helper.becoming import UNAVAILABLE, first_process
+from dockerlab.runtime.helper.becoming import UNAVAILABLE
 from dockerlab.runtime.helper.callers import Callers
-from dockerlab.runtime.helper.ground import WAITING, Ground
+from dockerlab.runtime.helper.ground import Ground
 from dockerlab.runtime.helper.health import Checks
 from dockerlab.runtime.helper.init import StartError
 from dockerlab.runtime.helper.loop import Loop
 from dockerlab.runtime.helper.streams import Client, Streams
 from dockerlab.runtime.helper.supervisor import Supervisor
 from dockerlab.runtime.helper.supervisor.laid import owners_of
+
+TYPE_CHECKING = False  # `typing` would cost the helper 5 ms; type checkers know this name
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 class Keeper:
@@ -33,12 +37,13 @@ class Keeper:
         told: Socket | None = None,
         lock: int = -1,
         ground: Ground | None = None,
+        started: Callable[[], object] = lambda: None,
     ) -> None:
         """`told` and `lock`: this is one run of a container that may be run again; its end is told, and the lock is the one that it keeps.
 
-        `ground`: what this process stands on already. Published ports and control groups must be had before it is made.
+        `started`: to be called when its program runs. `ground`: what this process stands on already. Published ports and control groups must be had before it is made.
         """
-        self.told, self.lock, self.ground = told, lock, ground
+        self.told, self.lock, self.ground, self._tell_started = told, lock, ground, started
         self.box: wire.Message = request["box"]  # type: ignore[assignment]
         self.process: wire.Message = self.box["process"]  # type: ignore[assignment]
         self.identity = str(self.box["identity"])
@@ -125,13 +130,13 @@ class Keeper:
         self.ports = [port for _, port in listeners]
         upper = os.open(str(self.box["upper"]), os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         records_beside = os.open(os.path.dirname(str(self.box["upper"])), os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-        point = WAITING if self.box["copied"] else str(self.box["merged"])  # a copy must not be covered before it is held
+        point = rootfs.WAITING if self.box["copied"] else str(self.box["merged"])  # a copy must not be covered before it is held
         ground = self.ground or Ground(self.identity, str(self.box["network"]), point)
         if listeners:
             self.relay = network.start_relay(listeners)
         self.root = root = rootfs.Root(self.box, ground.stage)
         ground.move_to(root.path)
-        sync = self._fork_first(root)
+        sync = self._fork_first(ground)
         try:
             root.make(self.box)
             self.upper = upper
@@ -156,18 +161,17 @@ class Keeper:
             raise
         self.loop.watch(self.init_fd, self._init_ended)
 
-    def _fork_first(self, root: rootfs.Root) -> Socket:
-        """Fork process 1, which begins with what only a process in the PID namespace can do; the socket on which it waits for its root."""
-        ours, theirs = wire.pair()
-        kernel.unshare(kernel.CLONE_NEWPID)
-        self.init_pid = os.fork()
-        if self.init_pid == 0:
-            ours.close()
-            if self.groups:
-                limits.enter(self.groups.doors)
-            first_process({**self.box, "nproc": self.nproc(), "container": self.is_container}, root.path, theirs)
-        theirs.close()
-        return ours
+    def _fork_first(self, ground: Ground) -> Socket:
+        """Fork process 1, or let the one that waits know what it is to become; the socket on which it waits for its root."""
+        box: wire.Message = {**self.box, "nproc": self.nproc(), "container": self.is_container}
+        if ground.first:
+            memory = wire.to_memory(box)
+            wire.send(ground.sync, {"event": "box"}, [memory])
+            os.close(memory)
+        else:
+            ground.fork_first(box, (lambda: limits.enter(self.groups.doors)) if self.groups else None)  # type: ignore[union-attr]
+        self.init_pid = ground.first
+        return ground.sync
 
     def _open_stdio(self, dev: str, *, console: bool = True) -> list[int]:
         """What process 1 gets as 0, 1 and 2; a terminal comes from the devpts below `dev`."""
@@ -239,6 +243,7 @@ class Keeper:
             self._let_go(sync)
             if self.control:
                 wire.send(self.control, {"event": "started", "pid": self.init_pid, "ports": self.ports, "began": self.began})
+            self._tell_started()
 
     def _let_go(self, sync: Socket) -> None:
         """Process 1 may become its program as soon as it is ready: what others need to find it, and its end, is on the disk."""

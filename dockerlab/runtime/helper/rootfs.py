@@ -14,6 +14,8 @@ from dockerlab.runtime.helper.descent import Descent
 from dockerlab.runtime.helper.kernel import MS_BIND, MS_MOVE, MS_NODEV, MS_NOEXEC, MS_NOSUID, MS_RDONLY, MS_REC, MS_REMOUNT
 
 Box = dict[str, object]
+WAITING = "/proc"
+"""Where a stage lies until there is a container to lie below: a folder that every machine has, and that nobody looks into meanwhile."""
 DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
 LINKS = (
     ("fd", "/proc/self/fd"),
@@ -219,11 +221,16 @@ def _source(path: str) -> int:
         raise RootError(f'invalid mount config for type "bind": bind source path does not exist: {path}') from None
 
 
-def mount_proc(proc: str, *, protect: bool) -> None:
-    """Run by process 1. Where parts of /proc are masked the kernel refuses a new one, and the outer one is shown with its own numbers."""
+def mount_proc(proc: str, *, protect: bool, covered: bool) -> None:
+    """Run by process 1. Where parts of /proc are masked the kernel refuses a new one, and the outer one is shown with its own numbers.
+
+    `covered`: that can't be had, because the stage lies on it. PermissionError then.
+    """
     try:
         kernel.mount("proc", proc, "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC)
     except PermissionError:
+        if covered:
+            raise
         kernel.mount("/proc", proc, None, MS_BIND | MS_REC)
     if not protect:
         return

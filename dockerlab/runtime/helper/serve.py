@@ -11,6 +11,7 @@ import os
 import select
 from _signal import SIG_IGN, signal  # type: ignore[import-not-found]
 from _socket import socket as Socket
+from time import monotonic
 
 from dockerlab.runtime.helper import WITHOUT_NAMESPACES, kernel, wire
 from dockerlab.runtime.helper.chroot import ChrootEntrance, ChrootKeeper
@@ -20,10 +21,19 @@ from dockerlab.runtime.helper.keeper import Keeper
 from dockerlab.runtime.helper.probe import probe
 from dockerlab.runtime.helper.restart import Runs
 
+TYPE_CHECKING = False  # `typing` would cost the helper 5 ms; type checkers know this name
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 SIGCHLD = 17
-_TAKEN, _UNFIT, _END = b"t", b"u", b"e"
+_TAKEN, _UNFIT, _LATE, _END, _STARTED = b"t", b"u", b"l", b"e", b"s"
 _HEAD_START = 20
 """Milliseconds that a request has the processors for itself, if there is not another one."""
+_CLOSE = 0.05
+"""Seconds between two requests of one who starts container after container: the next one is expected as soon as a program runs, and process 1 too is
+there in advance."""
+_FRESH = 30
+"""Milliseconds that such a process 1 may have waited: it says that it began when its container was started, give or take so many."""
 Kind = tuple[str, str]
 
 
@@ -39,44 +49,58 @@ def main(fd: int, kind: Kind | None = None) -> None:
     signal(SIGCHLD, SIG_IGN)  # the kernel reaps keepers; whom we leave behind is reaped by process 1
     gc.disable()
     reader, writer = os.pipe()
+    last, close, early = 0.0, False, True
     while True:
         child = os.fork()
         if child == 0:
             os.close(reader)
-            _spare(requests, writer, kind)
-        poll = select.poll()
-        poll.register(reader, select.POLLIN)
-        pidfd = os.pidfd_open(child)
-        poll.register(pidfd, select.POLLIN)
-        ready = [number for number, _ in poll.poll()]
-        os.close(pidfd)
-        word = os.read(reader, 1) if reader in ready else b""
+            _spare(requests, writer, kind, close)
+        word = _word_of(child, reader)
         if word == _END:
             return
+        before, last = last, monotonic()
+        early = early and word != _LATE
+        close = early and word == _TAKEN and last - before < _CLOSE
         if word == _UNFIT:
             kind = None
         elif word == _TAKEN:
             next_one = select.poll()
             next_one.register(requests.fileno(), select.POLLIN)
+            if close:
+                next_one.register(reader, select.POLLIN)  # its program runs
             next_one.poll(_HEAD_START)
 
 
-def _spare(requests: Socket, taken: int, kind: Kind | None) -> None:
-    """Wait for one request, then answer it. Never returns."""
+def _word_of(spare: int, reader: int) -> bytes:
+    """What a spare says; "" where it ends without a word. What earlier ones have started is of no interest any more."""
+    poll = select.poll()
+    poll.register(reader, select.POLLIN)
+    pidfd = os.pidfd_open(spare)
+    poll.register(pidfd, select.POLLIN)
+    try:
+        while reader in [number for number, _ in poll.poll()]:
+            if (word := os.read(reader, 1)) != _STARTED:
+                return word
+        return b""
+    finally:
+        os.close(pidfd)
+
+
+def _spare(requests: Socket, taken: int, kind: Kind | None, close: bool) -> None:
+    """Wait for one request, then answer it. Never returns. `close`: it is likely to come at once."""
     kernel.prctl(kernel.PR_SET_PDEATHSIG, kernel.SIGKILL)
     os.setsid()
     signal(SIGCHLD, 0)
-    ground = _ground_until_asked(kind, requests, taken) if kind else None
+    ground = _ground_until_asked(kind, requests, taken, close) if kind else None
     message, fds = wire.receive(requests)
     kernel.prctl(kernel.PR_SET_PDEATHSIG, 0)
     os.write(taken, _END if message is None else _TAKEN)
-    os.close(taken)
     if message is None:
         os._exit(0)
-    serve_one(requests, message, fds, ground)
+    serve_one(requests, message, fds, ground, lambda: os.write(taken, _STARTED))
 
 
-def _ground_until_asked(kind: Kind, requests: Socket, taken: int) -> Ground:
+def _ground_until_asked(kind: Kind, requests: Socket, taken: int, close: bool) -> Ground:
     """The ground of a box of this kind, when somebody asks for one. Does not return where it can't be made, or is no longer what it should be.
 
     Our mounts are a copy of this machine's as they were: whoever mounts something and then starts a container wants to find it there. The next spare
@@ -88,12 +112,15 @@ def _ground_until_asked(kind: Kind, requests: Socket, taken: int) -> Ground:
     except Exception:  # whoever takes the request finds out why, and says it
         os.write(taken, _UNFIT)
         os._exit(0)
+    if close and not ground.fork_first_early():
+        os.write(taken, _LATE)
+        os._exit(0)
     poll = select.poll()
     poll.register(mounts, select.POLLPRI)  # the kernel's word that a mount came or went since the file was opened
     poll.register(requests.fileno(), select.POLLIN)
-    heard = [fd for fd, _ in poll.poll()]
+    heard = [fd for fd, _ in poll.poll(_FRESH if close else None)]
     poll.unregister(requests.fileno())
-    if mounts in heard or poll.poll(0):  # once more: it may have come just before the request
+    if not heard or mounts in heard or poll.poll(0):  # once more: it may have come just before the request
         os._exit(0)
     os.close(mounts)
     return ground
@@ -107,8 +134,10 @@ def _keeper(isolation: str) -> type[Keeper]:
     return ChrootKeeper if isolation == "chroot" else Keeper
 
 
-def serve_one(requests: Socket, message: wire.Message, fds: list[int], ground: Ground | None = None) -> None:
-    """In the forked process. Never returns."""
+def serve_one(
+    requests: Socket, message: wire.Message, fds: list[int], ground: Ground | None = None, started: Callable[[], object] = lambda: None
+) -> None:
+    """In the forked process. Never returns. `started`: to be called when a container's program runs."""
     try:
         requests.close()
         if message["verb"] == "workshop":
@@ -131,7 +160,7 @@ def serve_one(requests: Socket, message: wire.Message, fds: list[int], ground: G
                 Runs(request, Keeper).serve(channel, named)
             else:
                 box: wire.Message = request["box"]  # type: ignore[assignment]
-                _keeper(str(box["isolation"]))(request, channel, named, ground=ground).run()
+                _keeper(str(box["isolation"]))(request, channel, named, ground=ground, started=started).run()
         except Exception as error:  # nobody reads our stderr
             wire.send(channel, {"event": "failed", "code": 125, "message": f"{type(error).__name__}: {error}", "kind": "bug"})
     finally:
