@@ -27,8 +27,10 @@ def read_text(folder: Path, name: str) -> str | None:
         fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:
         return None
-    with open(fd, "rb") as file:
-        return file.read(_MOST).decode("utf-8", "replace") if stat.S_ISREG(os.fstat(fd).st_mode) else None
+    try:
+        return os.read(fd, _MOST).decode("utf-8", "replace") if stat.S_ISREG(os.fstat(fd).st_mode) else None
+    finally:
+        os.close(fd)
 
 
 class TextSubject(Words):

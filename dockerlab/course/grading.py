@@ -201,12 +201,12 @@ def grade(path: Path, language: str = "") -> GradeReport:
         watch = Watch([PACKAGE, material.labs_folder()])
         errors = run_notebook(merged, folder, home, chosen, code)
         watch.finish()
-        return GradeReport(submission.lab, chosen, tuple(_judge(exercises, home, chosen, bases, errors)), tuple(errors))
+        return GradeReport(submission.lab, chosen, tuple(_judge(exercises, home, folder, chosen, bases, errors)), tuple(errors))
     finally:
         _clear(scratch)
 
 
-def _judge(exercises: list[str], home: Path, language: str, bases: Bases, errors: list[str]) -> list[Verdict]:
+def _judge(exercises: list[str], home: Path, folder: Path, language: str, bases: Bases, errors: list[str]) -> list[Verdict]:
     """A damaged store is the submission's own doing: it costs the points of the exercises that can't be looked at, and no more."""
     from dockerlab.engine.embedded import EmbeddedEngine
 
@@ -218,7 +218,7 @@ def _judge(exercises: list[str], home: Path, language: str, bases: Bases, errors
             errors.append(f"the store that the cells left is damaged: {type(error).__name__}: {error}")
         for name in exercises:
             try:
-                out.append(verdict(name, engine, language))
+                out.append(verdict(name, engine, language, folder))
             except Exception as error:
                 errors.append(f"{name} can't be looked at: {type(error).__name__}: {error}")
                 out.append(Verdict(name, language, find(name).points))

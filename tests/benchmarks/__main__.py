@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import os
 import shutil
+import signal
 import statistics
 import subprocess
 import sys
@@ -112,6 +113,9 @@ def main() -> int:
         "--folder", default="/var/tmp", help="where ours writes; REFERENCE_DOCKER_DIR is where Docker does: one file system for both"
     )
     options = parser.parse_args()
+    signal.signal(
+        signal.SIGINT, signal.default_int_handler
+    )  # a shell lets what it starts in the background ignore it, and so would what is interrupted here
     docker = shutil.which("docker") or ""
     if docker and subprocess.run([docker, "version"], capture_output=True, check=False).returncode:
         docker = ""

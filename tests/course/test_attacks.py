@@ -48,7 +48,7 @@ def test_a_cell_that_rewrites_the_checks_on_disk_gains_nothing_and_leaves_them_a
             "path.write_text(path.read_text() + '\\nCHECKS = ()\\n')\n"
         }
     )
-    assert report.points == 0 and report.max_points == 7
+    assert report.points == 0 and report.max_points == 11
     assert Path(checks.__file__).read_bytes() == before
 
 
@@ -76,7 +76,7 @@ def test_a_wrecked_store_costs_the_points_and_not_the_grader(graded: Grade) -> N
             "for path in (pathlib.Path(os.environ['DOCKERLAB_HOME']) / 'blobs/sha256').iterdir(): path.write_text('[]')\n"
         }
     )
-    assert report.points == 0 and len(report.verdicts) == 3
+    assert report.points == 0 and len(report.verdicts) == 5
 
 
 def test_a_change_of_the_graders_own_files_is_found_out_and_nothing_is_put_back(tmp_path: Path) -> None:
