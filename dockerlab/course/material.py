@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import json
-import re
 from pathlib import Path
 from typing import Any
 
-from dockerlab.course.authoring import paths
+from dockerlab.course.authoring import as_text, paths
 from dockerlab.errors import NotFoundError
 
 Json = dict[str, Any]
-_SOLUTION = re.compile(r"(?ms)^([ \t]*)# BEGIN SOLUTION\n.*?# END SOLUTION[ \t]*\n?")
-_STUB = "# YOUR CODE HERE\nraise NotImplementedError()\n"
 
 
 def labs_folder() -> Path:
@@ -61,26 +58,16 @@ def grader(cell: Json) -> Json:
     return found if isinstance(found, dict) else {}
 
 
-def student_version(notebook: Json) -> Json:
-    """The notebook as it is handed out: solutions replaced by a stub, as nbgrader does it."""
-    cells = []
-    for cell in notebook["cells"]:
-        if grader(cell).get("solution"):
-            cell = {**cell, "source": _SOLUTION.sub(_STUB, cell["source"] + "\n").rstrip("\n")}
-        cells.append({**cell, "outputs": []} if cell["cell_type"] == "code" else cell)
-    return {**notebook, "cells": cells}
-
-
 def hand_out(folder: Path, language: str) -> list[tuple[Path, bool]]:
     """Copy the labs for a learner into a folder; (path, whether it was written): a file that exists is never touched."""
-    from dockerlab.course.authoring import as_text
+    from dockerlab.course.release import released
 
     folder.mkdir(parents=True, exist_ok=True)
     out = []
     for name in names(language):
         path = folder / f"{name}.ipynb"
         if not path.exists():
-            path.write_text(as_text(student_version(read(source(name, language)))), encoding="utf-8")
+            path.write_text(as_text(released(read(source(name, language)))), encoding="utf-8")
             out.append((path, True))
         else:
             out.append((path, False))

@@ -13,7 +13,8 @@ import pytest
 
 from dockerlab.course.grading import GradeReport, Submission, grade, transplant
 from dockerlab.course.guard import Watch, copy_package
-from dockerlab.course.material import grader, read, source, student_version
+from dockerlab.course.material import grader, read, source
+from dockerlab.course.release import released
 from dockerlab.errors import DockerlabError
 
 Grade = Callable[[dict[str, str]], GradeReport]
@@ -25,7 +26,7 @@ def graded(composed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> G
     monkeypatch.setenv("DOCKERLAB_HOME", str(composed))
 
     def run(answers: dict[str, str]) -> GradeReport:
-        notebook = copy.deepcopy(student_version(read(source("layers", "en"))))
+        notebook = copy.deepcopy(released(read(source("layers", "en"))))
         for cell in notebook["cells"]:
             cell["source"] = answers.get(grader(cell).get("grade_id", ""), cell["source"])
         path = tmp_path / "layers.ipynb"

@@ -14,7 +14,8 @@ import pytest
 from dockerlab.course import check
 from dockerlab.course.checks import checks_of
 from dockerlab.course.grading import grade
-from dockerlab.course.material import grader, read, source, student_version
+from dockerlab.course.material import grader, read, source
+from dockerlab.course.release import released
 from dockerlab.engine.embedded import EmbeddedEngine
 from dockerlab.store import Store
 
@@ -71,7 +72,7 @@ def test_the_solution_gets_every_point_in_both_languages(home: Path, monkeypatch
 @pytest.mark.slow
 def test_the_handed_out_notebook_gets_nothing_and_no_solution_is_in_it(submission: Any) -> None:
     def empty(notebook: Any) -> None:
-        notebook["cells"] = student_version(notebook)["cells"]
+        notebook["cells"] = released(notebook)["cells"]
         assert "SOLUTION" not in json.dumps(notebook)
 
     assert submission(empty).points == 0
@@ -80,7 +81,7 @@ def test_the_handed_out_notebook_gets_nothing_and_no_solution_is_in_it(submissio
 @pytest.mark.slow
 def test_a_notebook_that_cheats_gains_nothing(submission: Any) -> None:
     def cheat(notebook: Any) -> None:
-        notebook["cells"] = student_version(notebook)["cells"]
+        notebook["cells"] = released(notebook)["cells"]
         for cell in notebook["cells"]:
             about = grader(cell)
             if about.get("grade"):

@@ -15,7 +15,8 @@ import pytest
 from dockerlab.cli import lab
 from dockerlab.course.authoring import LANGUAGES, as_text, in_language, notebook, paths, read_blocks
 from dockerlab.course.checks import all_checks
-from dockerlab.course.material import grader, hand_out, labs_folder, names, read, source, student_version
+from dockerlab.course.material import grader, hand_out, labs_folder, names, read, source
+from dockerlab.course.release import released
 from dockerlab.errors import DockerlabError
 from tests.parts import ROOT
 
@@ -62,7 +63,7 @@ def test_nbgrader_can_read_the_cells_and_each_exercise_has_its_check(name: str, 
 
 @pytest.mark.parametrize("name", LABS)
 def test_no_other_cell_gives_an_answer_away(name: str) -> None:
-    handed = student_version(read(source(name, "en")))["cells"]
+    handed = released(read(source(name, "en")))["cells"]
     answers = [cell["source"] for cell in read(source(name, "en"))["cells"] if grader(cell).get("solution")]
     rest = [cell["source"] for cell in handed]
     for answer in answers:
@@ -84,7 +85,7 @@ def test_every_hint_and_question_is_in_both_languages() -> None:
 
 
 def test_the_student_version_is_what_nbgrader_would_leave() -> None:
-    handed = student_version(read(source("layers", "en")))
+    handed = released(read(source("layers", "en")))
     answers = {grader(cell)["grade_id"]: cell for cell in handed["cells"] if grader(cell).get("solution")}
     assert answers["layers-1-answer"]["source"] == "%%dockerfile -t site:1\n# YOUR CODE HERE\nraise NotImplementedError()"
     assert "SOLUTION" not in json.dumps(handed)
