@@ -7,6 +7,7 @@ verdict = room.answer("layers-3", cell)    # one answer in that state; then ever
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import io
 import json
 import os
@@ -14,7 +15,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -204,14 +205,24 @@ class Classroom:
         self._as_before(exercise)
         return found
 
-    def artefacts(self, since: Sequence[str] = ()) -> Json:
-        """What this state is, apart from times and names: each image's configuration and layers, each container's image, state and changes, each file."""
+    def _files(self, image: str) -> str:
+        """A digest of an image's file system: paths, modes, owners, contents; no times."""
+        digest = hashlib.sha256()
+        for node in self.engine.image_files(image).walk():
+            content = node.read() if node.is_file else os.readlink(node.real).encode() if node.is_link else b""
+            digest.update(repr((node.path, node.entry.mode, node.owner, hashlib.sha256(content).digest())).encode())
+        return digest.hexdigest()
+
+    def artefacts(self) -> Json:
+        """What this state is, apart from times: each image's configuration, number of layers and files, each container's image, state and changes, each file."""
         images = {}
         for tag, identifier in self._images().items():
+            if self._was_images.get(tag) == identifier:
+                continue
             found = self.engine.image_inspect(identifier)
-            images[tag] = [found["Config"], found["RootFS"]]
+            images[tag] = [found["Config"], len(found["RootFS"].get("Layers") or []), self._files(identifier)]
         containers = {
-            item["Name"]: [item["Image"], item["Config"]["Cmd"], item["State"]["Status"], self.engine.diff(item["Id"])]
+            item["Name"]: [item["Config"]["Image"], item["Config"]["Cmd"], item["State"]["Status"], self.engine.diff(item["Id"])]
             for item in self.engine.containers(all=True)
         }
         files = {str(path.relative_to(self.work)): path.read_bytes() for path in sorted(self.work.rglob("*")) if path.is_file()}
