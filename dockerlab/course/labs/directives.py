@@ -47,7 +47,7 @@ def nothing(look: Look) -> None:
     runs = sum(line.startswith("RUN") for line in buildkit.history.lines[base:])
     old = sum("#(nop)" not in line for line in classic.history.lines[base:])
     about = About(
-        say("RUN lines of nothing:classic, by the classic builder", "예전 빌더가 만든 nothing:classic의 RUN 줄 수"),
+        say("RUN lines of nothing:classic, by the classic builder", "클래식 빌더가 만든 nothing:classic의 RUN 줄 수"),
         same("%history nothing:classic"),
     )
     by_the_old_one = classic.history.text.lacks("# buildkit")
