@@ -6,11 +6,13 @@ look.expect(kiosk.has("serve.sh"), kiosk.lacks(".env"), kiosk.size < 100_000)
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dockerlab.course.dockerfiles import read_text
 from dockerlab.course.expectations import NOTHING, About, Expectation, Members, Number
 from dockerlab.course.saying import Text, filled, same, say
 from dockerlab.engine import BuildOptions, Engine
@@ -35,6 +37,9 @@ class ContextSubject:
         path = (folder / name).resolve()
         if not (path.is_dir() and path.is_relative_to(folder)):
             return None, NO_FOLDER
+        for read in {dockerfile or f"{name}/Dockerfile", f"{dockerfile}.dockerignore", f"{name}/.dockerignore"}:
+            if os.path.lexists(folder / read) and read_text(folder, read) is None:
+                return None, filled(say("{it} is no plain file of this folder", "{it}은(는) 이 폴더의 일반 파일이 아닙니다"), it=read)
         try:
             options = BuildOptions(context=str(path), dockerfile=str(folder / dockerfile) if dockerfile else "")
             return engine.context_report(options), None
