@@ -22,6 +22,8 @@ class CacheKey:
     files: Mapping[str, str] = field(default_factory=dict)
     variables: Mapping[str, str] = field(default_factory=dict)
     settings: Mapping[str, str] = field(default_factory=dict)
+    project: str = ""
+    """The folder whose files it reads: what is remembered of the same line in another project says nothing about this one. No part of the key."""
 
     @property
     def text(self) -> str:
@@ -38,7 +40,9 @@ class CacheKey:
     @property
     def place(self) -> str:
         """The key of the same step whatever its files and variables: where the memory lies."""
-        return "place:" + hex_of(digest_of(f"{self.parent}\0{self.instruction}".encode("utf-8", "surrogateescape")))
+        return "place:" + hex_of(
+            digest_of("\0".join(filter(None, (self.parent, self.instruction, self.project))).encode("utf-8", "surrogateescape"))
+        )
 
     def remember(self, store: Store) -> None:
         """Note what the step depends on now, for the reason of a later miss."""

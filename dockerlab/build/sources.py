@@ -12,7 +12,7 @@ from typing import Protocol
 
 from dockerlab.build.context import BuildContext, ContextNode
 from dockerlab.build.digests import FileDigests
-from dockerlab.build.wording import not_found
+from dockerlab.build.wording import OUTSIDE, not_found
 from dockerlab.data import dataclass, field
 from dockerlab.dockerfile import Instruction
 from dockerlab.errors import BuildError
@@ -171,7 +171,10 @@ def find(
         for path in paths:
             node = tree.lookup(path)
             if node is None:
-                raise missing(path)
+                error = missing(path)
+                if isinstance(tree, BuildContext) and posixpath.normpath(word.lstrip("/")).split("/")[0] == "..":
+                    error.hint = f"nothing lies above the context, so .. was left away; {OUTSIDE}"
+                raise error
             parts: tuple[str, ...] = ()
             if parents:
                 kept = path[len(posixpath.normpath("/" + pivot.lstrip("/"))) :] if pivot else path

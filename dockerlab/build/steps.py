@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import posixpath
 import time
 from collections.abc import Callable, Iterator
@@ -214,6 +215,13 @@ def _heredoc_sources(instruction: Instruction, words: list[str], state: StageSta
     return out
 
 
+def _project(tree: SourceTree, run: BuildRun) -> str:
+    """The folder of a context; "" for one that came as a stream, which lies somewhere else each time, and for a stage."""
+    if not isinstance(tree, BuildContext) or tree.root.startswith(f"{run.store.home}/"):
+        return ""
+    return os.path.realpath(tree.root)
+
+
 def _copy(one: StageBuild, instruction: Instruction, scratch: Scratch) -> Step:
     run, state = one.run, one.state
     scope, keyword = state.expand(), instruction.keyword
@@ -252,6 +260,7 @@ def _copy(one: StageBuild, instruction: Instruction, scratch: Scratch) -> Step:
         f"{keyword} {flags}{' '.join(f'--{name}={value}' for name, value in instruction.flags if name not in ('chown', 'chmod', 'from', 'link'))} {shown} -> {destination}",
         files=sources.made_of,
         settings={"owner": str(owner), **_epoch(run)},
+        project=_project(tree, run),
     )
 
     def fill(written: Tree) -> None:

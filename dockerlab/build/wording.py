@@ -20,3 +20,7 @@ def quoted_list(words: Iterable[str]) -> str:
 def not_found(path: str) -> str:
     """What BuildKit says of a source that is not there."""
     return f"failed to compute cache key: failed to calculate checksum of ref: {quoted(path)}: not found"
+
+
+OUTSIDE = "a build takes files from its context alone: make PATH the folder above, and name the Dockerfile with -f"
+"""What to do for a file that lies above the context."""

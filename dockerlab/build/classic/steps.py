@@ -16,6 +16,7 @@ from dockerlab.build.copying import Layout, make_workdir
 from dockerlab.build.events import BuildEvent, ContainerMade, StepOutput
 from dockerlab.build.metadata import command_words
 from dockerlab.build.sources import Source, SourceTree, check_sources
+from dockerlab.build.wording import OUTSIDE
 from dockerlab.data import dataclass
 from dockerlab.dockerfile import Instruction
 from dockerlab.errors import BuildError, ContainerStartError, NotFoundError
@@ -247,7 +248,7 @@ def _found(tree: BuildContext | TreeView, word: str, keyword: str) -> Iterator[S
     if _is_url(word):
         raise BuildError(f"{keyword} failed: source can't be a URL for {keyword}", hint="ADD downloads a URL")
     if isinstance(tree, BuildContext) and posixpath.normpath(word.lstrip("/")).split("/")[0] == "..":
-        raise BuildError(f"{keyword} failed: forbidden path outside the build context: {word} ()", hint="move it into the context")
+        raise BuildError(f"{keyword} failed: forbidden path outside the build context: {word} ()", hint=OUTSIDE)
     as_tree: SourceTree = tree
     return find(as_tree, word)
 
