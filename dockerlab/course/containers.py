@@ -36,6 +36,13 @@ class ContainerSubject:
         text = filled(say("there is a container {container}", "컨테이너 {container}이(가) 있습니다"), container=self.name)
         return Expectation(text, self.missing is None, self.missing or same(self.name), same(self.name), same("%docker ps -a"))
 
+    @property
+    def is_gone(self) -> Expectation:
+        """There is no container of this name any more."""
+        text = filled(say("there is no container {container}", "컨테이너 {container}이(가) 없습니다"), container=self.name)
+        nobody = say("no container of that name", "그런 이름의 컨테이너가 없습니다")
+        return Expectation(text, self.missing is not None, self.missing or same(self.name), nobody, same("%docker ps -a"))
+
     def of(self, image: str) -> Expectation:
         """It is a container of this image, as it is now."""
         wanted = ImageSubject(self.engine, image)

@@ -332,6 +332,13 @@ class ImageSubject:
                     return say(f"layer {number}: {node.path}", f"레이어 {number}: {node.path}")
         return None
 
+    @property
+    def message(self) -> Words:
+        """What `docker commit -m` said; "" of an image that a build made."""
+        said = str(self.json.get("Comment") or "")
+        about = self._about("message of {image}", "{image}의 메시지", f"%history {self.name}")
+        return Words(about, "" if said.startswith("buildkit.") else said)
+
     def run(
         self, *command: str, entrypoint: str | None = None, env: Sequence[str] = (), user: str | None = None, seconds: float = 20
     ) -> Ran:
