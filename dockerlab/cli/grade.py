@@ -1,31 +1,60 @@
-"""`dockerlab grade NOTEBOOK…`: the points of submissions, found out from outside their kernels."""
+"""`dockerlab grade SUBMISSION…`: the points of a class, found out from outside its kernels."""
 
 from __future__ import annotations
 
 import argparse
-import json
+import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dockerlab.errors import DockerlabError, UsageError
+
+if TYPE_CHECKING:
+    from dockerlab.course.classes import Graded
 
 
 def main(words: list[str]) -> int:
-    """Grade; 0 whatever the points, 1 if a submission can't be graded (the error is raised)."""
+    """Grade; 0 whatever the points. 1 if one submission alone was named and can't be graded (the error is raised); of several each has its error in the result."""
     parser = argparse.ArgumentParser(
-        prog="dockerlab grade", description="Grade submissions of the labs, from outside the student's kernel."
+        prog="dockerlab grade",
+        description="Grade submissions of the labs, from outside the students' kernels: notebooks, or folders of them.",
     )
-    parser.add_argument("notebook", nargs="+", type=Path)
-    parser.add_argument("--json", action="store_true", help="the report as JSON, a list")
+    parser.add_argument("submission", nargs="+", type=Path)
+    parser.add_argument("--json", action="store_true", help="the result as JSON, a list")
+    parser.add_argument("--jobs", type=int, default=1, metavar="N", help="so many at a time (default: 1)")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="write the result to FILE.csv or FILE.json too")
     parser.add_argument("--lang", choices=("en", "ko"), default="", help="the language of the report (default: the notebook's)")
     options = parser.parse_args(words)
-    from dockerlab.course.grading import grade
+    if options.jobs < 1:
+        raise UsageError(f"--jobs {options.jobs}: at least one must work", exit_code=1)
+    if options.out and options.out.suffix not in (".csv", ".json"):
+        raise UsageError(f"--out {options.out}: its name ends in neither .csv nor .json", exit_code=1)
+    from dockerlab.course.classes import as_csv, as_json, find, grade_class
 
-    reports = []
-    for path in options.notebook:
-        report = grade(path, options.lang)
-        reports.append({"notebook": str(path), **report.to_json()})
-        if not options.json:
-            print(f"{path}: {report.points:g} of {report.max_points:g}")
-            for verdict in report.verdicts:
-                print(verdict)
+    paths = find(options.submission)
+    several = len(paths) > 1
+
+    def tell(one: Graded) -> None:
+        if several and sys.stderr.isatty():
+            print(f"{one.student} {one.assignment}: {f'{one.report.points:g}' if one.report else one.error}", file=sys.stderr)
+
+    class_ = list(grade_class(paths, options.lang, jobs=options.jobs, done=tell))
+    if not several and class_[0].error:
+        raise DockerlabError(class_[0].error)
+    if options.out:
+        options.out.write_text(as_csv(class_) if options.out.suffix == ".csv" else as_json(class_) + "\n", encoding="utf-8")
     if options.json:
-        print(json.dumps(reports, indent=2, ensure_ascii=False))
+        print(as_json(class_))
+    else:
+        for one in class_:
+            _show(one)
     return 0
+
+
+def _show(one: Graded) -> None:
+    if one.report is None:
+        print(f"{one.path}: {one.error}")
+        return
+    print(f"{one.path}: {one.report.points:g} of {one.report.max_points:g}")
+    for verdict in one.report.verdicts:
+        print(verdict)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import Any
 
-from dockerlab.course.expectations import About, Expectation, Number, Words
+from dockerlab.course.expectations import About, Expectation, Members, Number, Words
 from dockerlab.course.images import ImageSubject
 from dockerlab.course.running import output_of
 from dockerlab.course.saying import Text, filled, same, say
@@ -62,6 +62,13 @@ class ContainerSubject:
         return Expectation(
             text, state == "running", self.missing or same(state), same("running"), same(f"%docker ps -a, %docker logs {self.name}")
         )
+
+    @property
+    def published(self) -> Members:
+        """The ports of it that ports of this machine lead to, while it runs: `80/tcp` …"""
+        ports = (self.json.get("NetworkSettings") or {}).get("Ports") or {}
+        about = self._about("published ports of {container}", "{container}에서 게시된 포트", f"%docker port {self.name}")
+        return Members(about, sorted(name for name, bound in ports.items() if bound))
 
     @property
     def exit_code(self) -> Number:

@@ -57,7 +57,8 @@ class Verdict:
         return _WORDS[key][self.language]
 
     def _title(self) -> str:
-        return f"{self.exercise}: {self._word('passed' if self.passed else 'not yet')} ({self.points:g}/{self.max_points:g} {self._word('points')})"
+        name = f"{self.exercise}: " if self.exercise else ""
+        return f"{name}{self._word('passed' if self.passed else 'not yet')} ({self.points:g}/{self.max_points:g} {self._word('points')})"
 
     def __repr__(self) -> str:
         lines = [self._title()]

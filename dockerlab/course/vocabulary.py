@@ -14,6 +14,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from dockerlab.course.containers import ContainerSubject
+from dockerlab.course.contexts import ContextSubject
 from dockerlab.course.dockerfiles import DockerfileSubject, TextSubject
 from dockerlab.course.expectations import Expectation
 from dockerlab.course.images import ImageSubject
@@ -44,6 +45,10 @@ class Look:
     def text(self, name: str) -> TextSubject:
         """A text file of the learner's folder, there or not."""
         return TextSubject(self.folder, name)
+
+    def context(self, name: str = ".", dockerfile: str = "") -> ContextSubject:
+        """A folder of the learner's as a build context, there or not; `dockerfile` is what `-f` names."""
+        return ContextSubject(self.engine, self.folder, name, dockerfile)
 
     def stands_in(self, capability: str) -> str:
         """What is emulated here for lack of one of doctor's capabilities ("real_owners", "own_network", "mounts" …); "" where nothing is.
@@ -82,6 +87,11 @@ def dockerfile(name: str = "Dockerfile") -> DockerfileSubject:
 def text(name: str) -> TextSubject:
     """A text file of this folder, there or not."""
     return TextSubject(Path.cwd(), name)
+
+
+def context(name: str = ".", dockerfile: str = "") -> ContextSubject:
+    """A folder of this folder as a build context, there or not."""
+    return ContextSubject(open_engine(), Path.cwd(), name, dockerfile)
 
 
 def expect(*expectations: Expectation, points: float = 1.0, name: str = "") -> float | None:

@@ -14,6 +14,7 @@ from dockerlab.notebook.cells import notebook_path, split
 from dockerlab.notebook.context import ContextSeen
 from dockerlab.notebook.copy_on_write import CopiesOnWrite, CopyOnWrite
 from dockerlab.notebook.layer_stack import LayerStack, SideBySide
+from dockerlab.notebook.live import seen_live
 from dockerlab.notebook.process import ProcessSeen
 from dockerlab.notebook.results import Committed, History, Listing, Ran
 from dockerlab.notebook.streams import captured, cell_terminal
@@ -213,6 +214,10 @@ class Magics:
             from IPython.display import display
 
             display(verdict)
+            if seen_live(self.shell):
+                from dockerlab.notebook.checking import Again
+
+                display(Again(words[0], self.engine))
             raise CheckFailed(verdict)
         return verdict
 

@@ -133,6 +133,7 @@ _WORDS: dict[str, dict[str, str]] = {
         "ko": "[여기서 {size}를 생략했습니다. 셀은 긴 출력의 처음과 끝만 보여 줍니다. 컨테이너의 출력 전체는 %docker logs 이름 으로 볼 수 있습니다]",
     },
     "no error": {"en": "no magic has failed yet", "ko": "아직 실패한 명령이 없습니다"},
+    "check again": {"en": "check again", "ko": "다시 채점"},
     "how to guess": {
         "en": "%predict {name} LETTER notes your guess; nobody grades it",
         "ko": "%predict {name} 글자 로 예측을 적을 수 있습니다. 채점하지 않습니다",

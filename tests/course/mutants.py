@@ -17,6 +17,8 @@ def mutants(cell: str) -> Iterator[tuple[str, str]]:
         yield from ((what, f"{head}\n{text}") for what, text in of_dockerfile(body))
     elif head.startswith("%%writefile") and "ockerfile" in head and ".dockerignore" not in head:
         yield from ((what, f"{head}\n{text}") for what, text in of_dockerfile(body))
+    elif head.startswith("%%writefile") and ".dockerignore" in head:
+        yield from ((what, f"{head}\n{text}") for what, text in of_patterns(body))
     elif head.startswith("%%"):
         yield from ((what, f"{head}\n{text}") for what, text in of_lines(body))
     else:
@@ -74,6 +76,18 @@ def of_lines(text: str) -> Iterator[tuple[str, str]]:
             yield f"swapped {line[:60]}", "\n".join([*lines[:at], lines[at + 1], line, *lines[at + 2 :]])
         for altered in _flags_off(line):
             yield f"altered to {altered[:60]}", "\n".join([*lines[:at], altered, *lines[at + 1 :]])
+
+
+def of_patterns(text: str) -> Iterator[tuple[str, str]]:
+    """Each pattern removed, no longer for every depth, and misspelt; lines change places only if one is an exception: else their order says nothing."""
+    lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
+    for at, line in enumerate(lines):
+        yield f"without {line}", "\n".join(lines[:at] + lines[at + 1 :])
+        if any(other.startswith("!") for other in lines[at : at + 2]) and at + 1 < len(lines):
+            yield f"swapped {line}", "\n".join([*lines[:at], lines[at + 1], line, *lines[at + 2 :]])
+        for altered in (line + "x", line.removeprefix("**/"), line.removeprefix("!")):
+            if altered != line:
+                yield f"altered to {altered}", "\n".join([*lines[:at], altered, *lines[at + 1 :]])
 
 
 def _flags_off(line: str) -> Iterator[str]:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 import pytest
 
+from dockerlab.course.material import names
 from tests.ordinary import OrdinaryUser
 from tests.parts import ROOT, package_tools
 
@@ -56,7 +57,8 @@ def test_an_ordinary_user_gets_labs_and_bases_and_a_server_could_start(as_user: 
     assert built.returncode == 0, built.stdout + built.stderr
     assert "nginx:latest" in built.stdout
     listed = as_user(str(BINDER / "start"), "find", ".", "-name", "*.ipynb")
-    assert sorted(listed.stdout.split()) == ["./dockerlab-labs-ko/layers.ipynb", "./dockerlab-labs/layers.ipynb"]
+    labs = [f"./{folder}/{name}.ipynb" for folder in ("dockerlab-labs-ko", "dockerlab-labs") for name in names("en")]
+    assert sorted(listed.stdout.split()) == sorted(labs)
     ran = as_user(str(BINDER / "start"), "dockerlab", "run", "--rm", "nginx", "nginx", "-t")
     assert ran.returncode == 0, ran.stderr
     again = as_user(str(BINDER / "postBuild"))

@@ -157,6 +157,15 @@ def test_what_a_container_has_written(look: Look) -> None:
         one.logs.contains("done"),
     ]
     assert all(asked) and not one.running and not one.of("app:1")
+    assert told(one.is_gone) == ("there is no container one", "one", "no container of that name") and look.container("two").is_gone
+
+
+@pytest.mark.usefixtures("containers_run_here")
+def test_a_commit_has_its_message_and_a_build_has_none(look: Look) -> None:
+    look.engine.create(ContainerSpec("busybox", ("true",), name="one"))
+    look.engine.commit("one", "by-hand:1", message="by hand")
+    assert look.image("by-hand:1").message == "by hand" and look.image("app:1").message == ""
+    assert told(look.image("gone:1").message != "")[1] == "no image of that name"
 
 
 def test_a_dockerfile_of_the_folder_is_asked_by_its_instructions(look: Look) -> None:
@@ -183,6 +192,41 @@ def test_a_file_that_leads_out_of_the_folder_or_never_ends_is_none(look: Look, t
     (look.folder / "zero").symlink_to("/dev/zero")
     for name in ("Dockerfile", "../outside", str(tmp_path / "outside"), "pipe", "zero", "."):
         assert look.dockerfile(name).exists.seen["en"] == "no such file in this folder"
+
+
+def test_a_context_is_asked_for_what_a_build_may_have_of_it(look: Look) -> None:
+    for name, text in {
+        ".dockerignore": "*.log\n",
+        "a.sh": "echo\n",
+        "b.log": "b",
+        "n/c.log": "c",
+        "Dockerfile": "FROM busybox\nCOPY a.sh /\n",
+    }.items():
+        (look.folder / "app" / name).parent.mkdir(parents=True, exist_ok=True)
+        (look.folder / "app" / name).write_text(text)
+    found = look.context("app")
+    assert found.files.values == [".dockerignore", "Dockerfile", "a.sh", "n/c.log"]
+    assert all([found.has("a.sh", "n/c.log"), found.lacks("b.log"), found.size < 50, found.taken == 5])
+    assert told(found.has("a.sh", "b.log")) == ("in the build context app: a.sh, b.log", "left out, or not there: b.log", "a.sh, b.log")
+    assert told(found.lacks("n/c.log")) == ("not in the build context app: n/c.log", "n/c.log", "without n/c.log")
+    (look.folder / "other").write_text("FROM busybox\nCOPY . /\n")
+    (look.folder / "other.dockerignore").write_text("**/*.log\n")
+    assert look.context("app", "other").lacks("n/c.log") and not look.context("app", "none").lacks("n/c.log")
+
+
+def test_a_context_that_leads_out_of_the_folder_or_never_ends_is_none(look: Look, tmp_path: Path) -> None:
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "outside" / "Dockerfile").write_text("FORM busybox\n")
+    (look.folder / "link").symlink_to(tmp_path / "outside")
+    (look.folder / "app").mkdir()
+    for name in ("link", "../outside", "none"):
+        assert look.context(name).size.about.missing == {"en": "no such folder", "ko": "그런 폴더가 없습니다"}
+    assert "no plain file" in str(look.context("app", "link/Dockerfile").lacks("a").seen)
+    (look.folder / "app" / ".dockerignore").write_text("[a\n")
+    assert "syntax error in pattern" in look.context("app").lacks("a").seen["en"]
+    (look.folder / "app" / ".dockerignore").unlink()
+    os.mkfifo(look.folder / "app" / ".dockerignore")
+    assert "no plain file" in look.context("app").lacks("a").seen["en"]
 
 
 def test_two_expectations_together_tell_of_the_one_that_fails_and_either_of_them_will_do() -> None:
