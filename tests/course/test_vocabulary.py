@@ -157,6 +157,15 @@ def test_what_a_container_has_written(look: Look) -> None:
         one.logs.contains("done"),
     ]
     assert all(asked) and not one.running and not one.of("app:1")
+    assert told(one.is_gone) == ("there is no container one", "one", "no container of that name") and look.container("two").is_gone
+
+
+@pytest.mark.usefixtures("containers_run_here")
+def test_a_commit_has_its_message_and_a_build_has_none(look: Look) -> None:
+    look.engine.create(ContainerSpec("busybox", ("true",), name="one"))
+    look.engine.commit("one", "by-hand:1", message="by hand")
+    assert look.image("by-hand:1").message == "by hand" and look.image("app:1").message == ""
+    assert told(look.image("gone:1").message != "")[1] == "no image of that name"
 
 
 def test_a_dockerfile_of_the_folder_is_asked_by_its_instructions(look: Look) -> None:

@@ -20,7 +20,7 @@ CHECKS: list[Check] = []
 def changes(look: Look) -> None:
     """One path added, one changed, one deleted."""
     draft = look.container("draft")
-    if not look.need(draft.of("debian")):
+    if not look.need(draft.of("nginx")):
         return
     look.expect(
         (draft.change("/menu.txt") == "A").called("/menu.txt is new in draft", "/menu.txt는 draft에 새로 생겼습니다"),
