@@ -26,7 +26,7 @@ from dockerlab.oci import Reference
 from dockerlab.store import Image, Store
 
 Json = dict[str, Any]
-BASES = ("busybox", "debian", "nginx")
+BASES = ("busybox", "nginx")
 """The images that the labs begin with; a fresh store gets them before the kernel starts."""
 CELL_SECONDS = 120
 

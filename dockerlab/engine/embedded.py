@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from dockerlab.transfer.catalogue import Catalogue
 
 Json = dict[str, Any]
+_DEATH = 10.0
+"""Seconds that a killed container may take to end."""
 
 
 class EmbeddedEngine(Foresight):
@@ -237,7 +239,12 @@ class EmbeddedEngine(Foresight):
         tell_container(self.store, self.records.find(container), "restart")
 
     def kill(self, container: str, signal: str = "KILL") -> None:
-        self.containers_.kill(self.records.find(container), signal)
+        from dockerlab.oci.signals import signal_number
+
+        record = self.records.find(container)
+        self.containers_.kill(record, signal)
+        if signal_number(signal or "KILL") == signal_number("KILL"):
+            self.containers_.process(record).wait(_DEATH)  # as the daemon does: who removes it next finds it ended
 
     def pause(self, container: str) -> None:
         """Hold every process of it still."""

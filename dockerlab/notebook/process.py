@@ -72,7 +72,10 @@ def start_of(engine: Engine, image: str) -> Start:
 
     def origin(key: str, keyword: str) -> Origin:
         words = tuple(config.get(key) or ())
-        return Origin(words, base.name if words and keyword not in own else "")
+        theirs = (
+            words == tuple(inherited.get(key) or ()) and keyword not in own
+        )  # a commit writes its container's own words, and no instruction
+        return Origin(words, base.name if words and theirs else "")
 
     entrypoint, cmd = origin("Entrypoint", "ENTRYPOINT"), origin("Cmd", "CMD")
     dropped = None

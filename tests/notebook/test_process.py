@@ -47,6 +47,13 @@ def test_a_words_image_is_named_and_a_dropped_cmd_told(docker: Docker, engine: E
     assert [one.text for one in new.words] == ["echo"] and new.notes == ["the new ENTRYPOINT has dropped the CMD of base:1: from base"]
 
 
+def test_a_committed_image_starts_with_its_containers_own_words(docker: Docker, engine: EmbeddedEngine) -> None:
+    build(docker, 'FROM busybox\nCMD ["from", "base"]\n', tag="base:1")
+    docker("create", "--name", "hand", "base:1", "sleep", "300")
+    docker("commit", "hand", "byhand:1")
+    assert [(one.text, one.note) for one in ProcessSeen.of(engine, "byhand:1", []).words] == [("sleep", ""), ("300", "")]
+
+
 def test_entrypoint_of_run_drops_both(docker: Docker, engine: EmbeddedEngine) -> None:
     build(docker, 'FROM busybox\nENTRYPOINT ["a"]\nCMD ["b"]\n')
     seen = ProcessSeen.of(engine, "t:1", [], "sh")

@@ -91,6 +91,14 @@ def test_the_life_of_a_container_in_its_state(docker: Docker) -> None:
     assert docker("rm", "two").out == "two\n"
 
 
+def test_what_was_killed_has_ended_when_kill_says_so(docker: Docker) -> None:
+    for number in range(8):
+        docker("run", "-d", "--name", f"short{number}", "busybox", "sleep", "60")
+        assert docker("kill", f"short{number}").code == 0
+        removed = docker("rm", f"short{number}")
+        assert removed.code == 0, removed.err
+
+
 def test_signals_reach_process_1_and_kill_ends_it(docker: Docker) -> None:
     docker("run", "-d", "--name", "deaf", "busybox", "sh", "-c", "trap 'echo caught' USR1; echo up; while :; do sleep 0.05; done")
     follow = docker("exec", "deaf", "sh", "-c", "true")
