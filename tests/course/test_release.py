@@ -33,11 +33,14 @@ def nbgrader(tmp_path: Path) -> Any:
     if find_spec("nbgrader") is None:
         missing("nbgrader", "pip install nbgrader")
 
+    # nbgrader calls alembic by its name
+    programs = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+
     def run(course: Path, *words: str, **environment: str) -> str:
         done = subprocess.run(
             [sys.executable, "-m", "nbgrader", *words],
             cwd=course,
-            env={**os.environ, "PYTHONPATH": str(ROOT), "HOME": str(tmp_path), **environment},
+            env={**os.environ, "PATH": programs, "PYTHONPATH": str(ROOT), "HOME": str(tmp_path), **environment},
             capture_output=True,
             text=True,
             timeout=300,

@@ -40,7 +40,7 @@ def test_options_are_those_of_ps(docker: Docker) -> None:
     if not shutil.which("ps"):
         missing("ps", "apt install procps")
     docker("run", "-d", "--name", "box", "busybox", "sleep", "300")
-    assert [(row["COMMAND"]) for row in rows(docker, "-o", "pid,comm")] == ["sleep"]
+    until(lambda: [row["COMMAND"] for row in rows(docker, "-o", "pid,comm")] == ["sleep"])  # `run -d` ends just before the program is there
     assert rows(docker, "aux")[0]["COMMAND"] == "sleep 300"
     answer = docker("top", "box", "-o", "comm")
     assert answer.code == 1 and "Couldn't find PID field in ps output" in answer.err
