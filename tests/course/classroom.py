@@ -37,24 +37,28 @@ LONGEST_ANSWER = 4
 
 
 @contextlib.contextmanager
-def _interrupted_after(seconds: float) -> Iterator[None]:
+def _interrupted_after(seconds: float) -> Iterator[list[float]]:
+    """What is at work is interrupted when it has had its time; the list holds that time then."""
+    late: list[float] = []
+
     def interrupt(*_: object) -> None:
+        late.append(seconds)
         raise KeyboardInterrupt
 
     before = signal.signal(signal.SIGALRM, interrupt)
     signal.setitimer(signal.ITIMER_REAL, seconds)
     try:
-        yield
+        yield late
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
 
 
 class Played:
-    """What came of a cell: what it raised, and what it printed."""
+    """What came of a cell: what it raised, what it printed, and whether it did not end by itself."""
 
-    def __init__(self, error: BaseException | None, text: str) -> None:
-        self.error, self.text = error, text
+    def __init__(self, error: BaseException | None, text: str, *, endless: bool = False) -> None:
+        self.error, self.text, self.endless = error, text, endless
 
 
 class Classroom:
@@ -145,9 +149,9 @@ class Classroom:
     def play(self, cell: str, seconds: float = 120) -> Played:
         """Run one cell as a notebook would; it is interrupted when it has had its time."""
         kept = io.StringIO()
-        with contextlib.redirect_stdout(kept), contextlib.redirect_stderr(kept), _interrupted_after(seconds):
+        with contextlib.redirect_stdout(kept), contextlib.redirect_stderr(kept), _interrupted_after(seconds) as late:
             done = self.shell.run_cell(cell, store_history=False)
-        return Played(done.error_before_exec or done.error_in_exec, kept.getvalue())
+        return Played(done.error_before_exec or done.error_in_exec, kept.getvalue(), endless=bool(late))
 
     # --- one answer
 
