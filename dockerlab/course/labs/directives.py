@@ -98,7 +98,7 @@ def safe(look: Look) -> None:
 
 @exercise(
     CHECKS, "directives-5", 2,
-    hint=say("what always stays belongs into ENTRYPOINT, what may be replaced into CMD; both as JSON lists", "늘 남는 것은 ENTRYPOINT에, 바꿀 수 있는 것은 CMD에 둡니다. 둘 다 JSON 목록으로 씁니다"),
+    hint=say("what always stays belongs in ENTRYPOINT, what may be replaced in CMD; both as JSON lists", "늘 남는 것은 ENTRYPOINT에, 바꿀 수 있는 것은 CMD에 둡니다. 둘 다 JSON 목록으로 씁니다"),
     question=say("which word is there in both runs?", "두 실행에 모두 나오는 단어는 무엇입니까?"),
 )  # fmt: skip
 def greet(look: Look) -> None:
@@ -113,7 +113,8 @@ def greet(look: Look) -> None:
             .called(f"{line} prints {said}", f"{line}의 출력: {said}")
             .at(f"%process greet:1 {' '.join(words)}".strip(), f"%process greet:1 {' '.join(words)}".strip())
         )
-    look.expect((image.config.entrypoint != []).called("it has an ENTRYPOINT", "ENTRYPOINT가 있습니다"), weight=0.5)
+    own = (image.config.entrypoint != []).called("it has an ENTRYPOINT", "ENTRYPOINT가 있습니다")
+    look.expect(image.built_on("busybox") & own, weight=0.5)
 
 
 @exercise(
