@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from dockerlab.runtime import Capabilities, ContainerDirectory, Mount, Runtime
+from dockerlab.runtime.helper.serve import tell
 from dockerlab.runtime.spec import Limits
 from tests.parts import missing, until
 from tests.runtime.conftest import Box
@@ -231,3 +232,11 @@ def test_one_after_another_at_once_each_says_that_it_began_then(own_runtime, bas
         told = int(printed(own_runtime, tmp_path / str(number), base, "cut -d' ' -f22 /proc/1/stat")) / os.sysconf("SC_CLK_TCK")
         began.append(told - before)
     assert all(late > -0.1 for late in began), began
+
+
+def test_a_word_to_a_helper_that_is_gone_is_nobodys_end():
+    """Whoever starts a container that stays may end, and its helper too, before the keeper has told the helper that the program runs."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    tell(writer, b"s")
+    os.close(writer)

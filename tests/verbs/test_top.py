@@ -36,11 +36,18 @@ def test_a_process_on_a_terminal_and_one_that_works(docker: Docker) -> None:
     assert row["TTY"].startswith("pts/") and int(row["C"]) > 0
 
 
+def test_a_container_that_was_started_is_its_program_already(docker: Docker) -> None:
+    for number in range(12):
+        docker("run", "-d", "--name", f"box{number}", *(["--init"] if number % 3 == 2 else []), "busybox", "sleep", "300")
+        commands = [line.split(None, 1)[1] for line in docker("top", f"box{number}", "-o", "pid,comm").out.splitlines()[1:]]
+        assert commands[-1] == "sleep", commands
+
+
 def test_options_are_those_of_ps(docker: Docker) -> None:
     if not shutil.which("ps"):
         missing("ps", "apt install procps")
     docker("run", "-d", "--name", "box", "busybox", "sleep", "300")
-    until(lambda: [row["COMMAND"] for row in rows(docker, "-o", "pid,comm")] == ["sleep"])  # `run -d` ends just before the program is there
+    assert [row["COMMAND"] for row in rows(docker, "-o", "pid,comm")] == ["sleep"]
     assert rows(docker, "aux")[0]["COMMAND"] == "sleep 300"
     answer = docker("top", "box", "-o", "comm")
     assert answer.code == 1 and "Couldn't find PID field in ps output" in answer.err

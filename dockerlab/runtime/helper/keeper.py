@@ -225,6 +225,9 @@ class Keeper:
         if message is None:  # exec has closed it, or process 1 is dead
             self.loop.forget(sync.fileno())
             sync.close()
+            if self.started and self.control:
+                wire.send(self.control, {"event": "started", "pid": self.init_pid, "ports": self.ports, "began": self.began})
+            self._tell_started()
         elif message["event"] == "listener":
             assert self.supervisor is not None
             self.supervisor.add(fds[0])
@@ -241,9 +244,6 @@ class Keeper:
                 kernel.signal_process(self.init_fd, kernel.SIGKILL)
                 return
             self._let_go(sync)
-            if self.control:
-                wire.send(self.control, {"event": "started", "pid": self.init_pid, "ports": self.ports, "began": self.began})
-            self._tell_started()
 
     def _let_go(self, sync: Socket) -> None:
         """Process 1 may become its program as soon as it is ready: what others need to find it, and its end, is on the disk."""

@@ -27,7 +27,8 @@ def stay_behind(process: wire.Message, *, protect: bool) -> None:
     """
     signals = set(range(1, 65)) - set(OWN) - {32, 33}  # 32 and 33 are the C library's own
     pthread_sigmask(SIG_BLOCK, signals)
-    child = os.fork()
+    _call_ourselves([b"/sbin/docker-init", b"--", *(os.fsencode(word) for word in process["args"])])  # type: ignore[attr-defined]
+    child = os.fork()  # the program may look at process 1 at once
     if child == 0:
         os.setpgid(0, 0)
         if process["terminal"]:
@@ -40,7 +41,6 @@ def stay_behind(process: wire.Message, *, protect: bool) -> None:
         os.closerange(3, os.sysconf("SC_OPEN_MAX"))
         if protect:
             kernel.prctl(kernel.PR_SET_DUMPABLE, 0)  # a change of credentials may have set it again
-        _call_ourselves([b"/sbin/docker-init", b"--", *(os.fsencode(word) for word in process["args"])])  # type: ignore[attr-defined]
         os._exit(_serve(child, signals))
     finally:
         os._exit(125)

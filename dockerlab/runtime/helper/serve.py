@@ -97,7 +97,15 @@ def _spare(requests: Socket, taken: int, kind: Kind | None, close: bool) -> None
     os.write(taken, _END if message is None else _TAKEN)
     if message is None:
         os._exit(0)
-    serve_one(requests, message, fds, ground, lambda: os.write(taken, _STARTED))
+    serve_one(requests, message, fds, ground, lambda: tell(taken, _STARTED))
+
+
+def tell(helper: int, word: bytes) -> None:
+    """A word to the helper, which may have ended since: who asked for a container that stays may be gone as soon as its program runs."""
+    try:
+        os.write(helper, word)
+    except BrokenPipeError:
+        pass
 
 
 def _ground_until_asked(kind: Kind, requests: Socket, taken: int, close: bool) -> Ground:
