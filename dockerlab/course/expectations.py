@@ -178,7 +178,10 @@ class Words:
         value = other if isinstance(other, str) else list(other)
         wanted = NOTHING if not value else same(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
         mine = self.value.strip() if isinstance(self.value, str) and isinstance(value, str) else self.value
-        return self._asked(say("{what}: {it}", "{what}: {it}"), mine == (value.strip() if isinstance(value, str) else value), wanted)
+        asked = self._asked(say("{what}: {it}", "{what}: {it}"), mine == (value.strip() if isinstance(value, str) else value), wanted)
+        if isinstance(other, str) and "\n" in other:
+            return replace(asked, text=filled(say("{what}: {it}", "{what}: {it}"), what=self.about.what, it=shortened(other)))
+        return asked
 
     def __ne__(self, other: str | Sequence[str]) -> Expectation:  # type: ignore[override]
         same_ = self == other

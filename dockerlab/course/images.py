@@ -258,7 +258,8 @@ class ImageSubject:
         """There is an image of this name."""
         text = filled(say("there is an image {image}", "이미지 {image}이(가) 있습니다"), image=self.name)
         where = say(
-            "%docker images lists what is here; -t gives a name", "%docker images가 이미지 목록을 보여 줍니다. 이름은 -t로 붙입니다"
+            "%docker images lists what is here; build names an image with -t, commit with its last word",
+            "%docker images가 이미지 목록을 보여 줍니다. build에서는 -t로, commit에서는 마지막 단어로 이름을 붙입니다",
         )
         return Expectation(text, self.missing is None, self.missing or same(self.name), same(self.name), where)
 

@@ -66,6 +66,16 @@ def test_the_instructors_answers_are_worth_all_points(lab: str, room: Classroom)
     assert {name: (one.points, one.max_points) for name, one in room.run_all().items() if not one.passed} == {}
 
 
+@pytest.mark.parametrize(("lab", "exercise"), EXERCISES)
+def test_a_cell_that_was_run_unanswered_is_worth_nothing_and_no_hindrance(lab: str, room: Classroom, exercise: str) -> None:
+    later: list[Any] = []
+    assert (
+        room.answer(exercise, room.stub(exercise), look=lambda here: later.append(here.tried(exercise, here.solution(exercise)))).points
+        == 0
+    )
+    assert later[0].passed, f"{later[0]!r}\n{room.last.error!r}"
+
+
 @pytest.mark.parametrize(("lab", "case"), _cases("right"))
 def test_a_right_answer_of_another_style_passes(lab: str, room: Classroom, case: dict[str, Any]) -> None:
     found = room.answer(case["exercise"], case["cell"])
