@@ -56,7 +56,9 @@ class Images:
                 raise
             if (image := self._resolve(reference)) is not None:
                 return image
-            raise NotFoundError(f"No such image: {reference.familiar}", hint=self._hint(reference)) from None
+            from dockerlab.engine.pulling import alike
+
+            raise NotFoundError(f"No such image: {reference.familiar}", hint=alike(self._store, reference, composable=True)) from None
 
     def files(self, name: str) -> TreeView:
         """See `Engine.image_files`."""
@@ -73,18 +75,6 @@ class Images:
             raise NotFoundError(f"{name} has no layer {number}", hint=f"its layers are 1 to {len(trees)}")
         return LayerInside(trees[: number - 1], trees[number - 1])
 
-    def _hint(self, reference: Reference) -> str:
-        from difflib import get_close_matches
-
-        tags: dict[str, list[str]] = {}
-        for name in (name for names in self._store.images.all_names().values() for name in names):
-            tags.setdefault(name.repository, []).append(name.tag)
-        if (own := tags.get(reference.repository)) is not None:
-            close = [f"{reference.repository}:{tag}" for tag in get_close_matches(reference.tag, own, 1, 0) or own[:1]]
-        else:
-            close = get_close_matches(reference.repository, tags, 1)
-        return f"did you mean {close[0]}?" if close else "dockerlab images lists what is here"
-
     def local(self, name: str) -> Image:
         """The image that a user means, in the store only."""
         return self._told_alike(name, lambda: self._store.images.find(name))
@@ -94,8 +84,10 @@ class Images:
         try:
             return find()
         except NotFoundError as error:
+            from dockerlab.engine.pulling import alike
+
             try:
-                hint = self._hint(Reference.parse(name))
+                hint = alike(self._store, Reference.parse(name))
             except InvalidReferenceError:  # an ID
                 hint = "dockerlab images lists what is here"
             raise NotFoundError(error.message, hint=hint) from None

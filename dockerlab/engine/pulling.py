@@ -24,6 +24,26 @@ def pull(store: Store, catalogue: Catalogue, reference: Reference, notice: Calla
     return image
 
 
+def alike(store: Store, reference: Reference, *, composable: bool = False) -> str:
+    """The hint for an image that is not there: what is called alike in the store; `composable`: and in the catalogue, whose tags are told."""
+    from difflib import get_close_matches
+
+    from dockerlab.transfer.catalogue import tags_of
+
+    catalogue = tags_of() if composable else {}
+    tags = {name: list(all_of) for name, all_of in catalogue.items()}
+    for name in (name for names in store.images.all_names().values() for name in names):
+        tags.setdefault(name.repository, []).append(name.tag)
+    if (own := tags.get(reference.repository)) is not None:
+        close = [f"{reference.repository}:{tag}" for tag in get_close_matches(reference.tag, own, 1, 0) or own[:1]]
+    else:
+        close = get_close_matches(reference.repository, tags, 1)
+    if not close:
+        return "dockerlab images lists what is here"
+    also = catalogue.get(reference.repository, ())
+    return f"did you mean {close[0]}?" + (f" The catalogue has {reference.repository} with the tags {', '.join(also)}" if also else "")
+
+
 class Pulling:
     """Finds a base by its name, once a build: today's packages for what the catalogue makes; an image from elsewhere stays as it is, and that is said."""
 

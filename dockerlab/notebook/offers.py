@@ -194,4 +194,4 @@ def _named(engine: Callable[[], Engine], kind: str) -> list[Offer]:
 def _catalogued() -> set[str]:
     from dockerlab.transfer.catalogue.recipe import recipes
 
-    return set(recipes())
+    return {recipe.familiar for recipe in recipes().values()}

@@ -15,11 +15,11 @@ from dockerlab.errors import CatalogueError, NotFoundError
 from dockerlab.layers import TreeView
 from dockerlab.oci import ImageConfig, Reference
 from dockerlab.store import Store
-from dockerlab.transfer.catalogue import Catalogue
+from dockerlab.transfer.catalogue import Catalogue, tags_of
 from dockerlab.transfer.catalogue.apt import Archive
 from dockerlab.transfer.catalogue.compose import compose
 from dockerlab.transfer.catalogue.deb import fields_of
-from dockerlab.transfer.catalogue.recipe import DATA, Alternative, Folder, LayerRecipe, Link, Recipe, recipes
+from dockerlab.transfer.catalogue.recipe import DATA, Alternative, Folder, LayerRecipe, Link, Programs, Recipe, recipes
 from dockerlab.transfer.catalogue.unpack import Filter
 
 
@@ -29,10 +29,16 @@ def empty(tmp_path):
 
 
 def test_names(empty):
-    entries = {entry.name: entry for entry in empty.names()}
-    assert set(entries) == {"busybox", "debian", "gcc", "nginx"}
-    for entry in entries.values():
-        assert "latest" in entry.tags and entry.description and entry.note and 1_000_000 < entry.size < 200_000_000
+    entries = empty.names()
+    assert [f"{entry.name}:{entry.tags[0]}" for entry in entries if entry.name == "openjdk"] == ["openjdk:latest", "openjdk:17-jre"]
+    assert {entry.name for entry in entries} == {"busybox", "debian", "gcc", "nginx", "openjdk", "python"}
+    for entry in entries:
+        assert entry.tags and entry.description and entry.note and 1_000_000 < entry.size < 500_000_000
+
+
+def test_a_name_has_one_latest_and_no_tag_twice():
+    for name, tags in tags_of().items():
+        assert tags[0] == "latest" and len(set(tags)) == len(tags), name
 
 
 @pytest.mark.parametrize(
@@ -40,7 +46,8 @@ def test_names(empty):
     [
         ("busybox", "busybox"), ("busybox:latest", "busybox"), ("docker.io/library/busybox:1.35", "busybox"),
         ("debian", "debian"), ("debian:12", "debian"), ("debian:bookworm-slim", "debian"), ("nginx:latest", "nginx"), ("gcc", "gcc"),
-        ("debian:11", None), ("me/debian", None), ("localhost:5000/debian", None), ("python", None), ("nginx:alpine", None),
+        ("openjdk", "openjdk"), ("openjdk:17", "openjdk"), ("openjdk:17-jre", "openjdk"), ("python:3.11-slim", "python"),
+        ("debian:11", None), ("me/debian", None), ("localhost:5000/debian", None), ("ruby", None), ("nginx:alpine", None), ("openjdk:17-alpine", None),
         ("debian@sha256:" + "0" * 64, None),
     ],
 )  # fmt: skip
@@ -49,10 +56,23 @@ def test_find(empty, name, found):
     assert (entry.name if entry else None) == found
 
 
+@pytest.mark.parametrize(
+    ("reference", "size"), [("openjdk:17-jdk", 373_000_000), ("openjdk", 373_000_000), ("openjdk:17-jre", 294_000_000)]
+)
+def test_recipes_of_one_name_are_told_apart_by_their_tags(empty, reference, size):
+    assert empty.find(Reference.parse(reference)).size == size
+
+
 def test_a_name_that_it_has_not(empty):
-    with pytest.raises(NotFoundError, match="python:3") as caught:
-        empty.image(Reference.parse("python:3"))
-    assert "busybox, debian, gcc, nginx" in caught.value.hint
+    with pytest.raises(NotFoundError, match="ruby:3") as caught:
+        empty.image(Reference.parse("ruby:3"))
+    assert "busybox, debian, gcc, nginx, openjdk, python" in caught.value.hint
+
+
+def test_a_tag_that_it_has_not_is_told_with_those_of_all_recipes_of_that_name(empty):
+    with pytest.raises(NotFoundError, match="openjdk:8-jre") as caught:
+        empty.image(Reference.parse("openjdk:8-jre"))
+    assert "openjdk:latest" in caught.value.hint and "openjdk:17-jre" in caught.value.hint and "debian" not in caught.value.hint
 
 
 def test_no_package_manager(empty, monkeypatch):
@@ -131,10 +151,10 @@ def make_archive(folder, name, files, control="", conffiles=""):
     return Archive("", target.name, 0, "")
 
 
-def make_image(tmp_path, layer, archives, base=None, store=None):
+def make_image(tmp_path, layer, archives, base=None, store=None, architecture="amd64"):
     store = store or Store.open(tmp_path / "store")
-    recipe = Recipe("mine", "mine", "d", "n", ("latest",), 1, "one", (layer,))
-    config = compose(store, recipe, base, [archives], tmp_path, "amd64", lambda _: None)
+    recipe = Recipe("mine", "mine", "mine", "d", "n", ("latest",), 1, "one", (layer,))
+    config = compose(store, recipe, base, [archives], tmp_path, architecture, lambda _: None)
     return store, config
 
 
@@ -166,6 +186,38 @@ def test_packages_become_a_layer(tmp_path):
     assert record == "auto\n/usr/bin/t\nt.1\n/usr/share/man/t.1\n\n/bin/tool\n5\n/usr/share/man/one.1\n\n"
     assert config.history[0].created_by == "made of one=1" and config.created.startswith("20")
     assert config.config["Labels"]["dockerlab.catalogue.packages"] == "one=1"
+
+
+@needs_dpkg
+def test_programs_of_a_folder_become_alternatives_of_their_names(tmp_path):
+    archive = make_archive(tmp_path, "one", {"usr/lib/one-arm64/bin/tool": "#!\n"})
+    programs = Programs("/usr/lib/one-{architecture}/bin", ("tool",), 7)
+    store, config = make_image(tmp_path, LayerRecipe("l", packages=("one",), programs=(programs,)), [archive], architecture="arm64")
+    tree = store.layers_of(config)[0].tree
+    assert os.readlink(tree / "usr/bin/tool") == "/etc/alternatives/tool"
+    assert os.readlink(tree / "etc/alternatives/tool") == "/usr/lib/one-arm64/bin/tool"
+    assert (tree / "var/lib/dpkg/alternatives/tool").read_text() == "auto\n/usr/bin/tool\n\n/usr/lib/one-arm64/bin/tool\n7\n\n"
+
+
+PEM = "-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----"
+
+
+@needs_dpkg
+def test_authorities_become_a_bundle_links_and_a_key_store(tmp_path):
+    shipped = {
+        "usr/share/ca-certificates/mozilla/Two.crt": PEM.format("Yg=="),
+        "usr/share/ca-certificates/mozilla/A_(One).crt": PEM.format("YQ==") + "\n",
+    }
+    archive = make_archive(tmp_path, "one", shipped)
+    store, config = make_image(tmp_path, LayerRecipe("l", packages=("one",), certificates=("openssl", "java")), [archive])
+    etc = store.layers_of(config)[0].tree / "etc"
+    assert (etc / "ca-certificates.conf").read_text().endswith("#\nmozilla/A_(One).crt\nmozilla/Two.crt\n")
+    assert (etc / "ssl/certs/ca-certificates.crt").read_text() == f"{PEM.format('YQ==')}\n{PEM.format('Yg==')}\n"
+    assert os.readlink(etc / "ssl/certs/A_=One=.pem") == "/usr/share/ca-certificates/mozilla/A_(One).crt"
+    keys = (etc / "ssl/certs/java/cacerts").read_bytes()
+    assert keys[:12] == bytes.fromhex("feedfeed 00000002 00000002") and b"debian:a_=one=.pem" in keys
+    phrase = "changeit".encode("utf-16-be") + b"Mighty Aphrodite"
+    assert keys[-20:] == hashlib.sha1(phrase + keys[:-20]).digest()
 
 
 @needs_dpkg

@@ -8,6 +8,6 @@ scripts would have done, `database` keeps dpkg's own records true, so that `apt-
 it together. No package of the host, no setting of its apt and none of its keys is used.
 """
 
-from dockerlab.transfer.catalogue.catalogue import Catalogue, CatalogueEntry
+from dockerlab.transfer.catalogue.catalogue import Catalogue, CatalogueEntry, tags_of
 
-__all__ = ["Catalogue", "CatalogueEntry"]
+__all__ = ["Catalogue", "CatalogueEntry", "tags_of"]

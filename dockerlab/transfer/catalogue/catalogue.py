@@ -25,7 +25,10 @@ Plan = tuple[tuple[Archive, ...], ...]
 
 @dataclass(frozen=True)
 class CatalogueEntry:
-    """An image that the catalogue can compose. `size` is about how many bytes it has, `note` what differs from the official image."""
+    """An image that the catalogue can compose: `name` with each of `tags`; there may be several of one name.
+
+    `size` is about how many bytes it has, `note` what differs from the official image.
+    """
 
     name: str
     tags: tuple[str, ...]
@@ -54,31 +57,24 @@ class Catalogue:
 
     def names(self) -> list[CatalogueEntry]:
         """What there is, by name."""
-        return [
-            CatalogueEntry(recipe.name, recipe.tags, recipe.title, recipe.description, recipe.note, recipe.size * 1_000_000)
-            for recipe in recipes().values()
-        ]
+        return [_entry(recipe) for recipe in sorted(recipes().values(), key=lambda recipe: recipe.familiar)]
 
     def find(self, reference: Reference) -> CatalogueEntry | None:
         """The entry that answers to this name and tag, or None."""
-        for entry in self.names():
-            if reference.domain == "docker.io" and reference.path == f"library/{entry.name}" and not reference.digest:
-                return entry if reference.tag in entry.tags else None
-        return None
+        recipe = _named(reference)
+        return _entry(recipe) if recipe is not None else None
 
     def image(self, reference: Reference, progress: Callable[[str], None] = _silent, *, refresh: bool = False) -> Image:
         """The image of that name, in the store. It is composed at first and remembered; `refresh` asks Debian for newer packages.
 
         Raises NotFoundError for a name that the catalogue has not, CatalogueError where the image can't be composed here.
         """
-        entry = self.find(reference)
-        if entry is None:
-            known = ", ".join(item.name for item in self.names())
-            raise NotFoundError(f"the catalogue has no image {reference.familiar}", hint=f"it has {known}")
+        recipe = _named(reference)
+        if recipe is None:
+            raise NotFoundError(f"the catalogue has no image {reference.familiar}", hint=f"it has {_told(reference)}")
         with explained(self._cache):
             (self._cache / "images").mkdir(parents=True, exist_ok=True)
             with self._store.using():
-                recipe = recipes()[entry.name]
                 if not refresh and (memory := self._recall(recipe)) is not None and self._has_layers(memory.config):
                     return self._store.images.add(memory.config)
                 with Lock(self._cache / "lock"):
@@ -87,7 +83,7 @@ class Catalogue:
     # --- memory
 
     def _memory_path(self, recipe: Recipe) -> Path:
-        return self._cache / "images" / f"{recipe.name}.{machine_architecture()}.json"
+        return self._cache / "images" / f"{recipe.key}.{machine_architecture()}.json"
 
     def _key(self, recipe: Recipe) -> str:
         base = self._key(recipes()[recipe.base]) if recipe.base else FORMAT
@@ -129,7 +125,7 @@ class Catalogue:
             if self._is_complete(memory, base):
                 return self._compose(recipe, base, memory.plan, progress)
         apt = Apt(self._cache / "apt", self._cache / "archives", machine_architecture())
-        say = _named(recipe.name, progress)
+        say = _about(recipe, progress)
         apt.update(say, force=refresh)
         base = self._base(recipe, progress, refresh)
         plan = self._plan(recipe, base, apt)
@@ -139,7 +135,8 @@ class Catalogue:
             plan = self._plan(recipe, base, apt)
             if self._overtakes(plan, base):
                 raise CatalogueError(
-                    f"{recipe.name} needs other versions of packages than {recipe.base} has", hint=f"try again later, or {ELSEWHERE}"
+                    f"{recipe.familiar} needs other versions of packages than {recipes()[recipe.base].familiar} has",
+                    hint=f"try again later, or {ELSEWHERE}",
                 )
         status = self._status(base)
         for layer, archives in zip(recipe.layers, plan, strict=True):
@@ -179,12 +176,33 @@ class Catalogue:
     def _compose(
         self, recipe: Recipe, base: ImageConfig | None, plan: Sequence[Sequence[Archive]], progress: Callable[[str], None]
     ) -> ImageConfig:
-        say = _named(recipe.name, progress)
+        say = _about(recipe, progress)
         config = compose(self._store, recipe, base, plan, self._cache / "archives", machine_architecture(), say)
         self._remember(recipe, _Memory(config, tuple(tuple(layer) for layer in plan)))
         return config
 
 
-def _named(name: str, progress: Callable[[str], None]) -> Callable[[str], None]:
+def tags_of() -> dict[str, tuple[str, ...]]:
+    """The names that the catalogue has, each with all its tags, `latest` first."""
+    found: dict[str, tuple[str, ...]] = {}
+    for recipe in sorted(recipes().values(), key=lambda recipe: "latest" not in recipe.tags):
+        found[recipe.name] = (*found.get(recipe.name, ()), *recipe.tags)
+    return dict(sorted(found.items()))
+
+
+def _entry(recipe: Recipe) -> CatalogueEntry:
+    return CatalogueEntry(recipe.name, recipe.tags, recipe.title, recipe.description, recipe.note, recipe.size * 1_000_000)
+
+
+def _named(reference: Reference) -> Recipe | None:
+    return next((one for one in recipes().values() if one.name == reference.repository and reference.tag in one.tags), None)
+
+
+def _told(reference: Reference) -> str:
+    """What there is instead: the tags of a name that it has, else its names."""
+    return ", ".join(f"{reference.repository}:{tag}" for tag in tags_of().get(reference.repository, ())) or ", ".join(tags_of())
+
+
+def _about(recipe: Recipe, progress: Callable[[str], None]) -> Callable[[str], None]:
     """Progress that says which image it is about."""
-    return lambda text: progress(f"{name}: {text}")
+    return lambda text: progress(f"{recipe.familiar}: {text}")

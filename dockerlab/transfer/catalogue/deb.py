@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import fcntl
 import io
 import subprocess
 import tarfile
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
+from typing import TypeVar
 
 from dockerlab.data import dataclass
 from dockerlab.errors import CatalogueError
 
+T = TypeVar("T")
+
 _AHEAD = 2
-"""How many archives are unpacked at a time; they are held in memory, the largest has 20 MB."""
+"""How many archives are unpacked ahead."""
+_PIPE = 1 << 20
+"""Bytes of each that are held in memory: a Java runtime's files are 190 MB, and a pod may have 450 for everything."""
 
 
 @dataclass(frozen=True)
@@ -62,30 +69,57 @@ def fields_of(paragraph: str) -> dict[str, str]:
     return fields
 
 
-def read_ahead(archives: Sequence[Path]) -> Iterator[tuple[Control, tarfile.TarFile]]:
-    """Each archive's control information and files, in order. While one is looked at, dpkg-deb already unpacks the next ones.
+def read_ahead(archives: Sequence[Path], visit: Callable[[Control, tarfile.TarFile], T]) -> list[T]:
+    """What `visit` makes of each archive's control information and files, in order. The files are a stream: they can be read once, as they come.
 
-    CatalogueError for an archive that is damaged.
+    While one is looked at, dpkg-deb already unpacks the next ones, as far as a pipe has room. CatalogueError for an archive that is damaged.
     """
     with ThreadPoolExecutor(_AHEAD) as pool:
-        waiting: deque[Future[tuple[Control, bytes]]] = deque()
+        waiting: deque[Future[tuple[Control, subprocess.Popen[bytes]]]] = deque()
         todo = iter(archives)
+        done: list[T] = []
         try:
             for archive in archives:
-                waiting.extend(pool.submit(_read, path) for path in islice(todo, _AHEAD + 1 - len(waiting)))
-                control, data = waiting.popleft().result()
-                try:
-                    with tarfile.open(fileobj=io.BytesIO(data), mode="r:") as tar:
-                        yield control, tar
-                except tarfile.TarError as error:
-                    raise _damaged(archive, str(error).encode()) from error
+                waiting.extend(pool.submit(_open, path) for path in islice(todo, _AHEAD + 1 - len(waiting)))
+                done.append(_visited(archive, *waiting.popleft().result(), visit))
         finally:
             for future in waiting:
-                future.cancel()
+                if not future.cancel() and future.exception() is None:
+                    _end(future.result()[1])
+    return done
 
 
-def _read(archive: Path) -> tuple[Control, bytes]:
-    return _control(_dpkg_deb("--ctrl-tarfile", archive)), _dpkg_deb("--fsys-tarfile", archive)
+def _open(archive: Path) -> tuple[Control, subprocess.Popen[bytes]]:
+    control = _control(_dpkg_deb("--ctrl-tarfile", archive))
+    process = subprocess.Popen(["dpkg-deb", "--fsys-tarfile", str(archive)], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert process.stdout is not None
+    with suppress(OSError):  # a user may have used up their room for pipes
+        fcntl.fcntl(process.stdout, fcntl.F_SETPIPE_SZ, _PIPE)
+    return control, process
+
+
+def _visited(archive: Path, control: Control, process: subprocess.Popen[bytes], visit: Callable[[Control, tarfile.TarFile], T]) -> T:
+    assert process.stdout is not None and process.stderr is not None
+    try:
+        with tarfile.open(fileobj=process.stdout, mode="r|", bufsize=_PIPE) as tar:
+            found = visit(control, tar)
+        while process.stdout.read(_PIPE):
+            pass  # what pads the end
+        said = process.stderr.read()
+        if process.wait():
+            raise _damaged(archive, said)
+        return found
+    except tarfile.TarError as error:
+        process.stdout.close()
+        raise _damaged(archive, process.stderr.read() or str(error).encode()) from error
+    finally:
+        _end(process)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.kill()
+    with process:
+        pass
 
 
 def _dpkg_deb(what: str, archive: Path) -> bytes:

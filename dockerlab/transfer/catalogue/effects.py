@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dockerlab.errors import CatalogueError
+from dockerlab.transfer.catalogue import certificates
 from dockerlab.transfer.catalogue.layer import LayerDraft
 from dockerlab.transfer.catalogue.recipe import Alternative, LayerRecipe
 
@@ -31,8 +32,10 @@ def apply(recipe: LayerRecipe, layer: LayerDraft, architecture: str) -> None:
     for names in recipe.hardlinks:
         for name in names.names:
             layer.hardlink(f"{names.folder}/{name}", names.existing)
-    for alternative in recipe.alternatives:
+    for alternative in (*recipe.alternatives, *(one for many in recipe.programs for one in many.alternatives(architecture))):
         _alternative(alternative, layer)
+    if recipe.certificates:
+        certificates.put_together(layer, recipe.certificates)
     if recipe.accounts == "base-passwd":
         _base_passwd(layer)
     _accounts(recipe, layer)

@@ -39,6 +39,10 @@ class LayerDraft:
         """What stands at a path, here or below."""
         return self._all.lookup("/" + self.place(path))
 
+    def names(self, path: str) -> list[str]:
+        """What a folder holds, here or below, sorted; nothing if there is none."""
+        return self._all.listdir("/" + self.place(path)) if self.node(path) is not None else []
+
     def read(self, path: str) -> bytes:
         """The bytes of a file, here or below; nothing if there is none."""
         node = self.node(path)

@@ -80,6 +80,23 @@ class Alternative:
 
 
 @dataclass(frozen=True)
+class Programs:
+    """Programs of one folder that become alternatives of the same name in /usr/bin; their manual pages are left out.
+
+    `{architecture}` in the folder is Debian's word for the processor.
+    """
+
+    folder: str
+    names: tuple[str, ...]
+    priority: int
+
+    def alternatives(self, architecture: str) -> tuple[Alternative, ...]:
+        """One alternative a program."""
+        folder = self.folder.replace("{architecture}", architecture)
+        return tuple(Alternative(name, f"/usr/bin/{name}", f"{folder}/{name}", self.priority) for name in self.names)
+
+
+@dataclass(frozen=True)
 class User:
     """An account that a package or the image adds; its password is locked."""
 
@@ -105,6 +122,7 @@ class LayerRecipe:
 
     `loose` packages give their files only: without what they depend on, and dpkg is not told of them.
     `exclude` and `include` are patterns as in dpkg's path-exclude and path-include: the include wins.
+    `certificates`: for whom the authorities of ca-certificates are put together, "openssl" or "java".
     """
 
     created_by: str
@@ -120,15 +138,21 @@ class LayerRecipe:
     links: tuple[Link, ...] = ()
     hardlinks: tuple[HardLinks, ...] = ()
     alternatives: tuple[Alternative, ...] = ()
+    programs: tuple[Programs, ...] = ()
+    certificates: tuple[str, ...] = ()
     users: tuple[User, ...] = ()
     groups: tuple[Group, ...] = ()
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """One image. `config` has Docker's own keys; `instructions` are history lines that made no layer; `version_of` names the package
-    whose version is the image's."""
+    """One image: `name` with each of `tags`. `key` is the recipe's own name, by which another one has it as its `base`.
 
+    Several recipes may make images of one name; no tag is in two of them. `config` has Docker's own keys; `instructions` are history lines
+    that made no layer; `version_of` names the package whose version is the image's.
+    """
+
+    key: str
     name: str
     title: str
     description: str
@@ -143,10 +167,15 @@ class Recipe:
     instructions: tuple[str, ...] = ()
     digest: str = ""
 
+    @property
+    def familiar(self) -> str:
+        """How one calls the image: the name, with the first tag where another recipe has `latest`."""
+        return self.name if "latest" in self.tags else f"{self.name}:{self.tags[0]}"
+
 
 _MANY: dict[str, Any] = {
     "folders": Folder, "copies": Copy, "files": File, "links": Link, "hardlinks": HardLinks,
-    "alternatives": Alternative, "users": User, "groups": Group,
+    "alternatives": Alternative, "programs": Programs, "users": User, "groups": Group,
 }  # fmt: skip
 
 
@@ -174,10 +203,10 @@ def _read(source: Path) -> Recipe:
             digest.update(file.data())
     config = table.pop("config", {})
     values = {key: _frozen(value) for key, value in table.items()}
-    return Recipe(name=source.stem, layers=layers, config=config, digest=digest.hexdigest(), **values)
+    return Recipe(key=source.stem, name=values.pop("name", source.stem), layers=layers, config=config, digest=digest.hexdigest(), **values)
 
 
 @cache
 def recipes() -> dict[str, Recipe]:
-    """All recipes by name, sorted."""
+    """All recipes by key, sorted."""
     return {path.stem: _read(path) for path in sorted((DATA / "recipes").glob("*.toml"))}

@@ -38,7 +38,7 @@ class Filter:
 
 def unpack(archives: Sequence[Path], layer: LayerDraft, paths: Filter) -> list[Unpacked]:
     """Write the files of the archives into the layer, one after the other."""
-    return [_unpack(control, tar, layer, paths) for control, tar in read_ahead(archives)]
+    return read_ahead(archives, lambda control, tar: _unpack(control, tar, layer, paths))
 
 
 def _unpack(control: Control, tar: tarfile.TarFile, layer: LayerDraft, paths: Filter) -> Unpacked:
