@@ -17,9 +17,12 @@ def main(words: list[str]) -> int:
     """Grade; 0 whatever the points. 1 if one submission alone was named and can't be graded (the error is raised); of several each has its error in the result."""
     parser = argparse.ArgumentParser(
         prog="dockerlab grade",
-        description="Grade submissions of the labs, from outside the students' kernels: notebooks, or folders of them.",
+        description="Grade submissions of the labs, or of a course of your own, from outside the students' kernels: notebooks, or folders of them.",
     )
     parser.add_argument("submission", nargs="+", type=Path)
+    parser.add_argument(
+        "--course", type=Path, metavar="DIR", help="a course directory of nbgrader's, with source/ASSIGNMENT (default: the bundled labs)"
+    )
     parser.add_argument("--json", action="store_true", help="the result as JSON, a list")
     parser.add_argument("--jobs", type=int, default=1, metavar="N", help="so many at a time (default: 1)")
     parser.add_argument("--out", type=Path, metavar="FILE", help="write the result to FILE.csv or FILE.json too")
@@ -38,7 +41,7 @@ def main(words: list[str]) -> int:
         if several and sys.stderr.isatty():
             print(f"{one.student} {one.assignment}: {f'{one.report.points:g}' if one.report else one.error}", file=sys.stderr)
 
-    class_ = list(grade_class(paths, options.lang, jobs=options.jobs, done=tell))
+    class_ = list(grade_class(paths, options.lang, jobs=options.jobs, course=options.course, done=tell))
     if not several and class_[0].error:
         raise DockerlabError(class_[0].error)
     if options.out:
@@ -55,6 +58,7 @@ def _show(one: Graded) -> None:
     if one.report is None:
         print(f"{one.path}: {one.error}")
         return
-    print(f"{one.path}: {one.report.points:g} of {one.report.max_points:g}")
+    by_hand = f", {one.report.by_hand:g} of them by hand" if one.report.by_hand else ""
+    print(f"{one.path}: {one.report.points:g} of {one.report.max_points:g}{by_hand}")
     for verdict in one.report.verdicts:
         print(verdict)

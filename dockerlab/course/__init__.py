@@ -14,14 +14,15 @@ from dockerlab.lazy import exported
 
 if TYPE_CHECKING:
     from dockerlab.course.checks import Check, check
-    from dockerlab.course.grading import GradeReport, Submission, grade
+    from dockerlab.course.grading import Submission, grade
+    from dockerlab.course.report import GradeReport
     from dockerlab.course.verdict import CheckFailed, Finding, Verdict
 
 _HOMES = {
     "Check": "checks",
     "CheckFailed": "verdict",
     "Finding": "verdict",
-    "GradeReport": "grading",
+    "GradeReport": "report",
     "Submission": "grading",
     "Verdict": "verdict",
     "check": "checks",

@@ -1,10 +1,12 @@
 """Grading from outside the student's kernel.
 
-The answers of a submission are put into the instructor's own notebook, which runs in a fresh store and a scratch folder. Then its kernel is gone, and the
-checks read, in this process, what it left: images, layers, containers. A notebook that edits a check's cell or prints points gains nothing, since nothing of
-all that is looked at; one that overwrites the checker only overwrites its kernel's copy, or is found out (guard.py).
+The answers of a submission are put into the instructor's own notebook, whose cells run in a room (room/), in a fresh store and a scratch folder. Then the
+kernel is gone, and the checks read, in a process that ran none of it, what it left: images, layers, containers. A notebook that edits a check's cell or prints
+points gains nothing, since nothing of all that is looked at. What an instructor's own cells ask of Python values is asked in the kernel, since it can be asked
+nowhere else: their text comes only when it is their turn.
 
-The kernel runs as whoever grades. Against a submission that attacks the machine itself, grade as a user, or on a machine, that has nothing to lose.
+Where a room has no walls the kernel runs as whoever grades, on a copy of this package (guard.py). Against a submission that attacks the machine itself, grade as a
+user, or on a machine, that has nothing to lose.
 """
 
 from __future__ import annotations
@@ -15,9 +17,18 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from dockerlab.course import material
-from dockerlab.course.checks import all_checks, find, verdict
+from dockerlab.course import material, surroundings
+from dockerlab.course.assignments import Assignment, assignment_of
+from dockerlab.course.checks import all_checks
+from dockerlab.course.execution import Played, Playing, turns_of
+from dockerlab.course.exercises import APART, CELL, CHECK, Exercise, exercises_of
 from dockerlab.course.guard import PACKAGE, Watch, copy_package
+from dockerlab.course.judging import Task
+from dockerlab.course.release import released
+from dockerlab.course.report import GradeReport
+from dockerlab.course.room.allowance import Allowance
+from dockerlab.course.room.walls import Plan
+from dockerlab.course.scoring import score_of_cell, unanswered
 from dockerlab.course.verdict import Verdict
 from dockerlab.data import dataclass
 from dockerlab.errors import DockerlabError
@@ -28,83 +39,52 @@ from dockerlab.store import Image, Store
 Json = dict[str, Any]
 BASES = ("busybox", "nginx")
 """The images that the labs begin with; a fresh store gets them before the kernel starts."""
-CELL_SECONDS = 120
-
-
-@dataclass(frozen=True)
-class GradeReport:
-    """What a submission is worth."""
-
-    lab: str
-    language: str
-    verdicts: tuple[Verdict, ...]
-    errors: tuple[str, ...] = ()
-
-    @property
-    def points(self) -> float:
-        """The sum of the exercises' points."""
-        return sum(one.points for one in self.verdicts)
-
-    @property
-    def max_points(self) -> float:
-        """What a perfect submission gets."""
-        return sum(one.max_points for one in self.verdicts)
-
-    def to_json(self) -> Json:
-        """The report as JSON."""
-        return {
-            "lab": self.lab,
-            "language": self.language,
-            "points": self.points,
-            "max_points": self.max_points,
-            "exercises": [
-                {"name": one.exercise, "points": one.points, "max_points": one.max_points, "passed": one.passed} for one in self.verdicts
-            ],
-            "errors": list(self.errors),
-        }
 
 
 @dataclass(frozen=True)
 class Submission:
-    """A notebook that was handed in, and the lab that it answers."""
+    """A notebook that was handed in, and the assignment that it answers."""
 
     path: Path
     notebook: Json
-    lab: str
-    language: str
+    assignment: Assignment
 
     @classmethod
-    def read(cls, path: Path) -> Submission:
-        """DockerlabError if it can't be read, or answers none of our labs."""
+    def read(cls, path: Path, course: Path | None = None) -> Submission:
+        """DockerlabError if it can't be read, or answers none of our labs, nor of the course's if one is given."""
         try:
             notebook = material.read(path)
         except (OSError, ValueError) as error:
             raise DockerlabError(f"{path} can't be read as a notebook: {error}", hint="name the .ipynb file that was handed in") from None
-        return cls(path, notebook, *lab_of(notebook, path))
-
-    def transplanted(self) -> Json:
-        """The instructor's notebook with these answers."""
-        return transplant(material.read(material.source(self.lab, self.language)), self.notebook)
+        return cls(path, notebook, assignment_of(notebook, path, course))
 
 
-def lab_of(notebook: Json, path: Path) -> tuple[str, str]:
-    """(the lab, its language) that a submission answers. DockerlabError if it is none of ours."""
-    metadata = notebook.get("metadata")
-    about = metadata.get("dockerlab") if isinstance(metadata, dict) else None
-    about = about if isinstance(about, dict) else {}
-    language = "ko" if about.get("language") == "ko" else "en"
-    for name in (about.get("lab"), path.stem):
-        if isinstance(name, str) and name in material.names(language):
-            return name, language
-    raise DockerlabError(f"{path} is no submission of a lab", hint="labs: " + ", ".join(material.names("en")))
+@dataclass(frozen=True)
+class Request:
+    """One submission that is to be graded, and how. `hidden`: what its cells may not see; `here` and `environment` are those of whoever asks."""
+
+    path: Path
+    language: str
+    course: Path | None
+    allowance: Allowance
+    hidden: tuple[Path, ...]
+    here: Path
+    environment: dict[str, str]
+
+    @classmethod
+    def of(
+        cls, path: Path, language: str = "", course: Path | None = None, allowance: Allowance | None = None, hidden: tuple[Path, ...] = ()
+    ) -> Request:
+        """With this process's environment; what lies at `hidden` is hidden, and the submission itself, the labs and the course."""
+        course = course.absolute() if course else None
+        concealed = surroundings.hidden(course, (path, *hidden))
+        return cls(path.absolute(), language, course, allowance or Allowance(), concealed, Path.cwd(), dict(os.environ))
 
 
 def transplant(pristine: Json, submission: Json) -> Json:
     """The instructor's notebook with the submission's answers, and nothing else of it."""
     answers = {
-        str(material.grader(cell).get("grade_id")): cell["source"]
-        for cell in submission["cells"]
-        if cell.get("cell_type") == "code" and material.grader(cell).get("solution")
+        str(material.grader(cell).get("grade_id")): cell["source"] for cell in submission["cells"] if material.grader(cell).get("solution")
     }
     cells = []
     for cell in pristine["cells"]:
@@ -145,91 +125,78 @@ def name_bases(store: Store, bases: Bases) -> None:
         store.images.tag(image.id, Reference.parse(name))
 
 
-def run_notebook(notebook: Json, folder: Path, home: Path, language: str, code: Path) -> list[str]:
-    """Run every cell in a kernel of its own, which imports `code` and is gone afterwards; the errors that cells ended with."""
-    import nbformat
-    from nbclient import NotebookClient
-    from nbclient.exceptions import CellTimeoutError, DeadKernelError
+def grade(path: Path, language: str = "", *, course: Path | None = None, allowance: Allowance | None = None) -> GradeReport:
+    """Grade one submission, in a process of its own. DockerlabError if it can't be read or answers no assignment; a cell that fails only costs its points."""
+    from dockerlab.course.workers import one
 
-    node = nbformat.from_dict(notebook)
-    environment = {
-        **os.environ,
-        "DOCKERLAB_HOME": str(home),
-        "DOCKERLAB_BASES": "catalogue",
-        "DOCKERLAB_LANG": language,
-        "PYTHONPATH": os.pathsep.join(part for part in (str(code), os.environ.get("PYTHONPATH", "")) if part),
-    }
-    # this environment's own kernel, not one of that name in the user's home (jupyter_core.paths)
-    os.environ["JUPYTER_PREFER_ENV_PATH"] = "1"
-    client = NotebookClient(
-        node,
-        timeout=CELL_SECONDS,
-        allow_errors=True,
-        interrupt_on_timeout=True,
-        kernel_name="python3",
-        extra_arguments=["--log-level=ERROR"],
-        resources={"metadata": {"path": str(folder)}},
-        shutdown_kernel="immediate",
-    )
-    errors = []
+    report: GradeReport = one(grade_here, Request.of(path, language, course, allowance))
+    return report
+
+
+def grade_here(request: Request) -> GradeReport:
+    """The same in this process, which should be good for nothing else: it has seen nothing of a submission yet, and ends afterwards."""
+    os.environ.clear()
+    os.environ.update(request.environment)
+    os.chdir("/")
+    scratch = Path(tempfile.mkdtemp(prefix="dockerlab-grade-")).resolve()
     try:
-        client.execute(env=environment)
-    except (CellTimeoutError, DeadKernelError) as error:
-        errors.append(str(error).split("\n")[0])
-    for cell in node.cells:
-        if "raises-exception" in cell.metadata.get("tags", []):
-            continue  # it is meant to fail, or may where an exercise is open
-        for output in cell.get("outputs", []):
-            if output.output_type == "error":
-                errors.append(f"{output.ename}: {output.evalue}".split("\n")[0])
-    return errors
-
-
-def grade(path: Path, language: str = "") -> GradeReport:
-    """Grade one submission. DockerlabError if it can't be read or is no submission of a lab; a cell that fails only costs its points."""
-    submission = Submission.read(path)
-    chosen = language or submission.language
-    merged = submission.transplanted()
-    exercises = [about["grade_id"] for cell in merged["cells"] if (about := material.grader(cell)).get("grade")]
-    scratch = Path(tempfile.mkdtemp(prefix="dockerlab-grade-"))
-    try:
-        home, folder = scratch / "store", scratch / "work"
-        folder.mkdir()
-        bases = prepare_store(home)
-        code = copy_package(scratch / "code")
-        all_checks()  # what judges is loaded before the cells run
-        watch = Watch([PACKAGE, material.labs_folder()])
-        errors = run_notebook(merged, folder, home, chosen, code)
-        watch.finish()
-        return GradeReport(submission.lab, chosen, tuple(_judge(exercises, home, folder, chosen, bases, errors)), tuple(errors))
+        return _graded(request, scratch)
     finally:
         _clear(scratch)
 
 
-def _judge(exercises: list[str], home: Path, folder: Path, language: str, bases: Bases, errors: list[str]) -> list[Verdict]:
-    """A damaged store is the submission's own doing: it costs the points of the exercises that can't be looked at, and no more."""
-    from dockerlab.engine.embedded import EmbeddedEngine
+def _graded(request: Request, scratch: Path) -> GradeReport:
+    from dockerlab.course.room.cells import Kernel
+    from dockerlab.course.room.room import Room
 
-    engine, out = EmbeddedEngine(Store.open(home)), []
-    try:
+    all_checks()  # what judges is loaded before the cells run
+    for name in ("work", "home", "tmp"):
+        (scratch / name).mkdir()
+    plan = Plan(scratch, surroundings.needed(request.here), request.hidden, request.allowance.network)
+    watch = code = None
+    with Room(plan, request.allowance) as room:  # before anything is read that a kernel, forked from it, might find in its memory
+        submission = Submission.read(request.path, request.course)
+        assignment = submission.assignment
+        language = request.language or assignment.language
+        pristine = material.read(assignment.path)
+        exercises = exercises_of(pristine)
+        # a course of plain Python needs no images
+        bases = prepare_store(scratch / "store") if any("dockerlab" in cell["source"] for cell in pristine["cells"]) else {}
+        surroundings.bring_files(assignment, request.path, scratch / "work")
+        if not room.identity:
+            code = copy_package(scratch / "code")
+            watch = Watch([PACKAGE, material.labs_folder()])
+        kernel = Kernel(room, "work", surroundings.of_kernel(request.environment, room.inside, language, code))
+        merged = transplant(pristine, submission.notebook)
         try:
-            name_bases(engine.store, bases)
-        except Exception as error:
-            errors.append(f"the store that the cells left is damaged: {type(error).__name__}: {error}")
-        for name in exercises:
-            try:
-                out.append(verdict(name, engine, language, folder))
-            except Exception as error:
-                errors.append(f"{name} can't be looked at: {type(error).__name__}: {error}")
-                out.append(Verdict(name, language, find(name).points))
-        return out
-    finally:
-        try:
-            for item in engine.containers(all=True):
-                engine.remove(item["Id"], force=True, volumes=True)
-        except Exception as error:
-            errors.append(f"its containers can't be removed: {type(error).__name__}: {error}")
-        engine.close()
+            played = Playing(room, kernel, request.allowance).play(turns_of(merged, exercises))
+        finally:
+            kernel.close()
+        room.settle()
+        if watch:
+            watch.finish()
+        outside = tuple(one for one in exercises if one.kind in (CHECK, APART))
+        task = Task(outside, room.inside / "store", room.inside / "work", language, bases)
+        found = room.judge(task) if outside else {"verdicts": {}, "errors": []}
+        why = room.why
+    looked_at = {name: Verdict.from_json(record) for name, record in found["verdicts"].items()}
+    verdicts = [looked_at.get(one.name) or _of_kernel(one, played, language) for one in exercises]
+    ends = unanswered(exercises, merged, released(pristine), language)
+    return GradeReport(
+        assignment.title,
+        language,
+        tuple(ends.get(one.exercise, one) for one in verdicts),
+        errors=(*played.errors, *found["errors"]),
+        incidents=played.incidents,
+        open=why,
+    )
+
+
+def _of_kernel(exercise: Exercise, played: Played, language: str) -> Verdict:
+    """What a cell in the kernel said; of what a person grades nothing is said yet."""
+    if exercise.kind == CELL:
+        return score_of_cell(played.tests.get(exercise.name), exercise).verdict(exercise, language)
+    return Verdict(exercise.name, language, exercise.points, manual=True)
 
 
 def _clear(scratch: Path) -> None:

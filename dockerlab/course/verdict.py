@@ -1,16 +1,25 @@
-"""What a check found: each part with what was seen, what was expected and where to look — never the solution."""
+"""What a check found: each part with what was seen, what was expected and where to look — never the solution.
+
+Its words say no more than is known. Where a learner runs a check of which a part is looked at only when the work is graded, it says that the public checks are
+passed; where a person has to judge, it says that.
+"""
 
 from __future__ import annotations
 
 import math
 from html import escape
+from typing import Any
 
-from dockerlab.data import dataclass
+from dockerlab.data import asdict, dataclass, replace
 from dockerlab.errors import DockerlabError
 
 _WORDS = {
     "passed": {"en": "passed", "ko": "통과했습니다"},
+    "public": {"en": "public checks passed", "ko": "공개 채점 항목을 통과했습니다"},
+    "waiting": {"en": "hidden checks follow when it is graded", "ko": "비공개 채점 항목은 채점할 때 확인합니다"},
     "not yet": {"en": "not yet", "ko": "아직 아닙니다"},
+    "by hand": {"en": "needs manual grading", "ko": "사람이 직접 채점해야 합니다"},
+    "hidden": {"en": "a hidden check", "ko": "비공개 채점 항목"},
     "points": {"en": "points", "ko": "점"},
     "seen": {"en": "seen", "ko": "확인한 값"},
     "expected": {"en": "expected", "ko": "기대한 값"},
@@ -21,7 +30,7 @@ _WORDS = {
 
 @dataclass(frozen=True)
 class Finding:
-    """One part of a check. `seen`, `expected` and `look` matter where it did not pass."""
+    """One part of a check. `seen`, `expected` and `look` matter where it did not pass. `hidden`: learners are not told of it before their work is graded."""
 
     text: str
     passed: bool
@@ -29,36 +38,72 @@ class Finding:
     expected: str = ""
     look: str = ""
     weight: float = 1.0
+    hidden: bool = False
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """The findings of one exercise, in one language; `points` are partial where a part is right."""
+    """The findings of one exercise, in one language; `points` are partial where a part is right.
+
+    `given`: the points, where a cell counts in its own way. `manual`: a person has yet to give them. `waiting`: there are hidden checks, of which nothing is
+    said here.
+    """
 
     exercise: str
     language: str
     max_points: float
     findings: tuple[Finding, ...] = ()
     hint: str = ""
+    given: float | None = None
+    manual: bool = False
+    waiting: bool = False
 
     @property
     def passed(self) -> bool:
-        """Whether everything is right."""
+        """Whether everything that was looked at is right."""
         return bool(self.findings) and all(finding.passed for finding in self.findings)
 
     @property
     def points(self) -> float:
         """What the right parts are worth, in half points, rounded down: all of them only where everything is right."""
+        if self.given is not None:
+            return self.given
         whole = sum(finding.weight for finding in self.findings)
         right = sum(finding.weight for finding in self.findings if finding.passed)
         return math.floor(2 * self.max_points * right / whole + 1e-9) / 2 if whole else 0.0
+
+    def for_learners(self) -> Verdict:
+        """Without what only grading looks at."""
+        public = tuple(finding for finding in self.findings if not finding.hidden)
+        return replace(self, findings=public, waiting=len(public) < len(self.findings))
+
+    def masked(self) -> Verdict:
+        """With the hidden checks in it, but not their words."""
+        word = self._word("hidden")
+        return replace(
+            self, findings=tuple(Finding(word, one.passed, weight=one.weight, hidden=True) if one.hidden else one for one in self.findings)
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything, for `from_json`."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, record: dict[str, Any]) -> Verdict:
+        """What `to_json` gave."""
+        return cls(**{**record, "findings": tuple(Finding(**one) for one in record["findings"])})
 
     def _word(self, key: str) -> str:
         return _WORDS[key][self.language]
 
     def _title(self) -> str:
-        name = f"{self.exercise}: " if self.exercise else ""
-        return f"{name}{self._word('passed' if self.passed else 'not yet')} ({self.points:g}/{self.max_points:g} {self._word('points')})"
+        name, unit = f"{self.exercise}: " if self.exercise else "", self._word("points")
+        if self.manual:
+            return f"{name}{self._word('by hand')} ({self.max_points:g} {unit})"
+        if self.waiting:
+            state = self._word("public" if self.passed else "not yet")
+            return f"{name}{state} ({self.max_points:g} {unit}; {self._word('waiting')})"
+        return f"{name}{self._word('passed' if self.passed else 'not yet')} ({self.points:g}/{self.max_points:g} {unit})"
 
     def __repr__(self) -> str:
         lines = [self._title()]

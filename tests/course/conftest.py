@@ -1,8 +1,13 @@
-"""What the tests of the course share: a store with the base images that the labs begin with."""
+"""What the tests of the course share: a store with the base images that the labs begin with, and nbgrader itself."""
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,7 +15,7 @@ from dockerlab.course.grading import BASES
 from dockerlab.engine.embedded import EmbeddedEngine
 from dockerlab.store import Store
 from tests.course.classroom import own_process_environment  # noqa: F401 - for every module
-from tests.parts import package_tools
+from tests.parts import ROOT, missing, package_tools
 
 
 @pytest.fixture(scope="session")
@@ -23,3 +28,27 @@ def bases(tmp_path_factory: pytest.TempPathFactory) -> Path:
         engine.resolve_name(name)
     engine.close()
     return home
+
+
+@pytest.fixture
+def nbgrader(tmp_path: Path) -> Any:
+    """Run nbgrader in a course folder."""
+    if find_spec("nbgrader") is None:
+        missing("nbgrader", "pip install nbgrader")
+
+    # nbgrader calls alembic by its name
+    programs = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+
+    def run(course: Path, *words: str, **environment: str) -> str:
+        done = subprocess.run(
+            [sys.executable, "-m", "nbgrader", *words],
+            cwd=course,
+            env={**os.environ, "PATH": programs, "PYTHONPATH": str(ROOT), "HOME": str(tmp_path), **environment},
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
+        assert done.returncode == 0, done.stderr[-4000:]
+        return done.stderr
+
+    return run
