@@ -62,3 +62,7 @@ def _show(one: Graded) -> None:
     print(f"{one.path}: {one.report.points:g} of {one.report.max_points:g}{by_hand}")
     for verdict in one.report.verdicts:
         print(verdict)
+    for repair in one.report.repairs:
+        print(f"↻ {repair.text[one.report.language]}")
+    for incident in one.report.incidents:
+        print(f"! {incident.cell}: {incident.text[one.report.language]}")

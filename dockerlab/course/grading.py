@@ -25,6 +25,7 @@ from dockerlab.course.exercises import APART, CELL, CHECK, Exercise, exercises_o
 from dockerlab.course.guard import PACKAGE, Watch, copy_package
 from dockerlab.course.judging import Task
 from dockerlab.course.release import released
+from dockerlab.course.repair import repaired
 from dockerlab.course.report import GradeReport
 from dockerlab.course.room.allowance import Allowance
 from dockerlab.course.room.walls import Plan
@@ -79,20 +80,6 @@ class Request:
         course = course.absolute() if course else None
         concealed = surroundings.hidden(course, (path, *hidden))
         return cls(path.absolute(), language, course, allowance or Allowance(), concealed, Path.cwd(), dict(os.environ))
-
-
-def transplant(pristine: Json, submission: Json) -> Json:
-    """The instructor's notebook with the submission's answers, and nothing else of it."""
-    answers = {
-        str(material.grader(cell).get("grade_id")): cell["source"] for cell in submission["cells"] if material.grader(cell).get("solution")
-    }
-    cells = []
-    for cell in pristine["cells"]:
-        about = material.grader(cell)
-        if about.get("solution"):
-            cell = {**cell, "source": answers.get(about["grade_id"], "")}
-        cells.append(cell)
-    return {**pristine, "cells": cells}
 
 
 Bases = dict[str, tuple[Image, bytes]]
@@ -167,9 +154,9 @@ def _graded(request: Request, scratch: Path) -> GradeReport:
             code = copy_package(scratch / "code")
             watch = Watch([PACKAGE, material.labs_folder()])
         kernel = Kernel(room, "work", surroundings.of_kernel(request.environment, room.inside, language, code))
-        merged = transplant(pristine, submission.notebook)
+        mended = repaired(pristine, submission.notebook)
         try:
-            played = Playing(room, kernel, request.allowance).play(turns_of(merged, exercises))
+            played = Playing(room, kernel, request.allowance).play(turns_of(mended.notebook, exercises))
         finally:
             kernel.close()
         room.settle()
@@ -181,12 +168,13 @@ def _graded(request: Request, scratch: Path) -> GradeReport:
         why = room.why
     looked_at = {name: Verdict.from_json(record) for name, record in found["verdicts"].items()}
     verdicts = [looked_at.get(one.name) or _of_kernel(one, played, language) for one in exercises]
-    ends = unanswered(exercises, merged, released(pristine), language)
+    ends = unanswered(exercises, mended.answers, released(pristine), language)
     return GradeReport(
         assignment.title,
         language,
         tuple(ends.get(one.exercise, one) for one in verdicts),
         errors=(*played.errors, *found["errors"]),
+        repairs=mended.repairs,
         incidents=played.incidents,
         open=why,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from dockerlab.course.execution import Incident
+from dockerlab.course.repair import Repair
 from dockerlab.course.verdict import Verdict
 from dockerlab.data import asdict, dataclass
 
@@ -13,12 +14,16 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True)
 class GradeReport:
-    """`errors`: what cells ended with, for whoever grades; `incidents`: what the grader did about cells; `open`: why there were no walls around the kernel."""
+    """`errors`: what cells ended with, for whoever grades; `repairs`: what was put right in the notebook; `incidents`: what the grader did about cells that went wrong.
+
+    `open`: why there were no walls around the kernel.
+    """
 
     lab: str
     language: str
     verdicts: tuple[Verdict, ...]
     errors: tuple[str, ...] = ()
+    repairs: tuple[Repair, ...] = ()
     incidents: tuple[Incident, ...] = ()
     open: str = ""
 
@@ -57,6 +62,7 @@ class GradeReport:
                 for one in self.verdicts
             ],
             "errors": list(self.errors),
+            "repairs": [{"kind": one.kind, "cell": one.cell, "text": one.text[self.language]} for one in self.repairs],
             "incidents": [{"kind": one.kind, "cell": one.cell, "text": one.text[self.language]} for one in self.incidents],
             "walls": not self.open,
         }
@@ -73,6 +79,7 @@ class GradeReport:
                 **record,
                 "verdicts": tuple(Verdict.from_json(one) for one in record["verdicts"]),
                 "errors": tuple(record["errors"]),
+                "repairs": tuple(Repair(**one) for one in record["repairs"]),
                 "incidents": tuple(Incident(**one) for one in record["incidents"]),
             }
         )

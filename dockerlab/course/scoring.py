@@ -119,13 +119,12 @@ def _line(ran: Ran) -> int:
     return int(found[0]) if found else 0
 
 
-def unanswered(exercises: Sequence[Exercise], merged: Json, handed_out: Json, language: str) -> dict[str, Verdict]:
+def unanswered(exercises: Sequence[Exercise], answers: dict[str, tuple[str, ...]], handed_out: Json, language: str) -> dict[str, Verdict]:
     """What a person would grade, but which nobody has answered: the cell says what was handed out, so it is worth nothing. (A task has no cell of its own.)"""
     given = {grader(cell).get("grade_id"): cell["source"] for cell in handed_out["cells"] if grader(cell).get("solution")}
-    written = {grader(cell).get("grade_id"): cell["source"] for cell in merged["cells"]}
     text = _EMPTY[language]
     return {
         one.name: Verdict(one.name, language, one.points, (Finding(text, False),), given=0.0)
         for one in exercises
-        if one.kind == HAND and one.name in given and written.get(one.name, "").strip() in (given[one.name].strip(), "")
+        if one.kind == HAND and one.name in given and {text.strip() for text in answers.get(one.name, ())} <= {given[one.name].strip(), ""}
     }

@@ -32,7 +32,7 @@ def grading_cell(name: str, source: str, points: float = 1) -> Any:
 
 def of_cells(*cells: Any, **metadata: Any) -> Json:
     kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
-    found = nbformat.v4.new_notebook(cells=list(cells), metadata={"kernelspec": kernel, **metadata})
+    found = nbformat.v4.new_notebook(cells=list(map(nbformat.from_dict, cells)), metadata={"kernelspec": kernel, **metadata})
     plain: Json = json.loads(nbformat.writes(found))
     for cell in plain["cells"]:
         cell["source"] = "".join(cell["source"])

@@ -11,10 +11,11 @@ from typing import Any
 
 import pytest
 
-from dockerlab.course.grading import GradeReport, Submission, grade, transplant
+from dockerlab.course.grading import GradeReport, Submission, grade
 from dockerlab.course.guard import Watch, copy_package
 from dockerlab.course.material import grader, read, source
 from dockerlab.course.release import released
+from dockerlab.course.repair import repaired
 from dockerlab.errors import DockerlabError
 
 Grade = Callable[[dict[str, str]], GradeReport]
@@ -135,6 +136,6 @@ def test_only_solution_cells_are_taken_over_and_a_missing_one_is_empty() -> None
             {"cell_type": "code", "source": "unasked", "metadata": None},
         ]
     }
-    merged = {grader(cell).get("grade_id"): cell["source"] for cell in transplant(pristine, forged)["cells"]}
+    merged = {grader(cell).get("grade_id"): cell["source"] for cell in repaired(pristine, forged).notebook["cells"]}
     assert merged["layers-1-answer"] == "mine" and merged["layers-1"] == "%check layers-1" and merged["layers-2-answer"] == ""
-    assert len(transplant(pristine, forged)["cells"]) == len(pristine["cells"])
+    assert len(repaired(pristine, forged).notebook["cells"]) == len(pristine["cells"])
