@@ -140,12 +140,13 @@ class _Repair:
         missing = [at for at in self._answers if not found[at]]
         groups = list(self._groups())
         for before, own, after in groups:
-            for at in missing:
-                if before < at < after and not found[at]:
-                    mine = [one for one in own if one.cell["cell_type"] == self._cells[at]["cell_type"]]
-                    last = not any(at < other < after for other in missing)
-                    found[at] = mine if last else mine[:1]
-                    own[:] = [one for one in own if one not in found[at]]
+            lost = [at for at in missing if before < at < after and not found[at]]
+            mine = [one for one in own if lost and one.cell["cell_type"] == self._cells[lost[0]]["cell_type"]]
+            if len(mine) < len(lost):
+                continue  # which of them it is can't be told by its place
+            for number, at in enumerate(lost):
+                found[at] = mine[number:] if at == lost[-1] else mine[number : number + 1]
+            own[:] = [one for one in own if not any(one in found[at] for at in lost)]
         for at in missing:
             if not found[at]:
                 found[at] = [one for _, own, _ in groups for one in own if self._says_so(one.source, at)]

@@ -104,6 +104,7 @@ class Keeper:
     def _reap(self) -> None:
         for pid, status in descendants.reap():
             if pid == self._kernel:
+                self._signal(signal.SIGKILL)  # what it has forked goes with it; containers have keepers of their own
                 self._kernel = 0
                 self._say("ended", os.waitstatus_to_exitcode(status))
             elif pid == self._judge:
