@@ -11,10 +11,45 @@ from dockerlab.errors import DockerlabError, UsageError
 
 if TYPE_CHECKING:
     from dockerlab.course.classes import Graded
+    from dockerlab.course.room.allowance import Allowance
 
 
 def main(words: list[str]) -> int:
     """Grade; 0 whatever the points. 1 if one submission alone was named and can't be graded (the error is raised); of several each has its error in the result."""
+    options = _parser().parse_args(words)
+    if options.jobs < 1:
+        raise UsageError(f"--jobs {options.jobs}: at least one must work", exit_code=1)
+    if options.out and options.out.suffix not in (".csv", ".json"):
+        raise UsageError(f"--out {options.out}: its name ends in neither .csv nor .json", exit_code=1)
+    allowance = _allowance(options)
+    from dockerlab.course.classes import as_csv, as_json, find, grade_class
+
+    paths = find(options.submission)
+    several = len(paths) > 1
+
+    def tell(one: Graded) -> None:
+        if several and sys.stderr.isatty():
+            print(f"{one.student} {one.assignment}: {f'{one.report.points:g}' if one.report else one.error}", file=sys.stderr)
+
+    class_ = list(grade_class(paths, options.lang, jobs=options.jobs, course=options.course, allowance=allowance, done=tell))
+    if not several and class_[0].error:
+        raise DockerlabError(class_[0].error)
+    if options.out:
+        options.out.write_text(as_csv(class_) if options.out.suffix == ".csv" else as_json(class_) + "\n", encoding="utf-8")
+    if options.json:
+        print(as_json(class_))
+    else:
+        for one in class_:
+            _show(one)
+    for why in sorted({one.report.open for one in class_ if one.report and one.report.open}):
+        print(
+            f"note: there were no walls around the students' kernels, which could use the network and read what you can: {why}",
+            file=sys.stderr,
+        )
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="dockerlab grade",
         description="Grade submissions of the labs, or of a course of your own, from outside the students' kernels: notebooks, or folders of them.",
@@ -27,39 +62,41 @@ def main(words: list[str]) -> int:
     parser.add_argument("--jobs", type=int, default=1, metavar="N", help="so many at a time (default: 1)")
     parser.add_argument("--out", type=Path, metavar="FILE", help="write the result to FILE.csv or FILE.json too")
     parser.add_argument("--lang", choices=("en", "ko"), default="", help="the language of the report (default: the notebook's)")
-    options = parser.parse_args(words)
-    if options.jobs < 1:
-        raise UsageError(f"--jobs {options.jobs}: at least one must work", exit_code=1)
-    if options.out and options.out.suffix not in (".csv", ".json"):
-        raise UsageError(f"--out {options.out}: its name ends in neither .csv nor .json", exit_code=1)
-    from dockerlab.course.classes import as_csv, as_json, find, grade_class
+    limits = parser.add_argument_group("limits of a submission")
+    limits.add_argument("--cell-seconds", type=float, metavar="N", help="for one cell (default: 120)")
+    limits.add_argument("--seconds", type=float, metavar="N", help="for the whole notebook (default: 1800)")
+    limits.add_argument("--memory", metavar="SIZE", help="of all its processes (default: 2g)")
+    limits.add_argument("--disk", metavar="SIZE", help="beyond the base images (default: 4g)")
+    limits.add_argument("--processes", type=int, metavar="N", help="at a time (default: 512)")
+    limits.add_argument("--network", action="store_true", help="let its cells use the network")
+    return parser
 
-    paths = find(options.submission)
-    several = len(paths) > 1
 
-    def tell(one: Graded) -> None:
-        if several and sys.stderr.isatty():
-            print(f"{one.student} {one.assignment}: {f'{one.report.points:g}' if one.report else one.error}", file=sys.stderr)
+def _allowance(options: argparse.Namespace) -> Allowance:
+    """As asked for; UsageError for what is no limit."""
+    from dockerlab.course.room.allowance import Allowance
+    from dockerlab.data import asdict
+    from dockerlab.engine.limits import size_bytes
 
-    class_ = list(grade_class(paths, options.lang, jobs=options.jobs, course=options.course, done=tell))
-    if not several and class_[0].error:
-        raise DockerlabError(class_[0].error)
-    if options.out:
-        options.out.write_text(as_csv(class_) if options.out.suffix == ".csv" else as_json(class_) + "\n", encoding="utf-8")
-    if options.json:
-        print(as_json(class_))
-    else:
-        for one in class_:
-            _show(one)
-    return 0
+    asked = {name: getattr(options, name) for name in asdict(Allowance()) if getattr(options, name) is not None}
+    for name in ("memory", "disk"):
+        if name in asked:
+            try:
+                asked[name] = size_bytes(asked[name])
+            except ValueError as error:
+                raise UsageError(f"--{name}: {error}", hint="500m, 2g …", exit_code=1) from None
+    for name, value in asked.items():
+        if name != "network" and value <= 0:
+            raise UsageError(f"--{name.replace('_', '-')} {value}: nothing could run", exit_code=1)
+    return Allowance(**asked)
 
 
 def _show(one: Graded) -> None:
     if one.report is None:
         print(f"{one.path}: {one.error}")
         return
-    by_hand = f", {one.report.by_hand:g} of them by hand" if one.report.by_hand else ""
-    print(f"{one.path}: {one.report.points:g} of {one.report.max_points:g}{by_hand}")
+    waits = f"; {one.report.by_hand:g} of them need manual grading" if one.report.by_hand else ""
+    print(f"{one.path}: {one.report.points:g} of {one.report.max_points:g}{waits}")
     for verdict in one.report.verdicts:
         print(verdict)
     for repair in one.report.repairs:

@@ -19,7 +19,7 @@ from dockerlab.course.room.room import Room
 from dockerlab.course.saying import Text, filled, say
 from dockerlab.data import dataclass
 from dockerlab.errors import DockerlabError
-from dockerlab.verbs.units import human_size
+from dockerlab.verbs.units import binary_size
 
 Json = dict[str, Any]
 RESTARTS = 3
@@ -143,7 +143,7 @@ class Playing:
             return True
         over = ran.over or ("memory" if ran.status == "dead" and self._room.out_of_memory() else "")
         kind, limits = over or ran.status, self._allowance
-        shown = {"memory": human_size(limits.memory), "disk": human_size(limits.disk), "processes": str(limits.processes)}
+        shown = {"memory": binary_size(limits.memory), "disk": binary_size(limits.disk), "processes": str(limits.processes)}
         number = shown.get(kind, f"{limits.cell_seconds:g}")
         if kind == "late":
             self._errors.append(f"{turn.name}: interrupted after {limits.cell_seconds:g} seconds")

@@ -18,7 +18,7 @@ from dockerlab.data import dataclass, replace
 
 Json = dict[str, Any]
 START_SECONDS = 60.0
-GRACE = 10.0
+GRACE = 5.0
 """Seconds for a cell to heed an interrupt."""
 MOST_OUTPUT = 4 << 20
 """Characters of a cell's output that are kept."""
@@ -46,11 +46,13 @@ class Kernel:
         """`folder`: the name of the one in the room's own where cells run."""
         self._room, self._folder, self._environment = room, folder, environment
         self._client: BlockingKernelClient | None = None
+        self._started = 0
 
     def start(self) -> bool:
         """Whether it answers."""
         self.close()
-        name = f"kernel-{uuid.uuid4().hex[:8]}"
+        self._started += 1
+        name = f"kernel-{self._started}"
         ports = {f"{channel}_port": number for number, channel in enumerate(_CHANNELS, 1)}
         info: Json = {"transport": "ipc", "key": uuid.uuid4().hex, "signature_scheme": "hmac-sha256", "kernel_name": "python3", **ports}
         scratch, inside = self._room.plan.scratch, self._room.inside

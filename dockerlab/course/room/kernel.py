@@ -59,8 +59,8 @@ def _lay_down_descriptors() -> None:
 
 
 def _limit(allowance: Allowance) -> None:
-    """What the kernel of this machine keeps for each process; the keeper looks at their sum."""
-    limits = {resource.RLIMIT_CORE: 0, resource.RLIMIT_DATA: allowance.memory, resource.RLIMIT_FSIZE: allowance.disk}
+    """What the kernel of this machine keeps for each process; the keeper looks at their sum. One file may take half the disk, so that its cell fails alone."""
+    limits = {resource.RLIMIT_CORE: 0, resource.RLIMIT_DATA: allowance.memory, resource.RLIMIT_FSIZE: allowance.disk // 2}
     if os.geteuid():
         limits[resource.RLIMIT_NPROC] = allowance.processes + _processes_of_this_user()
     for name, value in limits.items():
