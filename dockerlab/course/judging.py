@@ -40,7 +40,7 @@ def judge(task: Task) -> Json:
     from dockerlab.engine.embedded import EmbeddedEngine
     from dockerlab.store import Store
 
-    os.environ.update(DOCKERLAB_HOME=str(task.home), DOCKERLAB_LANG=task.language)
+    os.environ.update(DOCKERLAB_HOME=str(task.home), DOCKERLAB_LANG=task.language, NBGRADER_EXECUTION="autograde")
     os.chdir(task.folder)
     errors: list[str] = []
     verdicts: dict[str, Json] = {}

@@ -23,6 +23,7 @@ Json = dict[str, Any]
 _TESTS = say("the tests in cell {name}", "{name} 셀의 테스트")
 _NO_ERROR = say("no error", "오류 없음")
 _UNSEEN = say("a hidden check did not pass", "비공개 채점 항목을 통과하지 못했습니다")
+_ONLY_UNSEEN = say("the public checks passed, a hidden one did not", "공개 채점 항목은 통과했지만 비공개 채점 항목은 통과하지 못했습니다")
 _LATE = say("it had not ended when its time was over", "제한 시간 안에 끝나지 않았습니다")
 _DEAD = say("the kernel ended while it ran", "실행하는 동안 커널이 종료되었습니다")
 _EMPTY = say("not answered", "답이 없습니다")
@@ -42,7 +43,6 @@ class Score:
     points: float | None
     whole: bool = True
     seen: Text | None = None
-    hidden: bool = False
     findings: tuple[Finding, ...] = ()
 
     def verdict(self, exercise: Exercise, language: str) -> Verdict:
@@ -54,7 +54,6 @@ class Score:
                 self.whole,
                 "" if self.seen is None else self.seen[language],
                 "" if self.whole else _NO_ERROR[language] if self.points is None else f"{exercise.points:g}",
-                hidden=self.hidden,
             ),
         )
         return Verdict(exercise.name, language, exercise.points, findings, given=given)
@@ -95,7 +94,7 @@ def _error_of(ran: Ran, exercise: Exercise) -> Score:
     """An error whose place is a hidden line, or can't be told from one, is told without its words."""
     line = _line(ran)
     if exercise.hidden and (line == 0 or line in exercise.hidden):
-        return Score(None, False, _UNSEEN, hidden=True)
+        return Score(None, False, _ONLY_UNSEEN if line else _UNSEEN)
     return Score(None, False, same(ran.error))
 
 
@@ -108,7 +107,7 @@ def failed(error: BaseException, exercise: Exercise) -> Score:
             lines.append(trace.tb_lineno)
         trace = trace.tb_next
     if exercise.hidden and (not lines or set(lines) & set(exercise.hidden)):
-        return Score(None, False, _UNSEEN, hidden=True)
+        return Score(None, False, _ONLY_UNSEEN if lines else _UNSEEN)
     return Score(None, False, same(f"{type(error).__name__}: {error}".strip().removesuffix(":").split("\n")[0][:500]))
 
 

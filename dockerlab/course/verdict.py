@@ -13,6 +13,7 @@ from typing import Any
 from dockerlab.data import asdict, dataclass, replace
 from dockerlab.errors import DockerlabError
 
+ALL, PUBLIC, WAITS = "all", "public", "waits"
 _WORDS = {
     "passed": {"en": "passed", "ko": "통과했습니다"},
     "public": {"en": "public checks passed", "ko": "공개 채점 항목을 통과했습니다"},
@@ -45,8 +46,8 @@ class Finding:
 class Verdict:
     """The findings of one exercise, in one language; `points` are partial where a part is right.
 
-    `given`: the points, where a cell counts in its own way. `manual`: a person has yet to give them. `waiting`: there are hidden checks, of which nothing is
-    said here.
+    `given`: the points, where a cell counts in its own way. `manual`: a person has yet to give them. `scope`: ALL was looked at; or only what is PUBLIC, and
+    whether there is more is not known; or there is, and it WAITS until the work is graded.
     """
 
     exercise: str
@@ -56,7 +57,7 @@ class Verdict:
     hint: str = ""
     given: float | None = None
     manual: bool = False
-    waiting: bool = False
+    scope: str = ALL
 
     @property
     def passed(self) -> bool:
@@ -75,7 +76,7 @@ class Verdict:
     def for_learners(self) -> Verdict:
         """Without what only grading looks at."""
         public = tuple(finding for finding in self.findings if not finding.hidden)
-        return replace(self, findings=public, waiting=len(public) < len(self.findings))
+        return replace(self, findings=public, scope=WAITS if len(public) < len(self.findings) else self.scope)
 
     def masked(self) -> Verdict:
         """With the hidden checks in it, but not their words."""
@@ -100,10 +101,10 @@ class Verdict:
         name, unit = f"{self.exercise}: " if self.exercise else "", self._word("points")
         if self.manual:
             return f"{name}{self._word('by hand')} ({self.max_points:g} {unit})"
-        if self.waiting:
-            state = self._word("public" if self.passed else "not yet")
+        state = self._word("not yet" if not self.passed else "passed" if self.scope == ALL else "public")
+        if self.scope == WAITS:  # how many points the public part is worth alone is not what anybody gets
             return f"{name}{state} ({self.max_points:g} {unit}; {self._word('waiting')})"
-        return f"{name}{self._word('passed' if self.passed else 'not yet')} ({self.points:g}/{self.max_points:g} {unit})"
+        return f"{name}{state} ({self.points:g}/{self.max_points:g} {unit})"
 
     def __repr__(self) -> str:
         lines = [self._title()]

@@ -99,7 +99,7 @@ def test_what_a_person_must_judge_waits_and_is_no_zero(course: Course, capsys: p
     assert command.main([str(path), "--course", str(course.folder)]) == 0
     said = capsys.readouterr().out
     assert (
-        "7 of 16, 9 of them by hand" in said
+        "7 of 16; 9 of them need manual grading" in said
         and "why: needs manual grading (4 points)" in said
         and "task: needs manual grading (5 points)" in said
     )
@@ -113,7 +113,7 @@ def test_a_hidden_test_that_fails_is_told_without_its_words_and_a_public_one_wit
     course.hand_in("hidden", {"double": "def double(n):\n    return n * n"})
     course.hand_in("public", {"double": "def double(n):\n    raise ValueError('never mind')"})
     found = {name: one.report.verdicts[0] for name, one in classed(course).items() if one.report}
-    assert "a hidden check" in repr(found["hidden"]) and SECRET not in json.dumps(found["hidden"].to_json())
+    assert "the public checks passed, a hidden one did not" in repr(found["hidden"]) and SECRET not in json.dumps(found["hidden"].to_json())
     assert "ValueError: never mind" in repr(found["public"])
 
 
