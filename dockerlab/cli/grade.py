@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,19 +24,23 @@ def main(words: list[str]) -> int:
         raise UsageError(f"--out {options.out}: its name ends in neither .csv nor .json", exit_code=1)
     allowance = _allowance(options)
     from dockerlab.course.classes import as_csv, as_json, find, grade_class
+    from dockerlab.course.ledger import Ledger
 
     paths = find(options.submission)
     several = len(paths) > 1
-
-    def tell(one: Graded) -> None:
-        if several and sys.stderr.isatty():
-            print(f"{one.student} {one.assignment}: {f'{one.report.points:g}' if one.report else one.error}", file=sys.stderr)
-
-    class_ = list(grade_class(paths, options.lang, jobs=options.jobs, course=options.course, allowance=allowance, done=tell))
+    tell = _Progress(len(paths)) if several and sys.stderr.isatty() else lambda one: None
+    with Ledger(options.resume) if options.resume else nullcontext() as ledger:
+        class_ = list(
+            grade_class(paths, options.lang, jobs=options.jobs, course=options.course, allowance=allowance, ledger=ledger, done=tell)
+        )
     if not several and class_[0].error:
         raise DockerlabError(class_[0].error)
     if options.out:
         options.out.write_text(as_csv(class_) if options.out.suffix == ".csv" else as_json(class_) + "\n", encoding="utf-8")
+    if options.feedback:
+        from dockerlab.course.feedback import write_feedback
+
+        write_feedback(class_, options.feedback)
     if options.json:
         print(as_json(class_))
     else:
@@ -47,6 +52,18 @@ def main(words: list[str]) -> int:
             file=sys.stderr,
         )
     return 0
+
+
+class _Progress:
+    """A line on standard error for each submission that is done."""
+
+    def __init__(self, count: int) -> None:
+        self._count, self._done = count, 0
+
+    def __call__(self, one: Graded) -> None:
+        self._done += 1
+        worth = f"{one.report.points:g} of {one.report.max_points:g}" if one.report else one.error
+        print(f"[{self._done}/{self._count}] {one.student} {one.assignment}: {worth}", file=sys.stderr)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -61,6 +78,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--json", action="store_true", help="the result as JSON, a list")
     parser.add_argument("--jobs", type=int, default=1, metavar="N", help="so many at a time (default: 1)")
     parser.add_argument("--out", type=Path, metavar="FILE", help="write the result to FILE.csv or FILE.json too")
+    parser.add_argument(
+        "--resume", type=Path, metavar="FILE", help="keep each result in FILE as it comes; what is in it already is not graded again"
+    )
+    parser.add_argument("--feedback", type=Path, metavar="DIR", help="write a page for each student, DIR/STUDENT.html")
     parser.add_argument("--lang", choices=("en", "ko"), default="", help="the language of the report (default: the notebook's)")
     limits = parser.add_argument_group("limits of a submission")
     limits.add_argument("--cell-seconds", type=float, metavar="N", help="for one cell (default: 120)")

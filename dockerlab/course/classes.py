@@ -13,7 +13,9 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from dockerlab.course.assignments import Assignment
 from dockerlab.course.grading import Request, Submission, grade_here
+from dockerlab.course.ledger import Ledger
 from dockerlab.course.report import GradeReport
 from dockerlab.course.room.allowance import Allowance
 from dockerlab.course.workers import Killed, each
@@ -25,13 +27,14 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True)
 class Graded:
-    """One submission: what it is worth, or why that can't be said (`error`)."""
+    """One submission: what it is worth, or why that can't be said (`error`). `answers` is the assignment, where that is known, `assignment` its name."""
 
     path: Path
     student: str
     assignment: str
     report: GradeReport | None = None
     error: str = ""
+    answers: Assignment | None = None
 
     def to_json(self) -> Json:
         """As `dockerlab grade --json` prints it."""
@@ -65,22 +68,31 @@ def grade_class(
     jobs: int = 1,
     course: Path | None = None,
     allowance: Allowance | None = None,
+    ledger: Ledger | None = None,
     done: Callable[[Graded], None] = lambda one: None,
 ) -> Iterator[Graded]:
-    """Grade them, so many at a time; in their order. `done` hears of each as it is graded. An interrupt ends those that are at work."""
+    """Grade them, so many at a time; in their order. `done` hears of each as it is graded. An interrupt ends those that are at work.
+
+    What the `ledger` has already is not graded again; what is new is in it before `done` hears of it.
+    """
     found: dict[int, Graded] = {}
-    waiting: list[tuple[int, Graded]] = []
+    waiting: list[tuple[int, Graded, str]] = []
     for number, path in enumerate(paths):
-        graded = _named(path, course)
-        if graded.error:
+        graded, key = _named(path, course), ""
+        if ledger and graded.answers:
+            key = ledger.key(path, graded.answers, language, allowance or Allowance())
+            graded = replace(graded, report=ledger.get(key))
+        if graded.error or graded.report:
             found[number] = graded
             done(graded)
         else:
-            waiting.append((number, graded))
-    requests = [Request.of(one.path, language, course, allowance, tuple(paths)) for _, one in waiting]
+            waiting.append((number, graded, key))
+    requests = [Request.of(one.path, language, course, allowance, tuple(paths)) for _, one, _ in waiting]
     for at, result in each(grade_here, requests, jobs):
-        number, graded = waiting[at]
+        number, graded, key = waiting[at]
         found[number] = _filled(graded, result)
+        if ledger and isinstance(result, GradeReport):  # what was killed is tried again
+            ledger.add(key, result)
         done(found[number])
     yield from (found[number] for number in range(len(paths)))
 
@@ -91,7 +103,7 @@ def _named(path: Path, course: Path | None) -> Graded:
         assignment = Submission.read(path, course).assignment
     except DockerlabError as error:
         return Graded(path, student_of(path, path.stem), path.stem, error=error.message)
-    return Graded(path, student_of(path, assignment.name, assignment.notebook), assignment.title)
+    return Graded(path, student_of(path, assignment.name, assignment.notebook), assignment.title, answers=assignment)
 
 
 def _filled(graded: Graded, result: Any) -> Graded:

@@ -80,7 +80,7 @@ class Verdict:
 
     def masked(self) -> Verdict:
         """With the hidden checks in it, but not their words."""
-        word = self._word("hidden")
+        word = self.word("hidden")
         return replace(
             self, findings=tuple(Finding(word, one.passed, weight=one.weight, hidden=True) if one.hidden else one for one in self.findings)
         )
@@ -94,16 +94,17 @@ class Verdict:
         """What `to_json` gave."""
         return cls(**{**record, "findings": tuple(Finding(**one) for one in record["findings"])})
 
-    def _word(self, key: str) -> str:
+    def word(self, key: str) -> str:
+        """One of the words of a report, in its language."""
         return _WORDS[key][self.language]
 
     def _title(self) -> str:
-        name, unit = f"{self.exercise}: " if self.exercise else "", self._word("points")
+        name, unit = f"{self.exercise}: " if self.exercise else "", self.word("points")
         if self.manual:
-            return f"{name}{self._word('by hand')} ({self.max_points:g} {unit})"
-        state = self._word("not yet" if not self.passed else "passed" if self.scope == ALL else "public")
+            return f"{name}{self.word('by hand')} ({self.max_points:g} {unit})"
+        state = self.word("not yet" if not self.passed else "passed" if self.scope == ALL else "public")
         if self.scope == WAITS:  # how many points the public part is worth alone is not what anybody gets
-            return f"{name}{state} ({self.max_points:g} {unit}; {self._word('waiting')})"
+            return f"{name}{state} ({self.max_points:g} {unit}; {self.word('waiting')})"
         return f"{name}{state} ({self.points:g}/{self.max_points:g} {unit})"
 
     def __repr__(self) -> str:
@@ -112,10 +113,10 @@ class Verdict:
             lines.append(f"  {'✓' if finding.passed else '✗'} {finding.text}")
             if not finding.passed:
                 lines += [
-                    f"      {self._word(key)}: {getattr(finding, key)}" for key in ("seen", "expected", "look") if getattr(finding, key)
+                    f"      {self.word(key)}: {getattr(finding, key)}" for key in ("seen", "expected", "look") if getattr(finding, key)
                 ]
         if self.hint:
-            lines.append(f"  {self._word('hint')}: {self.hint}")
+            lines.append(f"  {self.word('hint')}: {self.hint}")
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
@@ -124,14 +125,14 @@ class Verdict:
             more = ""
             if not finding.passed:
                 more = "".join(
-                    f"<br/><small>{self._word(key)}: {escape(str(getattr(finding, key)))}</small>"
+                    f"<br/><small>{self.word(key)}: {escape(str(getattr(finding, key)))}</small>"
                     for key in ("seen", "expected", "look")
                     if getattr(finding, key)
                 )
             rows.append(
                 f'<tr><td>{"✓" if finding.passed else "✗"}</td><td align="left" style="text-align:left">{escape(finding.text)}{more}</td></tr>'
             )
-        hint = f"<p>{self._word('hint')}: {escape(self.hint)}</p>" if self.hint else ""
+        hint = f"<p>{self.word('hint')}: {escape(self.hint)}</p>" if self.hint else ""
         return f"<b>{escape(self._title())}</b><table>{''.join(rows)}</table>{hint}"
 
 
