@@ -31,12 +31,25 @@ def main(words: list[str]) -> int:
     tell = _Progress(len(paths)) if several and sys.stderr.isatty() else lambda one: None
     with Ledger(options.resume) if options.resume else nullcontext() as ledger:
         class_ = list(
-            grade_class(paths, options.lang, jobs=options.jobs, course=options.course, allowance=allowance, ledger=ledger, done=tell)
+            grade_class(
+                paths,
+                options.lang,
+                jobs=options.jobs,
+                course=options.course,
+                allowance=allowance,
+                ledger=ledger,
+                scheduler=options.scheduler,
+                done=tell,
+            )
         )
     if not several and class_[0].error:
         raise DockerlabError(class_[0].error)
     if options.out:
         options.out.write_text(as_csv(class_) if options.out.suffix == ".csv" else as_json(class_) + "\n", encoding="utf-8")
+    if options.gradebook:
+        from dockerlab.course.gradebook import write_gradebook
+
+        write_gradebook(class_, options.gradebook, options.course)
     if options.feedback:
         from dockerlab.course.feedback import write_feedback
 
@@ -77,11 +90,15 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--json", action="store_true", help="the result as JSON, a list")
     parser.add_argument("--jobs", type=int, default=1, metavar="N", help="so many at a time (default: 1)")
+    parser.add_argument(
+        "--scheduler", default="", metavar="ADDRESS", help="let the workers of this Dask scheduler grade (needs jupyter-dockerlab[dask])"
+    )
     parser.add_argument("--out", type=Path, metavar="FILE", help="write the result to FILE.csv or FILE.json too")
     parser.add_argument(
         "--resume", type=Path, metavar="FILE", help="keep each result in FILE as it comes; what is in it already is not graded again"
     )
     parser.add_argument("--feedback", type=Path, metavar="DIR", help="write a page for each student, DIR/STUDENT.html")
+    parser.add_argument("--gradebook", type=Path, metavar="FILE", help="enter the points into nbgrader's gradebook.db (needs nbgrader)")
     parser.add_argument("--lang", choices=("en", "ko"), default="", help="the language of the report (default: the notebook's)")
     limits = parser.add_argument_group("limits of a submission")
     limits.add_argument("--cell-seconds", type=float, metavar="N", help="for one cell (default: 120)")

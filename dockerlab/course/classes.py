@@ -69,11 +69,12 @@ def grade_class(
     course: Path | None = None,
     allowance: Allowance | None = None,
     ledger: Ledger | None = None,
+    scheduler: str = "",
     done: Callable[[Graded], None] = lambda one: None,
 ) -> Iterator[Graded]:
     """Grade them, so many at a time; in their order. `done` hears of each as it is graded. An interrupt ends those that are at work.
 
-    What the `ledger` has already is not graded again; what is new is in it before `done` hears of it.
+    What the `ledger` has already is not graded again; what is new is in it before `done` hears of it. `scheduler`: whose workers grade, instead of processes here.
     """
     found: dict[int, Graded] = {}
     waiting: list[tuple[int, Graded, str]] = []
@@ -88,13 +89,23 @@ def grade_class(
         else:
             waiting.append((number, graded, key))
     requests = [Request.of(one.path, language, course, allowance, tuple(paths)) for _, one, _ in waiting]
-    for at, result in each(grade_here, requests, jobs):
+    for at, result in _results(requests, [one for _, one, _ in waiting], jobs, scheduler):
         number, graded, key = waiting[at]
         found[number] = _filled(graded, result)
         if ledger and isinstance(result, GradeReport):  # what was killed is tried again
             ledger.add(key, result)
         done(found[number])
     yield from (found[number] for number in range(len(paths)))
+
+
+def _results(requests: list[Request], named: list[Graded], jobs: int, scheduler: str) -> Iterator[tuple[int, Any]]:
+    if not scheduler or not requests:
+        return each(grade_here, requests, jobs)
+    from dockerlab.course import cluster
+
+    return cluster.each(
+        scheduler, [cluster.Parcel.of(one, graded.answers) for one, graded in zip(requests, named, strict=True) if graded.answers]
+    )
 
 
 def _named(path: Path, course: Path | None) -> Graded:
