@@ -31,7 +31,7 @@ def empty(tmp_path):
 def test_names(empty):
     entries = empty.names()
     assert [f"{entry.name}:{entry.tags[0]}" for entry in entries if entry.name == "openjdk"] == ["openjdk:latest", "openjdk:17-jre"]
-    assert {entry.name for entry in entries} == {"busybox", "debian", "gcc", "nginx", "openjdk", "python"}
+    assert {entry.name for entry in entries} == {"busybox", "debian", "gcc", "maven", "nginx", "openjdk", "python"}
     for entry in entries:
         assert entry.tags and entry.description and entry.note and 1_000_000 < entry.size < 500_000_000
 
@@ -66,7 +66,7 @@ def test_recipes_of_one_name_are_told_apart_by_their_tags(empty, reference, size
 def test_a_name_that_it_has_not(empty):
     with pytest.raises(NotFoundError, match="ruby:3") as caught:
         empty.image(Reference.parse("ruby:3"))
-    assert "busybox, debian, gcc, nginx, openjdk, python" in caught.value.hint
+    assert "busybox, debian, gcc, maven, nginx, openjdk, python" in caught.value.hint
 
 
 def test_a_tag_that_it_has_not_is_told_with_those_of_all_recipes_of_that_name(empty):
