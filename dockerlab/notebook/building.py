@@ -18,7 +18,7 @@ from dockerlab.notebook.results import Built
 from dockerlab.notebook.streams import cell_terminal, show
 from dockerlab.notebook.words import word
 from dockerlab.oci import Reference
-from dockerlab.verbs.build import finished, options_of, outputs, progress_of
+from dockerlab.verbs.build import finished, options_of, outputs, progress_of, told
 from dockerlab.verbs.classic import ClassicProgress, asked_for
 from dockerlab.verbs.dispatch import OURS, Terminal, machine_errors
 from dockerlab.verbs.flags import Parsed, parse, usage_error
@@ -81,7 +81,7 @@ def _build(parsed: Parsed, text: str, engine: Engine, without: list[str], *, liv
             step, name = error.state_before if isinstance(error, BuildError) else ("", "")
             state = f"--step {step} {name}" if step else name
             raise DockerlabError(
-                f"failed to build: {error.message}",
+                told(error, classic=classic).message,
                 hint=word("look around", state=state) if state else error.hint,
                 excerpt=error.excerpt if parsed.text("file") else cells.in_cell(error.excerpt, 0 if parsed.on("whole-cell") else 1),
             ) from None

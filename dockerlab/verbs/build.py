@@ -121,7 +121,7 @@ def build(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
         built = finished(engine.build(options), progress)
     except (BuildError, DockerfileError) as error:
         progress.failed(error)
-        raise _told(error, classic) from None
+        raise told(error, classic=classic) from None
     progress.warnings(built.warnings)
     if isinstance(progress, ClassicProgress):
         progress.tagged([Reference.parse(name).familiar for name in options.tags])
@@ -132,7 +132,7 @@ def build(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
     return 0
 
 
-def _told(error: BuildError | DockerfileError, classic: bool) -> DockerlabError:
+def told(error: BuildError | DockerfileError, *, classic: bool) -> DockerlabError:
     """The error as the builder's client says it."""
     hint, code = error.hint, error.exit_code
     if isinstance(error, BuildError) and error.state_before[1]:

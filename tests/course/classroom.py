@@ -24,6 +24,7 @@ from IPython.core.interactiveshell import InteractiveShell
 
 from dockerlab.course.checks import verdict
 from dockerlab.course.material import grader, read, source
+from dockerlab.course.release import released
 from dockerlab.course.verdict import Verdict
 from dockerlab.engine.embedded import EmbeddedEngine
 from dockerlab.errors import DockerlabError
@@ -34,6 +35,8 @@ Json = dict[str, Any]
 
 LONGEST_ANSWER = 4
 """Seconds for an answer: one that starts a server in the foreground would wait for ever."""
+LONGER = {"multistage-5": 15}
+"""Java takes its time."""
 
 
 @contextlib.contextmanager
@@ -108,6 +111,11 @@ class Classroom:
         """The instructor's answer."""
         text: str = self.cells[self._place(exercise)]["source"]
         return text.replace("# BEGIN SOLUTION\n", "").replace("\n# END SOLUTION", "")
+
+    def stub(self, exercise: str) -> str:
+        """What a learner finds in the answer's cell."""
+        cell = self.cells[self._place(exercise)]
+        return str(released({"cells": [cell]})["cells"][0]["source"])
 
     def go_to(self, exercise: str) -> None:
         """Run what stands before an exercise's answer, and note how everything is then."""
@@ -195,15 +203,19 @@ class Classroom:
         shutil.rmtree(self.work)
         shutil.copytree(self._kept, self.work, symlinks=True)
 
+    def tried(self, exercise: str, cell: str) -> Verdict:
+        """Run an answer and what stands between it and its check, and judge; nothing is taken away again."""
+        self.last = self.play(cell, LONGER.get(exercise, LONGEST_ANSWER))
+        for between in self.cells[self._at + 1 : self._check(exercise)]:
+            self.play(between["source"])
+        return verdict(exercise, self.engine, self.language, self.work)
+
     def answer(self, exercise: str, cell: str, *, look: Any = None) -> Verdict:
         """What an answer is worth, in the state in which a learner gives it. `look` is called before it is taken away again, with this room."""
         if self._at != self._place(exercise):
             self.go_to(exercise)
         with self._here():
-            self.last = self.play(cell, LONGEST_ANSWER)
-            for between in self.cells[self._at + 1 : self._check(exercise)]:
-                self.play(between["source"])
-            found = verdict(exercise, self.engine, self.language, self.work)
+            found = self.tried(exercise, cell)
             if look is not None:
                 look(self)
         self._as_before(exercise)

@@ -17,6 +17,7 @@ import pytest
 from dockerlab.course.checks import checks_of
 from dockerlab.course.labs import LABS
 from tests.course.classroom import Classroom
+from tests.course.conftest import with_images_of
 from tests.course.mutants import mutants
 from tests.parts import whole
 
@@ -45,7 +46,7 @@ def room(lab: str, rooms: dict[str, Classroom], bases: Path, tmp_path_factory: p
     if lab not in rooms:
         for name in list(rooms):
             rooms.pop(name).close()
-        rooms[lab] = Classroom(lab, bases, tmp_path_factory.mktemp(f"lab-{lab}"))
+        rooms[lab] = Classroom(lab, with_images_of(lab, bases, tmp_path_factory), tmp_path_factory.mktemp(f"lab-{lab}"))
     return rooms[lab]
 
 
@@ -64,6 +65,16 @@ def test_an_exercise_has_answers_enough_to_be_judged_by(lab: str, exercise: str)
 @pytest.mark.parametrize("lab", LABS)
 def test_the_instructors_answers_are_worth_all_points(lab: str, room: Classroom) -> None:
     assert {name: (one.points, one.max_points) for name, one in room.run_all().items() if not one.passed} == {}
+
+
+@pytest.mark.parametrize(("lab", "exercise"), EXERCISES)
+def test_a_cell_that_was_run_unanswered_is_worth_nothing_and_no_hindrance(lab: str, room: Classroom, exercise: str) -> None:
+    later: list[Any] = []
+    assert (
+        room.answer(exercise, room.stub(exercise), look=lambda here: later.append(here.tried(exercise, here.solution(exercise)))).points
+        == 0
+    )
+    assert later[0].passed, f"{later[0]!r}\n{room.last.error!r}"
 
 
 @pytest.mark.parametrize(("lab", "case"), _cases("right"))

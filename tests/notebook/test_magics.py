@@ -239,7 +239,7 @@ def test_a_failed_step_tells_how_to_look_around_before_it(notebook: Run, languag
     build = "%%dockerfile -t site:1\nFROM busybox\nRUN mkdir /kept\nRUN false"
     failed, _ = notebook(build, "1", language=language)
     hint = error(failed).rstrip().splitlines()[-1]
-    assert hint.startswith(f"hint: {begins}")
+    assert hint.startswith(f"hint: {begins}") and "failed to build: failed to solve: process " in error(failed)
     command = hint[hint.index("%docker") :]
     assert "kept" in shown(notebook(build, command, language=language)[1])
 
@@ -260,7 +260,12 @@ def test_a_cell_builds_as_docker_did_before_buildkit(notebook: Run) -> None:
     image = said.split("Successfully built ")[1].split()[0]
     assert "Step 2/2 : RUN echo 1 > /one" in said and " ---> Running in " in said and "Successfully tagged site:1" in said
     assert image in shown(history)
-    assert "returned a non-zero code: 1" in error(failed) and "%docker run --rm " in error(failed) and "--step" not in error(failed)
+    assert (
+        "failed to build" not in error(failed)
+        and "returned a non-zero code: 1" in error(failed)
+        and "%docker run --rm " in error(failed)
+        and "--step" not in error(failed)
+    )
 
 
 def test_a_build_check_names_the_line_and_dockers_page(notebook: Run) -> None:

@@ -150,12 +150,12 @@ def _when_cmd_runs(look: Look) -> str:
     loud = look.image("loud:1")
     if loud.missing:
         return ""
-    return "b" if loud.file("/started").is_missing else "a"
+    return "c" if loud.file("/started").is_missing else "a"
 
 
 def _where_the_second_is(look: Look) -> str:
     where = look.image("where:1").file("/where")
-    return {"/tmp": "a", "/": "b"}.get(str(where.text.value).strip(), "")
+    return {"/": "a", "/tmp": "b"}.get(str(where.text.value).strip(), "")
 
 
 def _the_second_time(look: Look) -> str:

@@ -20,7 +20,7 @@ CHECKS: list[Check] = []
 def changes(look: Look) -> None:
     """One path added, one changed, one deleted."""
     draft = look.container("draft")
-    if not look.need(draft.of("nginx")):
+    if not look.need(draft.of("nginx"), weight=0):
         return
     look.expect(
         (draft.change("/menu.txt") == "A").called("/menu.txt is new in draft", "/menu.txt는 draft에 새로 생겼습니다"),
@@ -149,7 +149,7 @@ def _undone(look: Look) -> str:
     desk = look.container("desk")
     if desk.change(PAGE) != "C":
         return ""
-    return {"": "b", "D": "a"}.get(str(desk.change("/usr/share/nginx/html/draft.html").value), "c")
+    return {"": "c", "D": "a"}.get(str(desk.change("/usr/share/nginx/html/draft.html").value), "b")
 
 
 def _the_old_image(look: Look) -> str:
@@ -157,8 +157,8 @@ def _the_old_image(look: Look) -> str:
     if page.missing or nginx.missing:
         return ""
     if nginx.file(PAGE).contains("by hand"):
-        return "a"
-    return "b" if page.layers.above("nginx").count == 1 else "c"
+        return "b"
+    return "a" if page.layers.above("nginx").count == 1 else "c"
 
 
 def _what_starts(look: Look) -> str:
@@ -170,11 +170,11 @@ def _what_starts(look: Look) -> str:
 
 
 def _volume_in_image(look: Look) -> str:
-    image = look.image("ledger:1")
+    image = look.image("accounts:1")
     if image.missing:
         return ""
     kept = (image.file("/data/order.txt").exists.holds, image.file("/note.txt").exists.holds)
-    return {(True, True): "a", (False, True): "b", (False, False): "c"}.get(kept, "")
+    return {(True, True): "a", (False, False): "b", (False, True): "c"}.get(kept, "")
 
 
 def _what_history_says(look: Look) -> str:
