@@ -13,6 +13,7 @@ import pytest
 from dockerlab.layers import TreeView
 from dockerlab.oci import Reference
 from dockerlab.runtime import Runtime
+from dockerlab.runtime.limits import keepers
 from dockerlab.store import Image, Store
 
 pytestmark = pytest.mark.network
@@ -126,6 +127,18 @@ def test_a_build_stage_compiles_and_a_run_stage_runs(dockerlab: Command, tmp_pat
     (tmp_path / "Dockerfile").write_text(STAGES)
     dockerlab("build", "-q", "-t", "stages", tmp_path)
     assert dockerlab("run", "--rm", "stages").startswith("hello from 17.")
+
+
+def test_java_heeds_the_limit_of_its_container(dockerlab: Command) -> None:
+    """A gigabyte of garbage in 450 MB: whoever takes the heap for a quarter of the machine is killed."""
+    if "control group" not in keepers()["memory"].why:
+        pytest.skip("the kernel keeps no limit of memory here")
+    script = """
+    echo 'public class Garbage { public static void main(String[] words) { for (int i = 0; i < 1024; i++) { byte[] block = new byte[1 << 20]; } \
+        System.out.println(Runtime.getRuntime().maxMemory() >> 20); } }' > Garbage.java
+    javac Garbage.java; java Garbage"""
+    out = dockerlab("run", "--rm", "--memory", "450m", "--memory-swap", "450m", "openjdk:17-jdk", "sh", "-ec", script)
+    assert 64 <= int(out) <= 250
 
 
 def test_java_works_in_a_container_with_450_mb(dockerlab: Command) -> None:
