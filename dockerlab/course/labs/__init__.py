@@ -1,6 +1,6 @@
 """The checks of each lab, one module a lab: `CHECKS`, in the order of the exercises, and `PREDICTIONS`, what each prediction is compared with."""
 
-LABS = ("layers", "commit", "build", "context", "directives", "multistage", "capstone")
+LABS = ("tour", "layers", "commit", "build", "context", "directives", "multistage", "capstone")
 """The labs with exercises, in the order of the course."""
 USUAL = ("busybox", "nginx")
 FURTHER = {"multistage": ("gcc", "openjdk:17-jdk", "openjdk:17-jre"), "capstone": ("python",)}
