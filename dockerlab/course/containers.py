@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
+import tarfile
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dockerlab.course.expectations import About, Expectation, Members, Number, Words
 from dockerlab.course.images import ImageSubject
@@ -12,7 +14,12 @@ from dockerlab.course.saying import Text, filled, same, say
 from dockerlab.engine import Engine
 from dockerlab.errors import DockerlabError
 
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
+
 Json = dict[str, Any]
+_MOST = 1 << 20
+"""Bytes of a file that are looked at."""
 
 
 class ContainerSubject:
@@ -92,3 +99,39 @@ class ContainerSubject:
         """What it printed; the first megabyte."""
         about = self._about("output of {container}", "{container}의 출력", f"%docker logs {self.name}")
         return Words(about, "" if self.missing else output_of(self.engine, self.name))
+
+    def text(self, path: str) -> Words:
+        """What a file in it says, as it is now. Its first megabyte, if it is longer."""
+        said, missing = "", self.missing
+        if missing is None:
+            kept = _Beginning()
+            try:
+                self.engine.archive_out(self.name, path, kept)
+            except _Enough:
+                pass
+            except DockerlabError as error:
+                missing = same(error.message)
+            said = "" if missing else kept.text()
+        what = filled(say("{path} in the container {name}", "컨테이너 {name}의 {path}"), path=path, name=self.name)
+        return Words(About(what, same(f"%docker exec {self.name} cat {path}"), missing), said)
+
+
+class _Enough(Exception):
+    """Nothing more of an archive is wanted."""
+
+
+class _Beginning(io.BytesIO):
+    """The beginning of an archive of one file."""
+
+    def write(self, data: ReadableBuffer, /) -> int:
+        if self.tell() > _MOST:
+            raise _Enough
+        return super().write(data)
+
+    def text(self) -> str:
+        """The first file's contents."""
+        self.seek(0)
+        with tarfile.open(fileobj=self, mode="r|") as archive:
+            member = archive.next()
+            file = archive.extractfile(member) if member is not None and member.isfile() else None
+            return file.read(min(member.size, _MOST - 1024)).decode("utf-8", "replace") if file is not None and member is not None else ""

@@ -28,12 +28,12 @@ class ContextSubject:
     """A folder as a build's PATH, with what its ignore file leaves out; `dockerfile` is what `-f` names, both as seen from the learner's folder."""
 
     def __init__(self, engine: Engine, folder: Path, name: str, dockerfile: str = "") -> None:
-        self.name = name
+        self.name, self.dockerfile = name, dockerfile
+        self._engine, self._folder = engine, folder.resolve()
         self._where = same(f"%context -f {dockerfile} {name}" if dockerfile else f"%context {name}")
         self._report, self.missing = self._looked_at(engine, folder.resolve(), name, dockerfile)
 
-    @staticmethod
-    def _looked_at(engine: Engine, folder: Path, name: str, dockerfile: str) -> tuple[ContextReport | None, Text | None]:
+    def _looked_at(self, engine: Engine, folder: Path, name: str, dockerfile: str) -> tuple[ContextReport | None, Text | None]:
         path = (folder / name).resolve()
         if not (path.is_dir() and path.is_relative_to(folder)):
             return None, NO_FOLDER
@@ -41,10 +41,14 @@ class ContextSubject:
             if os.path.lexists(folder / read) and read_text(folder, read) is None:
                 return None, filled(say("{it} is no plain file of this folder", "{it}은(는) 이 폴더의 일반 파일이 아닙니다"), it=read)
         try:
-            options = BuildOptions(context=str(path), dockerfile=str(folder / dockerfile) if dockerfile else "")
-            return engine.context_report(options), None
+            return engine.context_report(self._options(folder)), None
         except DockerlabError as error:
             return None, same(error.message)
+
+    def _options(self, folder: Path) -> BuildOptions:
+        return BuildOptions(
+            context=str((folder / self.name).resolve()), dockerfile=str(folder / self.dockerfile) if self.dockerfile else ""
+        )
 
     def _about(self, what: Text) -> About:
         return About(filled(what, name=self.name), self._where, self.missing)
@@ -76,6 +80,21 @@ class ContextSubject:
             say("what COPY and ADD take of the build context {name}", "COPY와 ADD가 빌드 컨텍스트 {name}에서 가져오는 크기")
         )
         return Number.bytes(about, value)
+
+    @cached_property
+    def warnings(self) -> Members:
+        """The rules of build checks that its Dockerfile breaks; what it can't be read for is told in their place."""
+        missing, found = self.missing, list[str]()
+        if missing is None:
+            try:
+                _, _, broken, error = self._engine.check(self._options(self._folder))
+                found = list(dict.fromkeys(one.rule for one in broken))
+                missing = same(error.message) if error is not None else None
+            except DockerlabError as error:
+                missing = same(error.message)
+        about = self._about(say("build checks of {name}", "{name}의 빌드 검사"))
+        file = f" -f {self.dockerfile}" if self.dockerfile else ""
+        return Members(About(about.what, same(f"%docker build --check{file} {self.name}"), missing), found)
 
     def has(self, *paths: str) -> Expectation:
         """A build may have each of these files."""

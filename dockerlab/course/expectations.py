@@ -154,6 +154,10 @@ class Number:
         return (self.about.missing or self._shown(self.value))[language()]
 
 
+_WHOLE = 400
+"""Characters of a text that are shown line by line where it was expected; of a longer one its beginning."""
+
+
 class Words:
     """Something that can be read: a file's text, a user's name, the words of CMD. Ask with ==, !=, `contains`, `lacks`, `matches`."""
 
@@ -180,7 +184,8 @@ class Words:
         mine = self.value.strip() if isinstance(self.value, str) and isinstance(value, str) else self.value
         asked = self._asked(say("{what}: {it}", "{what}: {it}"), mine == (value.strip() if isinstance(value, str) else value), wanted)
         if isinstance(other, str) and "\n" in other:
-            return replace(asked, text=filled(say("{what}: {it}", "{what}: {it}"), what=self.about.what, it=shortened(other)))
+            told = filled(say("{what}: {it}", "{what}: {it}"), what=self.about.what, it=shortened(other))
+            return replace(asked, text=told, expected=asked.expected if len(other) < _WHOLE else same(shortened(other)))
         return asked
 
     def __ne__(self, other: str | Sequence[str]) -> Expectation:  # type: ignore[override]
@@ -239,6 +244,17 @@ class Members:
             say("{what}: without {it}", "{what}: {it} 없음"), not set(values) & set(self.values),
             filled(say("without {it}", "{it} 없음"), it=", ".join(values)),
         )  # fmt: skip
+
+    def ending(self, *endings: str) -> Members:
+        """Those that end with one of these."""
+        what = say("{what}: {it}", "{what}: {it}")
+        about = replace(self.about, what=filled(what, what=self.about.what, it=", ".join(f"*{end}" for end in endings)))
+        return Members(about, [one for one in self.values if one.endswith(endings)])
+
+    @property
+    def is_empty(self) -> Expectation:
+        """There is none of them; otherwise they are told by name."""
+        return self._asked(say("{what}: {it}", "{what}: {it}"), not self.values, NOTHING)
 
     def __repr__(self) -> str:
         return self.about.missing[language()] if self.about.missing else ", ".join(self.values)

@@ -87,6 +87,12 @@ class FileSubject:
         return Number.mode(self._about(say("permissions of {path} in {image}", "{image}의 {path} 권한")), value)
 
     @property
+    def size(self) -> Number:
+        """Its bytes."""
+        value = self._node.st.st_size if self._node is not None else 0
+        return Number.bytes(self._about(say("size of {path} in {image}", "{image}에 있는 {path}의 크기")), value)
+
+    @property
     def owner(self) -> Words:
         """`UID:GID`."""
         value = "{}:{}".format(*self._node.owner) if self._node is not None else ""
@@ -314,6 +320,16 @@ class ImageSubject:
     def file(self, path: str) -> FileSubject:
         """A path of its file system."""
         return FileSubject(self, path)
+
+    def files_above(self, base: str = "") -> Members:
+        """The paths of all files that its layers above another image bring, also of those that a later layer hides; of all its layers without one."""
+        layers = self.layers.above(base) if base else self.layers
+        trees = self.view.trees[len(self.layers.values) - len(layers.values) :] if self.view is not None and layers.values else []
+        paths = {node.path for tree in trees for node in TreeView([tree]).walk() if not node.is_dir}
+        what = (
+            say("files of {image} above {base}", "{base} 위에 더해진 {image}의 파일") if base else say("files of {image}", "{image}의 파일")
+        )
+        return Members(About(filled(what, image=self.name, base=base), same(f"%layers {self.name}"), layers.about.missing), sorted(paths))
 
     def hides(self, secret: str) -> Expectation:
         """The secret can be read nowhere: in no layer, also not where it was deleted or written over later, not in the configuration, not in the history."""

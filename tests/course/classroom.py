@@ -35,6 +35,8 @@ Json = dict[str, Any]
 
 LONGEST_ANSWER = 4
 """Seconds for an answer: one that starts a server in the foreground would wait for ever."""
+LONGER = {"multistage-5": 15}
+"""Java takes its time."""
 
 
 @contextlib.contextmanager
@@ -203,7 +205,7 @@ class Classroom:
 
     def tried(self, exercise: str, cell: str) -> Verdict:
         """Run an answer and what stands between it and its check, and judge; nothing is taken away again."""
-        self.last = self.play(cell, LONGEST_ANSWER)
+        self.last = self.play(cell, LONGER.get(exercise, LONGEST_ANSWER))
         for between in self.cells[self._at + 1 : self._check(exercise)]:
             self.play(between["source"])
         return verdict(exercise, self.engine, self.language, self.work)

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from dockerlab.course.grading import BASES
+from dockerlab.course.labs import images_of
 from dockerlab.engine.embedded import EmbeddedEngine
 from dockerlab.store import Store
 from tests.course.classroom import own_process_environment  # noqa: F401 - for every module
@@ -52,3 +53,16 @@ def nbgrader(tmp_path: Path) -> Any:
         return done.stderr
 
     return run
+
+
+def with_images_of(lab: str, bases: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The home of a store with what a lab begins with: the usual one, or a copy of it with more."""
+    if set(images_of(lab)) <= set(BASES):
+        return bases
+    home = tmp_path_factory.mktemp(f"bases-{lab}") / "home"
+    subprocess.run(["cp", "-a", "--reflink=auto", str(bases), str(home)], check=True)
+    engine = EmbeddedEngine(Store.open(home))
+    for name in images_of(lab):
+        engine.resolve_name(name)
+    engine.close()
+    return home

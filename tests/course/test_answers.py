@@ -17,6 +17,7 @@ import pytest
 from dockerlab.course.checks import checks_of
 from dockerlab.course.labs import LABS
 from tests.course.classroom import Classroom
+from tests.course.conftest import with_images_of
 from tests.course.mutants import mutants
 from tests.parts import whole
 
@@ -45,7 +46,7 @@ def room(lab: str, rooms: dict[str, Classroom], bases: Path, tmp_path_factory: p
     if lab not in rooms:
         for name in list(rooms):
             rooms.pop(name).close()
-        rooms[lab] = Classroom(lab, bases, tmp_path_factory.mktemp(f"lab-{lab}"))
+        rooms[lab] = Classroom(lab, with_images_of(lab, bases, tmp_path_factory), tmp_path_factory.mktemp(f"lab-{lab}"))
     return rooms[lab]
 
 

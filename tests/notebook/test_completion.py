@@ -45,6 +45,7 @@ def offered(engine: EmbeddedEngine, docker: Docker) -> Callable[..., set[str]]:
         ("%%variables\nFROM bu", {"busybox"}, {"base/one:2"}),
         ("%%dockerfile\nFROM bu", {"busybox"}, {"base/one:2"}),
         ("%%dockerfile\nFROM ", {"busybox", "base/one:2", "nginx", "scratch"}, set()),
+        ("%%dockerfile\nFROM open", {"openjdk", "openjdk:17-jre"}, {"openjdk-jre", "openjdk-jdk"}),
         ("%%dockerfile\nFROM busybox AS build\nFROM ", {"build", "busybox"}, set()),
         ("%%dockerfile\nFROM busybox AS build\nCOPY --from=", {"--from=build", "--from=busybox"}, set()),
         ("%%dockerfile\nFROM busybox\nCOPY --", {"--from=", "--chown=", "--chmod=", "--link"}, {"--mount="}),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -52,6 +53,27 @@ def image(catalogue: Catalogue) -> Callable[[str], Image]:
 def view(store: Store, image: Callable[[str], Image]) -> Callable[[str], TreeView]:
     """The files of an image."""
     return lambda name: TreeView([layer.tree for layer in store.layers_of(image(name).config)])
+
+
+@pytest.fixture
+def face(image: Callable[[str], Image], catalogue: Catalogue, store: Store) -> Callable[[str], None]:
+    """Look whether an image of this name says what it is."""
+
+    def look(name: str) -> None:
+        made, entry = image(name), catalogue.find(Reference.parse(name))
+        assert entry is not None
+        labels = made.config.config["Labels"]
+        assert labels["dockerlab.catalogue"] == entry.name
+        assert labels["dockerlab.catalogue.note"] == entry.note
+        assert re.match(r"(\S+=\S+ ?)+\Z", labels["dockerlab.catalogue.packages"])
+        for key in ("title", "description", "version", "source"):
+            assert labels[f"org.opencontainers.image.{key}"]
+        size = sum(layer.size for layer in store.layers_of(made.config))
+        assert entry.size * 0.8 < size < entry.size * 1.25, "say the right size in the recipe"
+        assert all(line.created_by and line.created == line.created.strip() for line in made.config.history)
+        assert len(made.config.diff_ids) == sum(not line.empty_layer for line in made.config.history)
+
+    return look
 
 
 @pytest.fixture(scope="session")

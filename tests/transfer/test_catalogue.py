@@ -11,6 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from dockerlab.engine.pulling import alike
 from dockerlab.errors import CatalogueError, NotFoundError
 from dockerlab.layers import TreeView
 from dockerlab.oci import ImageConfig, Reference
@@ -18,7 +19,7 @@ from dockerlab.store import Store
 from dockerlab.transfer.catalogue import Catalogue, tags_of
 from dockerlab.transfer.catalogue.apt import Archive
 from dockerlab.transfer.catalogue.compose import compose
-from dockerlab.transfer.catalogue.deb import fields_of
+from dockerlab.transfer.catalogue.deb import fields_of, read_ahead
 from dockerlab.transfer.catalogue.recipe import DATA, Alternative, Folder, LayerRecipe, Link, Programs, Recipe, recipes
 from dockerlab.transfer.catalogue.unpack import Filter
 
@@ -31,7 +32,7 @@ def empty(tmp_path):
 def test_names(empty):
     entries = empty.names()
     assert [f"{entry.name}:{entry.tags[0]}" for entry in entries if entry.name == "openjdk"] == ["openjdk:latest", "openjdk:17-jre"]
-    assert {entry.name for entry in entries} == {"busybox", "debian", "gcc", "nginx", "openjdk", "python"}
+    assert {entry.name for entry in entries} == {"busybox", "debian", "gcc", "maven", "nginx", "openjdk", "python"}
     for entry in entries:
         assert entry.tags and entry.description and entry.note and 1_000_000 < entry.size < 500_000_000
 
@@ -66,13 +67,21 @@ def test_recipes_of_one_name_are_told_apart_by_their_tags(empty, reference, size
 def test_a_name_that_it_has_not(empty):
     with pytest.raises(NotFoundError, match="ruby:3") as caught:
         empty.image(Reference.parse("ruby:3"))
-    assert "busybox, debian, gcc, nginx, openjdk, python" in caught.value.hint
+    assert "busybox, debian, gcc, maven, nginx, openjdk, python" in caught.value.hint
 
 
 def test_a_tag_that_it_has_not_is_told_with_those_of_all_recipes_of_that_name(empty):
     with pytest.raises(NotFoundError, match="openjdk:8-jre") as caught:
         empty.image(Reference.parse("openjdk:8-jre"))
     assert "openjdk:latest" in caught.value.hint and "openjdk:17-jre" in caught.value.hint and "debian" not in caught.value.hint
+
+
+def test_the_hint_for_a_missing_image_tells_the_tags_that_could_be_composed(tmp_path):
+    store = Store.open(tmp_path / "store")
+    hint = alike(store, Reference.parse("openjdk:11-jre"), composable=True)
+    assert hint.startswith("did you mean openjdk:17-jre? The catalogue has openjdk with the tags latest, 17, ")
+    assert alike(store, Reference.parse("pyhton"), composable=True) == "did you mean python?"
+    assert alike(store, Reference.parse("pyhton")) == "dockerlab images lists what is here"
 
 
 def test_no_package_manager(empty, monkeypatch):
@@ -250,3 +259,20 @@ def test_a_damaged_archive(tmp_path):
     (tmp_path / archive.file).write_bytes(whole[: len(whole) - 60])
     with pytest.raises(CatalogueError, match="can't be read"):
         make_image(tmp_path, LayerRecipe("l", packages=("one",)), [archive])
+
+
+@needs_dpkg
+def test_archives_are_streams_of_which_little_is_in_memory_and_none_is_left_open(tmp_path):
+    paths = []
+    for name in ("one", "two", "three"):
+        paths.append(tmp_path / make_archive(tmp_path, name, {"big": "x" * 3_000_000}).file)
+    seen = read_ahead(paths, lambda control, tar: (control.name, [member.size for member in tar if member.isreg()]))
+    assert seen == [("one", [3_000_000]), ("two", [3_000_000]), ("three", [3_000_000])]
+
+    def refuse(control, tar):
+        raise KeyError(control.name)
+
+    before = set(os.listdir("/proc/self/fd"))
+    with pytest.raises(KeyError, match="one"):
+        read_ahead(paths, refuse)
+    assert set(os.listdir("/proc/self/fd")) == before

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from dockerlab.runtime.limits import keepers
+from dockerlab.runtime.limits import keepers, memory_may_wait
 from tests.conftest import Docker
 from tests.parts import until
 
@@ -122,6 +122,21 @@ def test_a_program_finds_its_limits_where_it_looks_for_them(docker: Docker) -> N
     script = "cd /sys/fs/cgroup; cat memory.max 2>/dev/null || cat memory/memory.limit_in_bytes; cat pids.max 2>/dev/null || cat pids/pids.max; echo x >f"
     answer = docker("run", "--rm", "-m", "64m", "--pids-limit", "20", "busybox", "sh", "-c", script)
     assert answer.out == "67108864\n20\n" and "Read-only file system" in answer.err
+
+
+def test_a_limit_of_memory_comes_with_the_groups_without_which_java_does_not_heed_it(docker: Docker) -> None:
+    from dockerlab.runtime.helper.limits import BESIDE, tops
+
+    if not memory_may_wait() or not {*BESIDE} <= tops(BESIDE).keys():
+        pytest.skip("no control groups of version 1 may be made here")
+    answer = docker(
+        "run", "--rm", "-m", "64m", "busybox", "sh", "-c", "ls /sys/fs/cgroup; cat /proc/self/cgroup; cat /sys/fs/cgroup/cpuset/cpuset.cpus"
+    )
+    assert {"memory", *BESIDE} <= set(answer.out.split())
+    rows = [line.split(":", 2) for line in answer.out.splitlines() if line.count(":") >= 2]
+    own = {path for _, names, path in rows if {"memory", *BESIDE} & {*names.split(",")}}
+    assert len(own) == 1 and next(iter(own)).startswith("/dockerlab/") and answer.out.splitlines()[-1]
+    assert not [name for top, _ in tops(BESIDE).values() for name in os.listdir(top) if next(iter(own)).endswith(name)]
 
 
 def test_inspect_shows_limits_as_docker_does(docker: Docker) -> None:

@@ -165,7 +165,7 @@ class ChrootKeeper(Keeper):
     def _child_ended(self, pid: int, status: int) -> None:
         if pid == self.init_pid:
             self.status = status
-            self.loop.stop()
+            self._init_ended()
         elif pid in self.execs:
             self.execs.pop(pid).ended(status)
         elif pid == self.relay:

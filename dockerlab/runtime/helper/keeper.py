@@ -346,7 +346,7 @@ class Keeper:
 
     # ------------------------------------------------------------------ end
 
-    def _init_ended(self, _events: int) -> None:
+    def _init_ended(self, _events: int = 0) -> None:
         while self.sync and self.loop.watches(self.sync.fileno()):  # it may have said that it is ready, and have ended since
             self._from_init(self.sync)
         self.loop.stop()

@@ -16,12 +16,14 @@ from dockerlab.runtime.helper.records import start_time
 
 TOP = "dockerlab"
 CONTROLLERS = ("memory", "pids", "cpu")
+BESIDE = ("cpu", "cpuacct", "cpuset")
+"""Hierarchies of version 1 in which Java looks for a group of the container too: where one is missing it heeds no limit of memory. (cgroupSubsystem_linux.cpp)"""
 PERIOD = 100_000  # microseconds: docker's and the kernel's default
 Limits = dict[str, int]
 """memory, swap (with memory; -1: no limit), reservation, no_oom_kill, pids, quota and period (µs), shares, disk (bytes)"""
 
 
-def hierarchies() -> dict[str, tuple[str, int]]:
+def hierarchies(controllers: tuple[str, ...] = CONTROLLERS) -> dict[str, tuple[str, int]]:
     """Controller → (the folder below which groups may be made, version), as far as they are mounted to be written to."""
     found: dict[str, tuple[str, int]] = {}
     unified = ""
@@ -38,20 +40,20 @@ def hierarchies() -> dict[str, tuple[str, int]]:
         if kind[0] == "cgroup2":
             unified = fields[4]
             continue
-        for controller in CONTROLLERS:
+        for controller in controllers:
             if controller in kind[2].split(","):
                 found.setdefault(controller, (fields[4], 1))
     if unified:
         for controller in _words(f"{unified}/cgroup.controllers"):
-            if controller in CONTROLLERS:
+            if controller in controllers:
                 found.setdefault(controller, (unified, 2))
     return found
 
 
-def tops() -> dict[str, tuple[str, int]]:
+def tops(controllers: tuple[str, ...] = CONTROLLERS) -> dict[str, tuple[str, int]]:
     """Controller → (our folder of groups, version), made now. A controller that can't be had is left out."""
     result = {}
-    for controller, (mounted, version) in hierarchies().items():
+    for controller, (mounted, version) in hierarchies(controllers).items():
         top = f"{mounted}/{TOP}"
         try:
             os.makedirs(top, exist_ok=True)
@@ -59,6 +61,8 @@ def tops() -> dict[str, tuple[str, int]]:
                 for folder in (mounted, top):  # EBUSY: a pod's own processes lie at its root, and none may lie beside groups
                     if controller not in _words(f"{folder}/cgroup.subtree_control"):
                         _write(f"{folder}/cgroup.subtree_control", f"+{controller}")
+            elif controller == "cpuset":
+                _as_above(top)
         except OSError:
             continue
         result[controller] = (top, version)
@@ -79,6 +83,13 @@ def _write(path: str, text: str) -> None:
         os.write(fd, text.encode())
     finally:
         os.close(fd)
+
+
+def _as_above(folder: str) -> None:
+    """A new group of cpuset has no processor and no memory, and takes in no process: it gets those of the group above."""
+    for file in ("cpuset.cpus", "cpuset.mems"):
+        if not _words(f"{folder}/{file}"):
+            _write(f"{folder}/{file}", " ".join(_words(f"{os.path.dirname(folder)}/{file}")))
 
 
 def settings(controller: str, version: int, limits: Limits) -> list[tuple[str, str, bool]]:
@@ -117,11 +128,15 @@ def settings(controller: str, version: int, limits: Limits) -> list[tuple[str, s
 
 
 class Groups:
-    """The control groups of one container. `kept` are the controllers that keep its limits; for the others somebody else must."""
+    """The control groups of one container. `kept` are the controllers that keep its limits; for the others somebody else must.
+
+    `beside` limit nothing: they are there for programs that look for their limits.
+    """
 
     def __init__(self, name: str, limits: Limits) -> None:
         """Make them. Where the machine refuses, there are none; StartError in runc's words for a value that the kernel does not take."""
         self.kept: dict[str, tuple[str, int]] = {}
+        self.beside: dict[str, str] = {}
         self.doors: list[int] = []
         self._events: list[int] = []
         self._parents: dict[str, int] = {}
@@ -131,11 +146,8 @@ class Groups:
         for controller, (top, version) in tops().items():
             if controller not in wanted:
                 continue
-            folder = f"{top}/{name}.{os.getpid()}-{start_time(os.getpid())}"
-            try:
-                _sweep(top)
-                os.makedirs(folder, exist_ok=True)
-            except OSError:
+            folder = self._made(top, name)
+            if not folder:
                 continue
             self.kept[controller] = (folder, version)
             for file, text, needed in settings(controller, version, limits):
@@ -148,6 +160,10 @@ class Groups:
                         raise StartError(
                             125, f"error during container init: error setting cgroup config for procHooks process: {words}"
                         ) from None
+        if self.kept.get("memory", ("", 0))[1] == 1:
+            for controller, (top, version) in tops(BESIDE).items():
+                if version == 1 and controller not in self.kept and (folder := self._made(top, name)):
+                    self.beside[controller] = folder
         self._parents = {folder: os.open(os.path.dirname(folder), os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC) for folder in self.folders}
         self._events = [
             os.open(f"{folder}/{'memory.events' if version == 2 else 'memory.oom_control'}", os.O_RDONLY | os.O_CLOEXEC)
@@ -156,10 +172,23 @@ class Groups:
         ]
         self.doors = doors(self.folders)
 
+    @staticmethod
+    def _made(top: str, name: str) -> str:
+        """A group of this name, and of this process, the container's keeper; "" where it can't be had."""
+        folder = f"{top}/{name}.{os.getpid()}-{start_time(os.getpid())}"
+        try:
+            _sweep(top)
+            os.makedirs(folder, exist_ok=True)
+            if os.path.exists(f"{folder}/cpuset.cpus"):
+                _as_above(folder)
+        except OSError:
+            return ""
+        return folder
+
     @property
     def folders(self) -> list[str]:
         """Each once: controllers of version 2 share one."""
-        return list(dict.fromkeys(folder for folder, _ in self.kept.values()))
+        return list(dict.fromkeys([*(folder for folder, _ in self.kept.values()), *self.beside.values()]))
 
     def out_of_memory(self) -> bool:
         """Whether the kernel has killed a process of it for want of memory."""
@@ -186,7 +215,7 @@ class Groups:
                     time.sleep(0.005)  # the last ones are being taken down
                     continue
                 break
-        self.kept = {}
+        self.kept, self.beside = {}, {}
 
 
 def _sweep(top: str) -> None:
@@ -231,7 +260,7 @@ def show(root: str, groups: Groups, limits: Limits) -> None:
     if unified:
         kernel.bind(unified, target, readonly=True)
         return
-    for controller, (folder, _version) in groups.kept.items():
+    for controller, folder in [*((one, folder) for one, (folder, _) in groups.kept.items()), *groups.beside.items()]:
         os.mkdir(f"{target}/{controller}")
         kernel.bind(folder, f"{target}/{controller}", readonly=True)
     for controller in CONTROLLERS:
