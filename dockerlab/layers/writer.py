@@ -90,10 +90,13 @@ def header(entry: Entry) -> bytes:
     return out + _block(name, entry.mode, uid, gid, size, mtime, _TYPES[entry.kind], link, entry.device)
 
 
-def tree_entries(root: Path | str) -> Iterator[tuple[Entry, str]]:
-    """(entry, real path) of everything in a tree in upper format, parents first, names sorted; whiteouts as `.wh.` files."""
+def tree_entries(root: Path | str, owners: Owners | None = None) -> Iterator[tuple[Entry, str]]:
+    """(entry, real path) of everything in a tree in upper format, parents first, names sorted; whiteouts as `.wh.` files.
+
+    `owners`: how they were recorded, if not as we would.
+    """
     top = str(root)
-    owners = Owners.here()
+    owners = owners or Owners.here()
     links = {} if owners.real else read_links(top)
     seen: dict[tuple[int, int], str] = {}
 
