@@ -174,7 +174,11 @@ class _Tee:
 
 def write_layer(root: Path | str, out: Sink | None = None) -> LayerSummary:
     """The canonical tar of a tree in upper format: hashed, and written to `out` if there is one. OSError if a file changes meanwhile."""
+    return summarized(tree_entries(root), out)
+
+
+def summarized(entries: Iterator[tuple[Entry, str]], out: Sink | None = None) -> LayerSummary:
+    """The same of entries, wherever they come from."""
     digest = Sha256()
-    tee = _Tee(digest, out)
-    size, links, count = write_entries(tree_entries(root), tee)
+    size, links, count = write_entries(entries, _Tee(digest, out))
     return LayerSummary("sha256:" + digest.hexdigest(), size, count, links)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import stat
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
@@ -99,9 +98,11 @@ class LayersAbove(LayerStore):
             canonical, made, size = str(record["canonical"]), str(record["boot"]), int(record["size"])
         except (FileNotFoundError, ValueError, KeyError, TypeError):
             raise StoreError(f"layer {diff_id} in the base store {base} can't be read", hint=_UNUSABLE) from None
+        from dockerlab.store.borrowing import is_readable
+
         note, there = self.note(diff_id), base.layers.tree(diff_id)
         looked_at = note.get("base") == str(base) and note.get("boot") == boot_id()
-        if base.form == OURS and (looked_at or _readable(there)):
+        if base.form == OURS and (looked_at or is_readable(there)):
             if not looked_at and made != boot_id() and layers.write_layer(there).diff_id != canonical:
                 raise self._spoilt(diff_id, base)
             if not looked_at:
@@ -133,18 +134,6 @@ class LayersAbove(LayerStore):
 
     def _spoilt(self, diff_id: str, base: Base) -> StoreError:
         return StoreError(f"layer {diff_id} in the base store {base} is not what its digest says", hint=_UNUSABLE)
-
-
-def _readable(tree: Path) -> bool:
-    """Whether all of a tree can be read as it is. Where it can't, its owner would lend the mode (`layers.lending`), which is a change of what is not ours to change."""
-    root = os.geteuid() == 0
-    for folder, _, names in os.walk(tree):
-        for path in (folder, *(f"{folder}/{name}" for name in names)):
-            st = os.lstat(path)
-            wanted = 0o500 if stat.S_ISDIR(st.st_mode) else 0o400 if stat.S_ISREG(st.st_mode) else 0
-            if st.st_mode & wanted != wanted and not (root and not os.listxattr(path, follow_symlinks=False)):
-                return False
-    return True
 
 
 def _replace(aside: Path, folder: Path) -> None:

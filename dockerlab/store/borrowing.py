@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
+import stat
+from collections.abc import Iterator
 from pathlib import Path
 
 from dockerlab.errors import StoreError
-from dockerlab.layers import Owners, Tree, tree_entries
+from dockerlab.layers import Entry, Owners, Tree, tree_entries
 from dockerlab.layers.plain import plain_entries, root_mode, transcribe
 from dockerlab.oci.digest import hex_of
-from dockerlab.store.bases import RECORDED, Base
+from dockerlab.store.bases import OURS, RECORDED, Base
 from dockerlab.store.layers import SHARED
+
+Entries = Iterator[tuple[Entry, str]]
 
 
 def borrow(base: Base, diff_id: str, folder: Path, *, lends: bool) -> str:
@@ -18,19 +22,36 @@ def borrow(base: Base, diff_id: str, folder: Path, *, lends: bool) -> str:
 
     StoreError if there is nothing that we could read as it is.
     """
-    plain = base.path / SHARED / hex_of(diff_id) / "tree"
-    if plain.is_dir():
-        source, entries = plain, plain_entries(plain)
-    elif base.form == RECORDED:
-        source = base.layers.tree(diff_id)
-        entries = tree_entries(source, Owners(real=False))
-    else:
-        raise StoreError(
-            f"layer {diff_id} in the base store {base} has files that can't be read without a change of their modes",
-            hint=f"its owner makes a copy that can: DOCKERLAB_HOME={base} dockerlab share",
-        )
-    folder_of_bytes = str(base.path / SHARED) if lends and source is plain else ""
+    source, entries = readable_form(base, diff_id)
+    folder_of_bytes = str(base.path / SHARED) if lends and source.is_relative_to(base.path / SHARED) else ""
     with Tree(folder / "tree") as tree:
         borrowed = transcribe(entries, tree, bytes_of=folder_of_bytes)
     os.chmod(folder / "tree", root_mode(source))
     return folder_of_bytes if borrowed else ""
+
+
+def readable_form(base: Base, diff_id: str) -> tuple[Path, Entries]:
+    """(a tree of the layer in `base` that we can read without a change of any mode, what is in it). StoreError if there is none."""
+    plain, own = base.path / SHARED / hex_of(diff_id) / "tree", base.path / "layers" / hex_of(diff_id) / "tree"
+    if base.form == OURS and is_readable(own):
+        return own, tree_entries(own)
+    if plain.is_dir():
+        return plain, plain_entries(plain)
+    if base.form == RECORDED:
+        return own, tree_entries(own, Owners(real=False))
+    raise StoreError(
+        f"layer {diff_id} in the base store {base} has files that can't be read without a change of their modes",
+        hint=f"its owner makes a copy that can: DOCKERLAB_HOME={base} dockerlab share",
+    )
+
+
+def is_readable(tree: Path) -> bool:
+    """Whether all of a tree can be read as it is. Where it can't, its owner would lend the mode (`layers.lending`), which is a change of what is not ours to change."""
+    root = os.geteuid() == 0
+    for folder, _, names in os.walk(tree):
+        for path in (folder, *(f"{folder}/{name}" for name in names)):
+            st = os.lstat(path)
+            wanted = 0o500 if stat.S_ISDIR(st.st_mode) else 0o400 if stat.S_ISREG(st.st_mode) else 0
+            if st.st_mode & wanted != wanted and not (root and not os.listxattr(path, follow_symlinks=False)):
+                return False
+    return True

@@ -72,7 +72,7 @@ class LayerStore:
         try:
             record = self.record(diff_id)
         except FileNotFoundError:
-            raise self._absent(diff_id) from None
+            raise self.absent(diff_id) from None
         except ValueError:
             raise self._damaged(diff_id) from None
         if record["boot"] != boot_id():
@@ -95,7 +95,7 @@ class LayerStore:
     def remember(self, diff_ids: Sequence[str]) -> None:
         """Note where those lie that are in base stores: an image of one's own is going to need them."""
 
-    def _absent(self, diff_id: str) -> NotFoundError:
+    def absent(self, diff_id: str) -> NotFoundError:
         """Why it is not here; what came from a base store is remembered (`above`)."""
         try:
             base = json.loads((self._home / BORROWED / hex_of(diff_id) / NOTE).read_bytes())["base"]

@@ -167,8 +167,8 @@ class Catalogue:
         if base is None:
             return b""
         for layer in reversed(self._store.layers_of(base)):
-            if (path := layer.tree / "var/lib/dpkg/status").exists():
-                return TreeView([layer.tree]).read("/var/lib/dpkg/status")
+            if (status := TreeView([layer.tree]).lookup("/var/lib/dpkg/status")) is not None:
+                return status.read()
         return b""
 
     def _plan(self, recipe: Recipe, base: ImageConfig | None, apt: Apt) -> Plan:
