@@ -212,7 +212,7 @@ class Containers:
         if streams is not None:
             tell_container(self._store, record, "attach")
         try:
-            layers = [self._store.layers.get(diff_id) for diff_id in record.layers]
+            layers = self._store.layers.stack(record.layers)
             box = box_of(record, folder, layers, self.view(record), attached.together)
             started = self._runtime().start(
                 folder, box, stdin=attached.stdin, stdout=attached.stdout, stderr=attached.stderr, detach_keys=attached.detach_keys

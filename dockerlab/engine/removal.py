@@ -121,7 +121,7 @@ class Removal:
         if not names:
             raise ConflictError(
                 f'conflict: unable to remove "{name}" - image {short_id(identifier)} is in the read-only base store {base}',
-                hint=f"it takes no room of yours; its owner removes it there: DOCKERLAB_HOME={base} dockerlab rmi {name}",
+                hint=f"it stays there for everybody; its owner removes it: DOCKERLAB_HOME={base} dockerlab rmi {name}",
             )
         if len(names) > 1 and not force:
             raise _several_names(identifier)

@@ -5,7 +5,8 @@
                    user.overlay.bytes = /srv/dockerlab/shared/HEX/tree/usr/sbin/nginx         what we make of it (`opened`)
     base store   shared/HEX/tree/usr/sbin/nginx   the bytes
 
-The kernel joins the two where the folder `shared` is a data-only lower layer of the overlay; an ordinary user may mount such a one as of Linux 6.16.
+The kernel joins the two where the folder `shared` is a data-only lower layer of the overlay; an ordinary user may mount such a one as of Linux 6.16, and
+then only the lowest layer above it may hold such files (`store.borrowing.is_lowest`).
 (Documentation/filesystems/overlayfs.rst, "Data-only lower layers".) All three marks are overlay's own: it copies none of them up.
 """
 

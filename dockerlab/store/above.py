@@ -64,6 +64,14 @@ class LayersAbove(LayerStore):
             self._known[diff_id] = self._borrow(base, diff_id)
         return self._known[diff_id]
 
+    def stack(self, diff_ids: Sequence[str]) -> list[Layer]:
+        """The layers of these IDs, the lowest first, as they can lie one above the other: only the lowest may have contents elsewhere."""
+        found = [self.get(diff_id) for diff_id in diff_ids]
+        for number, layer in enumerate(found):
+            if number and layer.bytes and (base := self._holder(layer.diff_id)) is not None:
+                found[number] = self._known[layer.diff_id] = self._made_ours(base, layer.diff_id, {}, lends=False)
+        return found
+
     def _tar(self, layer: Layer) -> Path:
         own = super()._tar(layer)
         if own.exists() or super().has(layer.diff_id) or (base := self._holder(layer.diff_id)) is None:
@@ -93,42 +101,45 @@ class LayersAbove(LayerStore):
             write_atomically(self._notes / hex_of(diff_id) / NOTE, json.dumps(note).encode())
 
     def _borrow(self, base: Base, diff_id: str) -> Layer:
-        try:
-            record = base.layers.record(diff_id)
-            canonical, made, size = str(record["canonical"]), str(record["boot"]), int(record["size"])
-        except (FileNotFoundError, ValueError, KeyError, TypeError):
-            raise StoreError(f"layer {diff_id} in the base store {base} can't be read", hint=_UNUSABLE) from None
         from dockerlab.store.borrowing import is_readable
 
+        canonical, made, size = self._record(base, diff_id)
         note, there = self.note(diff_id), base.layers.tree(diff_id)
         looked_at = note.get("base") == str(base) and note.get("boot") == boot_id()
-        if base.form == OURS and (looked_at or is_readable(there)):
-            if not looked_at and made != boot_id() and layers.write_layer(there).diff_id != canonical:
+        if base.form != OURS or not (looked_at or is_readable(there)):
+            return self._made_ours(base, diff_id, note, lends=self._lends_bytes())
+        if not looked_at:
+            if made != boot_id() and layers.write_layer(there).diff_id != canonical:
                 raise self._spoilt(diff_id, base)
-            if not looked_at:
-                self._write(diff_id, base, boot=boot_id(), bytes="")
-            return Layer(diff_id, there.parent, size)
-        return self._made_ours(base, diff_id, canonical, size, note)
+            self._write(diff_id, base, boot=boot_id(), bytes="")
+        return Layer(diff_id, there.parent, size)
 
-    def _made_ours(self, base: Base, diff_id: str, canonical: str, size: int, note: dict[str, Any]) -> Layer:
-        """A layer whose files are somebody else's, as files of our own."""
+    def _record(self, base: Base, diff_id: str) -> tuple[str, str, int]:
+        """(digest of the tree, boot that made it, size) as the base has it written down."""
+        try:
+            record = base.layers.record(diff_id)
+            return str(record["canonical"]), str(record["boot"]), int(record["size"])
+        except (FileNotFoundError, ValueError, KeyError, TypeError):
+            raise StoreError(f"layer {diff_id} in the base store {base} can't be read", hint=_UNUSABLE) from None
+
+    def _made_ours(self, base: Base, diff_id: str, note: dict[str, Any], *, lends: bool) -> Layer:
+        """A layer whose files are somebody else's, as files of our own: as they were made before, if that can still be used, or anew (`note` is empty)."""
         from dockerlab.layers.borrowed import follow
-        from dockerlab.store.borrowing import borrow
+        from dockerlab.store.borrowing import borrow, is_lowest
 
         follow()
-        folder = self._notes / hex_of(diff_id)
-        lends = self._lends_bytes()
-        there = str(note.get("bytes", ""))
-        usable = (folder / "tree").is_dir() and (not there or (lends and there.startswith(f"{base}/")))
+        canonical, _, size = self._record(base, diff_id)
+        folder, there = self._notes / hex_of(diff_id), str(note.get("bytes", ""))
+        usable = bool(note) and (folder / "tree").is_dir() and (not there or (lends and there.startswith(f"{base}/")))
         if usable and note.get("boot") != boot_id():
             usable = layers.write_layer(folder / "tree").diff_id == canonical
         if not usable:
             with explained(self._home), self._tmp() as aside:
-                there = borrow(base, diff_id, aside, lends=lends)
+                there = borrow(base, diff_id, aside, lends=lends and is_lowest(base, diff_id))
                 if layers.write_layer(aside / "tree").diff_id != canonical:
                     raise self._spoilt(diff_id, base)
                 _replace(aside, folder)
-        if note.get("boot") != boot_id() or not usable:
+        if not usable or note.get("boot") != boot_id():
             self._write(diff_id, base, boot=boot_id(), bytes=there)
         return Layer(diff_id, folder, size, there)
 

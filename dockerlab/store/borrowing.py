@@ -30,6 +30,15 @@ def borrow(base: Base, diff_id: str, folder: Path, *, lends: bool) -> str:
     return folder_of_bytes if borrowed else ""
 
 
+def is_lowest(base: Base, diff_id: str) -> bool:
+    """Whether the layer is the lowest of all images of `base` that have it.
+
+    Of files whose contents lie elsewhere the kernel only shows those that have no layer below: in one it would look for the contents first, which
+    it does for nobody but root. (Linux 6.18: fs/overlayfs/namei.c, ovl_check_follow_redirect)
+    """
+    return not any(diff_id in image.config.diff_ids[1:] for image in base.images.all())
+
+
 def readable_form(base: Base, diff_id: str) -> tuple[Path, Entries]:
     """(a tree of the layer in `base` that we can read without a change of any mode, what is in it). StoreError if there is none."""
     plain, own = base.path / SHARED / hex_of(diff_id) / "tree", base.path / "layers" / hex_of(diff_id) / "tree"

@@ -170,7 +170,7 @@ def _images(images: ImageStore, layers: LayerStore) -> Found:
         yield (
             None
             if not lost
-            else Problem(LOST, what, layers.absent(lost[0]).message, layers.absent(lost[0]).hint or "build or load it again")
+            else Problem(LOST, what, f"its layer {lost[0]} is not here", layers.absent(lost[0]).hint or "build or load it again")
         )
 
 

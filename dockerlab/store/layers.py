@@ -83,6 +83,10 @@ class LayerStore:
         self._known[diff_id] = layer
         return layer
 
+    def stack(self, diff_ids: Sequence[str]) -> list[Layer]:
+        """The layers of these IDs, the lowest first, to be a root file system together."""
+        return [self.get(diff_id) for diff_id in diff_ids]
+
     def record(self, diff_id: str) -> dict[str, Any]:
         """What was written down of the layer (the package's README). FileNotFoundError if it is not here, ValueError if that is damaged."""
         record: dict[str, Any] = json.loads((self._path(diff_id) / "layer.json").read_bytes())

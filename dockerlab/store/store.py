@@ -146,7 +146,7 @@ class Store:
 
     def layers_of(self, config: ImageConfig) -> list[Layer]:
         """The layers of an image, the lowest first."""
-        return [self.layers.get(diff_id) for diff_id in config.diff_ids]
+        return self.layers.stack(config.diff_ids)
 
     def containers(self) -> Iterator[dict[str, Any]]:
         """What is written down of every container."""

@@ -46,7 +46,7 @@ def system_df(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
     show_list(terminal, rows, form, _HEADS, _HEADS, "*formatter.diskUsageImagesContext")
     if not form:
         for base in found["BaseStores"]:
-            terminal.line(f"{size4(base['Size'])} of the images is in the base store {base['Path']} and takes no room here")
+            terminal.line(f"{size4(base['Size'])} of the images is in the base store {base['Path']}: nothing here frees it")
     return 0
 
 
