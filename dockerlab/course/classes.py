@@ -10,11 +10,14 @@ import csv
 import io
 import json
 import multiprocessing
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from dockerlab.course.bases import BaseChangedError, BaseImages, clear
 from dockerlab.course.grading import GradeReport, Submission, grade
 from dockerlab.data import dataclass
 from dockerlab.errors import DockerlabError, NotFoundError
@@ -57,15 +60,21 @@ def student_of(path: Path, assignment: str) -> str:
     return path.stem if path.stem != assignment else path.parent.name
 
 
-def grade_one(path: Path, language: str = "") -> Graded:
-    """Grade one, whatever it is: what is wrong with it is its own matter."""
+def grade_one(path: Path, language: str = "", bases: BaseImages | None = None) -> Graded:
+    """Grade one, whatever it is: what is wrong with it is its own matter. What found the class's base images changed is graded again, above its own."""
     try:
         assignment = Submission.read(path).lab
     except DockerlabError as error:
         return Graded(path, student_of(path, path.stem), path.stem, error=error.message)
     student = student_of(path, assignment)
     try:
-        return Graded(path, student, assignment, grade(path, language))
+        try:
+            report = grade(path, language, bases)
+        except BaseChangedError:
+            if bases is None or bases.untouched():  # those were its own alone
+                raise
+            report = grade(path, language, bases)
+        return Graded(path, student, assignment, report)
     except DockerlabError as error:
         return Graded(path, student, assignment, error=error.message)
     except Exception as error:  # a submission that breaks the grader costs its own points
@@ -76,9 +85,20 @@ def grade_class(
     paths: Sequence[Path], language: str = "", *, jobs: int = 1, done: Callable[[Graded], None] = lambda one: None
 ) -> Iterator[Graded]:
     """Grade them, so many at a time; in their order. `done` hears of each as it is graded. An interrupt ends those that are at work."""
+    scratch = Path(tempfile.mkdtemp(prefix="dockerlab-class-"))
+    try:
+        bases = None
+        with suppress(DockerlabError):  # each submission will meet it, and tell
+            bases = BaseImages.copied(scratch / "bases") if len(paths) > 1 else None
+        yield from _graded(paths, language, jobs, done, bases)
+    finally:
+        clear(scratch)
+
+
+def _graded(paths: Sequence[Path], language: str, jobs: int, done: Callable[[Graded], None], bases: BaseImages | None) -> Iterator[Graded]:
     # a fresh process for each: what a submission's checks loaded, or broke, is gone with it
     with ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn"), max_tasks_per_child=1) as pool:
-        asked: dict[Future[Graded], Path] = {pool.submit(grade_one, path, language): path for path in paths}
+        asked: dict[Future[Graded], Path] = {pool.submit(grade_one, path, language, bases): path for path in paths}
         found: dict[Path, Graded] = {}
         waiting = set(asked)
         try:

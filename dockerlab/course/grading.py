@@ -1,8 +1,9 @@
 """Grading from outside the student's kernel.
 
-The answers of a submission are put into the instructor's own notebook, which runs in a fresh store and a scratch folder. Then its kernel is gone, and the
+The answers of a submission are put into the instructor's own notebook, which runs in a fresh store, above a base store that a class shares (`bases`), and a
+scratch folder. Then its kernel is gone, and the
 checks read, in this process, what it left: images, layers, containers. A notebook that edits a check's cell or prints points gains nothing, since nothing of
-all that is looked at; one that overwrites the checker only overwrites its kernel's copy, or is found out (guard.py).
+all that is looked at; one that overwrites the checker only overwrites its kernel's copy, or is found out (guard.py), as is one that writes into the base store.
 
 The kernel runs as whoever grades. Against a submission that attacks the machine itself, grade as a user, or on a machine, that has nothing to lose.
 """
@@ -10,24 +11,20 @@ The kernel runs as whoever grades. Against a submission that attacks the machine
 from __future__ import annotations
 
 import os
-import shutil
 import tempfile
 from pathlib import Path
 from typing import Any
 
 from dockerlab.course import material
+from dockerlab.course.bases import BaseImages, clear
 from dockerlab.course.checks import all_checks, find, verdict
 from dockerlab.course.guard import PACKAGE, Watch, copy_package
 from dockerlab.course.verdict import Verdict
 from dockerlab.data import dataclass
 from dockerlab.errors import DockerlabError
-from dockerlab.layers import copy_tree
-from dockerlab.oci import Reference
-from dockerlab.store import Image, Store
+from dockerlab.store import Store
 
 Json = dict[str, Any]
-BASES = ("busybox", "nginx")
-"""The images that the labs begin with; a fresh store gets them before the kernel starts."""
 CELL_SECONDS = 120
 
 
@@ -115,38 +112,8 @@ def transplant(pristine: Json, submission: Json) -> Json:
     return {**pristine, "cells": cells}
 
 
-Bases = dict[str, tuple[Image, bytes]]
-"""Each base image with its configuration's bytes."""
-
-
-def prepare_store(home: Path) -> Bases:
-    """A fresh store with the base images, copied from the user's own, where they are composed on first use."""
-    from dockerlab.engine.embedded import EmbeddedEngine
-
-    own, fresh, bases = EmbeddedEngine(), Store.open(home), {}
-    try:
-        for name in BASES:
-            image = own.store.images.get(own.resolve_name(name))
-            for layer in own.store.layers_of(image.config):
-                target = home / "layers" / layer.path.name
-                if not target.exists():
-                    copy_tree(layer.path, target)
-            bases[name] = (image, own.store.images.raw(image.id))
-    finally:
-        own.close()
-    name_bases(fresh, bases)
-    return bases
-
-
-def name_bases(store: Store, bases: Bases) -> None:
-    """Let each base's name mean the base again: checks compare with it, and a submission may have given the name to something else."""
-    for name, (image, raw) in bases.items():
-        store.images.add(image.config, raw)
-        store.images.tag(image.id, Reference.parse(name))
-
-
-def run_notebook(notebook: Json, folder: Path, home: Path, language: str, code: Path) -> list[str]:
-    """Run every cell in a kernel of its own, which imports `code` and is gone afterwards; the errors that cells ended with."""
+def run_notebook(notebook: Json, folder: Path, home: Path, bases: BaseImages, language: str, code: Path) -> list[str]:
+    """Run every cell in a kernel of its own, which imports `code` and is gone afterwards; the errors that cells ended with. Its store is `home`, above `bases`."""
     import nbformat
     from nbclient import NotebookClient
     from nbclient.exceptions import CellTimeoutError, DeadKernelError
@@ -155,6 +122,7 @@ def run_notebook(notebook: Json, folder: Path, home: Path, language: str, code: 
     environment = {
         **os.environ,
         "DOCKERLAB_HOME": str(home),
+        "DOCKERLAB_BASE_STORES": str(bases.folder),
         "DOCKERLAB_BASES": "catalogue",
         "DOCKERLAB_LANG": language,
         "PYTHONPATH": os.pathsep.join(part for part in (str(code), os.environ.get("PYTHONPATH", "")) if part),
@@ -185,8 +153,11 @@ def run_notebook(notebook: Json, folder: Path, home: Path, language: str, code: 
     return errors
 
 
-def grade(path: Path, language: str = "") -> GradeReport:
-    """Grade one submission. DockerlabError if it can't be read or is no submission of a lab; a cell that fails only costs its points."""
+def grade(path: Path, language: str = "", bases: BaseImages | None = None) -> GradeReport:
+    """Grade one submission, above the base images of its class or a copy of its own. A cell that fails only costs its points.
+
+    DockerlabError if it can't be read or is no submission of a lab; BaseChangedError if the base images were changed meanwhile.
+    """
     submission = Submission.read(path)
     chosen = language or submission.language
     merged = submission.transplanted()
@@ -195,25 +166,30 @@ def grade(path: Path, language: str = "") -> GradeReport:
     try:
         home, folder = scratch / "store", scratch / "work"
         folder.mkdir()
-        bases = prepare_store(home)
+        Store.open(home, bases="")
+        if bases is None or not bases.untouched():
+            bases = bases.copied_again(scratch / "bases") if bases else BaseImages.copied(scratch / "bases")
         code = copy_package(scratch / "code")
         all_checks()  # what judges is loaded before the cells run
         watch = Watch([PACKAGE, material.labs_folder()])
-        errors = run_notebook(merged, folder, home, chosen, code)
+        errors = run_notebook(merged, folder, home, bases, chosen, code)
         watch.finish()
-        return GradeReport(submission.lab, chosen, tuple(_judge(exercises, home, folder, chosen, bases, errors)), tuple(errors))
+        bases.check()
+        verdicts = tuple(_judge(exercises, home, folder, chosen, bases, errors))
+        bases.check()
+        return GradeReport(submission.lab, chosen, verdicts, tuple(errors))
     finally:
-        _clear(scratch)
+        clear(scratch)
 
 
-def _judge(exercises: list[str], home: Path, folder: Path, language: str, bases: Bases, errors: list[str]) -> list[Verdict]:
+def _judge(exercises: list[str], home: Path, folder: Path, language: str, bases: BaseImages, errors: list[str]) -> list[Verdict]:
     """A damaged store is the submission's own doing: it costs the points of the exercises that can't be looked at, and no more."""
     from dockerlab.engine.embedded import EmbeddedEngine
 
-    engine, out = EmbeddedEngine(Store.open(home)), []
+    engine, out = EmbeddedEngine(Store.open(home, bases=str(bases.folder))), []
     try:
         try:
-            name_bases(engine.store, bases)
+            bases.name_again(engine.store)
         except Exception as error:
             errors.append(f"the store that the cells left is damaged: {type(error).__name__}: {error}")
         for name in exercises:
@@ -230,10 +206,3 @@ def _judge(exercises: list[str], home: Path, folder: Path, language: str, bases:
         except Exception as error:
             errors.append(f"its containers can't be removed: {type(error).__name__}: {error}")
         engine.close()
-
-
-def _clear(scratch: Path) -> None:
-    from dockerlab.layers import remove_tree
-
-    remove_tree(scratch)
-    shutil.rmtree(scratch, ignore_errors=True)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dockerlab.course.grading import BASES
+from dockerlab.course.bases import BASES
 from dockerlab.engine.embedded import EmbeddedEngine
 from dockerlab.store import Store
 from tests.course.classroom import own_process_environment  # noqa: F401 - for every module
