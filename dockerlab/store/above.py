@@ -45,7 +45,10 @@ class LayersAbove(LayerStore):
         """Where the change set of a layer lies, or would lie if it were one's own."""
         if super().has(diff_id) or (base := self._holder(diff_id)) is None:
             return super().tree(diff_id)
-        return base.layers.tree(diff_id) if base.form == OURS else self._notes / hex_of(diff_id) / "tree"
+        if base.form == OURS:
+            return base.layers.tree(diff_id)
+        made = (self._notes / hex_of(diff_id) / kind / "tree" for kind in ("lent", "whole"))
+        return next((tree for tree in made if tree.exists()), super().tree(diff_id))
 
     def size(self, diff_id: str) -> int:
         """As of one's own, also of those in a base."""
@@ -69,7 +72,7 @@ class LayersAbove(LayerStore):
         found = [self.get(diff_id) for diff_id in diff_ids]
         for number, layer in enumerate(found):
             if number and layer.bytes and (base := self._holder(layer.diff_id)) is not None:
-                found[number] = self._known[layer.diff_id] = self._made_ours(base, layer.diff_id, {}, lends=False)
+                found[number] = self._made_ours(base, layer.diff_id, lends=False)
         return found
 
     def _tar(self, layer: Layer) -> Path:
@@ -81,7 +84,7 @@ class LayersAbove(LayerStore):
     # --- borrowing
 
     def note(self, diff_id: str) -> dict[str, Any]:
-        """What is remembered of a layer that was found in a base: {"base", "boot", "size", "bytes"}; nothing if it never was."""
+        """What is remembered of a layer that was found in a base: {"base", "boot", "size"}; nothing if it never was."""
         try:
             note = json.loads((self._notes / hex_of(diff_id) / NOTE).read_bytes())
         except (OSError, ValueError):
@@ -92,26 +95,27 @@ class LayersAbove(LayerStore):
         """Note the base of those that are in one: an image of one's own is going to need them."""
         for diff_id in diff_ids:
             if not super().has(diff_id) and not self.note(diff_id) and (base := self._holder(diff_id)) is not None:
-                self._write(diff_id, base, boot="", bytes="")
+                self._write(diff_id, base, boot="")
 
-    def _write(self, diff_id: str, base: Base, *, boot: str, bytes: str) -> None:
-        note = {"base": str(base), "boot": boot, "size": base.layers.size(diff_id), "bytes": bytes}
+    def _write(self, diff_id: str, base: Base, *, boot: str) -> None:
+        note = {"base": str(base), "boot": boot, "size": base.layers.size(diff_id)}
         with suppress(OSError):  # a store that may only be looked at, or is full: a kinder word is all that is lost
             os.makedirs(self._notes / hex_of(diff_id), exist_ok=True)
             write_atomically(self._notes / hex_of(diff_id) / NOTE, json.dumps(note).encode())
 
     def _borrow(self, base: Base, diff_id: str) -> Layer:
-        from dockerlab.store.borrowing import is_readable
+        from dockerlab.store.borrowing import is_readable, spoilt
 
         canonical, made, size = self._record(base, diff_id)
         note, there = self.note(diff_id), base.layers.tree(diff_id)
         looked_at = note.get("base") == str(base) and note.get("boot") == boot_id()
         if base.form != OURS or not (looked_at or is_readable(there)):
-            return self._made_ours(base, diff_id, note, lends=self._lends_bytes())
+            self.remember([diff_id])
+            return self._made_ours(base, diff_id, lends=self._lends_bytes())
         if not looked_at:
             if made != boot_id() and layers.write_layer(there).diff_id != canonical:
-                raise self._spoilt(diff_id, base)
-            self._write(diff_id, base, boot=boot_id(), bytes="")
+                raise spoilt(diff_id, base)
+            self._write(diff_id, base, boot=boot_id())
         return Layer(diff_id, there.parent, size)
 
     def _record(self, base: Base, diff_id: str) -> tuple[str, str, int]:
@@ -122,38 +126,16 @@ class LayersAbove(LayerStore):
         except (FileNotFoundError, ValueError, KeyError, TypeError):
             raise StoreError(f"layer {diff_id} in the base store {base} can't be read", hint=_UNUSABLE) from None
 
-    def _made_ours(self, base: Base, diff_id: str, note: dict[str, Any], *, lends: bool) -> Layer:
-        """A layer whose files are somebody else's, as files of our own: as they were made before, if that can still be used, or anew (`note` is empty)."""
+    def _made_ours(self, base: Base, diff_id: str, *, lends: bool) -> Layer:
+        """A layer whose files are somebody else's, as files of our own."""
         from dockerlab.layers.borrowed import follow
-        from dockerlab.store.borrowing import borrow, is_lowest
+        from dockerlab.store.borrowing import made_ours
 
         follow()
         canonical, _, size = self._record(base, diff_id)
-        folder, there = self._notes / hex_of(diff_id), str(note.get("bytes", ""))
-        usable = bool(note) and (folder / "tree").is_dir() and (not there or (lends and there.startswith(f"{base}/")))
-        if usable and note.get("boot") != boot_id():
-            usable = layers.write_layer(folder / "tree").diff_id == canonical
-        if not usable:
-            with explained(self._home), self._tmp() as aside:
-                there = borrow(base, diff_id, aside, lends=lends and is_lowest(base, diff_id))
-                if layers.write_layer(aside / "tree").diff_id != canonical:
-                    raise self._spoilt(diff_id, base)
-                _replace(aside, folder)
-        if not usable or note.get("boot") != boot_id():
-            self._write(diff_id, base, boot=boot_id(), bytes=there)
+        with explained(self._home):
+            folder, there = made_ours(base, diff_id, canonical, self._notes / hex_of(diff_id), self._tmp, lends=lends)
         return Layer(diff_id, folder, size, there)
-
-    def _spoilt(self, diff_id: str, base: Base) -> StoreError:
-        return StoreError(f"layer {diff_id} in the base store {base} is not what its digest says", hint=_UNUSABLE)
-
-
-def _replace(aside: Path, folder: Path) -> None:
-    folder.parent.mkdir(exist_ok=True)
-    while True:
-        layers.remove_tree(folder)
-        with suppress(OSError):  # another process has just put its own there: as good, but not known to be whole
-            os.rename(aside, folder)
-            return
 
 
 class ImagesAbove(ImageStore):

@@ -4,7 +4,7 @@
 
     FROM nginx    no such name in one's own store; /srv/dockerlab/names has it → sha256:ab…, configuration in its blobs   (`above.ImagesAbove`)
     its layer cd… not in one's own layers; /srv/dockerlab has it → Layer(cd…, path=/srv/dockerlab/layers/cd…)             (`above.LayersAbove`)
-    remembered    borrowed/cd…/base.json of one's own store: {"base": "/srv/dockerlab", "boot": …, "size": …, "bytes": ""}
+    remembered    borrowed/cd…/base.json of one's own store: {"base": "/srv/dockerlab", "boot": …, "size": …}
     the new image one's own, and so is every layer above; its configuration lists cd… like any other
 
 Whose files a base holds decides how its layers can be used. An overlay is a root file system only for who may give the files of its lower layers away:

@@ -2,26 +2,75 @@
 
 from __future__ import annotations
 
+import json
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from dockerlab.errors import StoreError
-from dockerlab.layers import Entry, Owners, Tree, tree_entries
+from dockerlab.layers import Entry, Owners, Tree, remove_tree, tree_entries, write_layer
 from dockerlab.layers.plain import plain_entries, root_mode, transcribe
 from dockerlab.oci.digest import hex_of
 from dockerlab.store.bases import OURS, RECORDED, Base
+from dockerlab.store.files import Lock, boot_id, write_atomically
 from dockerlab.store.layers import SHARED
 
 Entries = Iterator[tuple[Entry, str]]
+_MADE = "made.json"
+_UNUSABLE = "its owner brings the image there again, or take it out of DOCKERLAB_BASE_STORES"
 
 
-def borrow(base: Base, diff_id: str, folder: Path, *, lends: bool) -> str:
-    """Make folder/tree, and owners.json beside it, of a layer of `base`; the folder that its contents are borrowed from, "" if they are copies.
+def made_ours(
+    base: Base, diff_id: str, canonical: str, folder: Path, tmp: Callable[[], AbstractContextManager[Path]], *, lends: bool
+) -> tuple[Path, str]:
+    """(the folder in which the layer's tree and owners.json lie, where its contents lie if not there). Made where it was not made before.
 
-    StoreError if there is nothing that we could read as it is.
+    In `folder` there may be two: `lent`, whose contents lie in the base, and `whole`. Neither is ever replaced while it can be used: a container may run on it.
     """
+    kinds = ("lent", "whole") if lends else ("whole",)
+    for kind in kinds:
+        if (there := _usable(folder / kind, base, canonical)) is not None:
+            return folder / kind, there
+    folder.mkdir(parents=True, exist_ok=True)
+    kind = "lent" if lends and is_lowest(base, diff_id) else "whole"
+    with Lock(folder / "lock"):
+        if (there := _usable(folder / kind, base, canonical)) is not None:  # another process was first
+            return folder / kind, there
+        with tmp() as aside:
+            there = _borrow(base, diff_id, aside, lends=kind == "lent")
+            if write_layer(aside / "tree").diff_id != canonical:
+                raise spoilt(diff_id, base)
+            (aside / _MADE).write_text(json.dumps({"boot": boot_id(), "bytes": there}))
+            remove_tree(folder / kind)
+            os.rename(aside, folder / kind)
+    return folder / kind, there
+
+
+def spoilt(diff_id: str, base: Base) -> StoreError:
+    """What a base store holds is not what it says."""
+    return StoreError(f"layer {diff_id} in the base store {base} is not what its digest says", hint=_UNUSABLE)
+
+
+def _usable(folder: Path, base: Base, canonical: str) -> str | None:
+    """Where the contents lie of what was made before ("" if with it), or None if that can't be used: its base was another, or the machine went down."""
+    try:
+        made = json.loads((folder / _MADE).read_bytes())
+        there, boot = str(made["bytes"]), str(made["boot"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    if there and Path(there).parent != base.path:
+        return None
+    if boot != boot_id():
+        if write_layer(folder / "tree").diff_id != canonical:
+            return None
+        write_atomically(folder / _MADE, json.dumps({"boot": boot_id(), "bytes": there}).encode())
+    return there
+
+
+def _borrow(base: Base, diff_id: str, folder: Path, *, lends: bool) -> str:
+    """Make folder/tree, and owners.json beside it; the folder that contents are borrowed from, "" if they are copies."""
     source, entries = readable_form(base, diff_id)
     folder_of_bytes = str(base.path / SHARED) if lends and source.is_relative_to(base.path / SHARED) else ""
     with Tree(folder / "tree") as tree:

@@ -186,7 +186,7 @@ class Store:
         """What was made of layers in base stores, and, of a store that is shared, for others."""
         for folder, kept in ((BORROWED, needed), (SHARED, set(self.layers.all()))):
             for path in (self.home / folder).iterdir() if (self.home / folder).is_dir() else ():
-                if f"sha256:{path.name}" not in kept:
+                if f"sha256:{path.name}" not in kept and not _held(path / "lock"):
                     remove_tree(path)
 
     def abandoned(self) -> Iterator[Path]:
