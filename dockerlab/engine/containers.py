@@ -161,7 +161,7 @@ class Containers:
 
     def settled(self, record: Record) -> Path:
         """Its folder, whose `diff` is what it has changed until now."""
-        return copies.settled(self._records.folder(record))
+        return copies.settled(self._records.folder(record), lambda: self._store.layers.stack(record.layers))
 
     def view(self, record: Record) -> TreeView:
         """Its file system as it is now, read without a mount."""

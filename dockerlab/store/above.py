@@ -42,13 +42,20 @@ class LayersAbove(LayerStore):
         return super().has(diff_id) or self._holder(diff_id) is not None
 
     def tree(self, diff_id: str) -> Path:
-        """Where the change set of a layer lies, or would lie if it were one's own."""
-        if super().has(diff_id) or (base := self._holder(diff_id)) is None:
-            return super().tree(diff_id)
+        """Where the change set of a layer lies, or would lie if it were one's own; also while its base is not there."""
+        own = super().tree(diff_id)
+        if super().has(diff_id):
+            return own
+        try:
+            base = self._holder(diff_id)
+        except StoreError:
+            return own
+        if base is None:
+            return own
         if base.form == OURS:
             return base.layers.tree(diff_id)
         made = (self._notes / hex_of(diff_id) / kind / "tree" for kind in ("lent", "whole"))
-        return next((tree for tree in made if tree.exists()), super().tree(diff_id))
+        return next((tree for tree in made if tree.exists()), own)
 
     def size(self, diff_id: str) -> int:
         """As of one's own, also of those in a base."""
