@@ -24,7 +24,7 @@ RUN touch /gone/file /hidden/file && dd if=/dev/urandom of=/d/large bs=1024 coun
 RUN rm -r /gone && rm -r /hidden && mkdir /hidden && touch /hidden/new && mkfifo /d/pipe && chmod 2775 /d/sub
 """
 LOOK = (
-    "find / -xdev -path /proc -prune -o -path /sys -prune -o -path /dev -prune -o -path /etc -prune -o -path /.dockerenv -prune -o -print | sort | "
+    "find / -xdev -mindepth 1 -path /proc -prune -o -path /sys -prune -o -path /dev -prune -o -path /etc -prune -o -path /.dockerenv -prune -o -print | sort | "
     "while read f; do echo $(stat -c '%A %u:%g %s %Y %n' $f) $(readlink $f); done; find /bin/busybox /d /hidden -type f | sort | xargs md5sum"
 )
 """What a container is made of: kinds, modes, owners, times, links, contents."""
