@@ -11,6 +11,7 @@ reads it learns of each file what it is in the image. It is no layer to mount: t
 
 from __future__ import annotations
 
+import io
 import os
 import stat
 from collections.abc import Iterable, Iterator
@@ -18,6 +19,7 @@ from pathlib import Path
 
 from dockerlab.layers.borrowed import marks
 from dockerlab.layers.entry import Entry
+from dockerlab.layers.lending import open_lent
 from dockerlab.layers.owners import DEVICE, MODE, Owners
 from dockerlab.layers.tree import Tree
 from dockerlab.layers.writer import tree_entries
@@ -98,7 +100,7 @@ def transcribe(entries: Iterable[tuple[Entry, str]], tree: Tree, *, bytes_of: st
             tree.write_hole(entry.path, entry, marks(real, bytes_of))
             borrowed = True
         else:
-            tree.put(entry.path, entry, lambda real=real: open(real, "rb", buffering=0))  # type: ignore[misc]
+            tree.put(entry.path, entry, lambda real=real: io.FileIO(open_lent(real)))  # type: ignore[misc]
     return borrowed
 
 
