@@ -88,7 +88,7 @@ def open_lent(path: str, flags: int = os.O_RDONLY) -> int:
     except PermissionError:
         with reached(path), lent(path, stat.S_IRUSR):
             fd = os.open(path, flags)
-    return borrowed.opened(fd, flags) if borrowed.follows else fd
+    return borrowed.opened(fd, path, flags) if borrowed.places else fd
 
 
 def _open_held(path: Held, flags: int) -> int:

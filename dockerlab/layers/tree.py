@@ -236,8 +236,8 @@ class Tree:
     def _copy(self, file: Copied, write: int, target: str) -> None:
         try:
             read = os.open(file.source, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-            if borrowed.follows:
-                read = borrowed.opened(read, os.O_RDONLY)
+            if borrowed.places:
+                read = borrowed.opened(read, file.source, os.O_RDONLY)
             try:
                 copy_bytes(read, write, file.st.st_size)
             finally:

@@ -13,12 +13,10 @@ from dockerlab import layers
 from dockerlab.errors import NotFoundError, StoreError
 from dockerlab.oci import ImageConfig, Reference
 from dockerlab.oci.digest import hex_of, is_digest
-from dockerlab.store.bases import OURS, Base
+from dockerlab.store.bases import OURS, UNUSABLE, Base
 from dockerlab.store.files import boot_id, explained, write_atomically
 from dockerlab.store.images import Image, ImageStore
 from dockerlab.store.layers import BORROWED, NOTE, Layer, LayerStore
-
-_UNUSABLE = "its owner brings the image there again, or take it out of DOCKERLAB_BASE_STORES"
 
 
 class LayersAbove(LayerStore):
@@ -131,14 +129,12 @@ class LayersAbove(LayerStore):
             record = base.layers.record(diff_id)
             return str(record["canonical"]), str(record["boot"]), int(record["size"])
         except (FileNotFoundError, ValueError, KeyError, TypeError):
-            raise StoreError(f"layer {diff_id} in the base store {base} can't be read", hint=_UNUSABLE) from None
+            raise StoreError(f"layer {diff_id} in the base store {base} can't be read", hint=UNUSABLE) from None
 
     def _made_ours(self, base: Base, diff_id: str, *, lends: bool) -> Layer:
         """A layer whose files are somebody else's, as files of our own."""
-        from dockerlab.layers.borrowed import follow
         from dockerlab.store.borrowing import made_ours
 
-        follow()
         canonical, _, size = self._record(base, diff_id)
         with explained(self._home):
             folder, there = made_ours(base, diff_id, canonical, self._notes / hex_of(diff_id), self._tmp, lends=lends)
@@ -194,7 +190,10 @@ class ImagesAbove(ImageStore):
             if (base := self._holder(identifier)) is None:
                 raise
         with base.looked_into():
-            return base.images.raw(identifier)
+            try:
+                return base.images.raw(identifier)
+            except StoreError as error:
+                raise StoreError(f"{error.message} in the base store {base}", hint=UNUSABLE) from None
 
     def parent(self, identifier: str) -> str:
         """The ID of the image that this one was committed from, or ""; it may be gone."""

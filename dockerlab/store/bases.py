@@ -34,6 +34,7 @@ from dockerlab.store.layers import SHARED, LayerStore
 
 VARIABLE = "DOCKERLAB_BASE_STORES"
 OURS, RECORDED = "ours", "recorded"
+UNUSABLE = f"its owner brings the image there again, or take it out of {VARIABLE}"
 _OTHERS = f"or take it out of {VARIABLE}"
 
 

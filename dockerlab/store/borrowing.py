@@ -11,15 +11,15 @@ from pathlib import Path
 
 from dockerlab.errors import StoreError
 from dockerlab.layers import Entry, Owners, Tree, remove_tree, tree_entries, write_layer
+from dockerlab.layers.borrowed import follow, forget
 from dockerlab.layers.plain import plain_entries, root_mode, transcribe
 from dockerlab.oci.digest import hex_of
-from dockerlab.store.bases import OURS, RECORDED, Base
+from dockerlab.store.bases import OURS, RECORDED, UNUSABLE, Base
 from dockerlab.store.files import Lock, boot_id, write_atomically
 from dockerlab.store.layers import SHARED
 
 Entries = Iterator[tuple[Entry, str]]
 _MADE = "made.json"
-_UNUSABLE = "its owner brings the image there again, or take it out of DOCKERLAB_BASE_STORES"
 
 
 def made_ours(
@@ -29,28 +29,25 @@ def made_ours(
 
     In `folder` there may be two: `lent`, whose contents lie in the base, and `whole`. Neither is ever replaced while it can be used: a container may run on it.
     """
-    kinds = ("lent", "whole") if lends else ("whole",)
-    for kind in kinds:
+    for kind in ("lent", "whole") if lends else ("whole",):
         if (there := _usable(folder / kind, base, canonical)) is not None:
             return folder / kind, there
     folder.mkdir(parents=True, exist_ok=True)
     kind = "lent" if lends and is_lowest(base, diff_id) else "whole"
     with Lock(folder / "lock"):
-        if (there := _usable(folder / kind, base, canonical)) is not None:  # another process was first
-            return folder / kind, there
-        with tmp() as aside:
-            there = _borrow(base, diff_id, aside, lends=kind == "lent")
-            if write_layer(aside / "tree").diff_id != canonical:
-                raise spoilt(diff_id, base)
-            (aside / _MADE).write_text(json.dumps({"boot": boot_id(), "bytes": there}))
-            remove_tree(folder / kind)
-            os.rename(aside, folder / kind)
+        if _usable(folder / kind, base, canonical) is None:  # else another process was first
+            with tmp() as aside:
+                _make(base, diff_id, canonical, aside, lends=kind == "lent")
+                remove_tree(folder / kind)
+                os.rename(aside, folder / kind)
+        there = _usable(folder / kind, base, canonical)
+    assert there is not None
     return folder / kind, there
 
 
 def spoilt(diff_id: str, base: Base) -> StoreError:
     """What a base store holds is not what it says."""
-    return StoreError(f"layer {diff_id} in the base store {base} is not what its digest says", hint=_UNUSABLE)
+    return StoreError(f"layer {diff_id} in the base store {base} is not what its digest says", hint=UNUSABLE)
 
 
 def _usable(folder: Path, base: Base, canonical: str) -> str | None:
@@ -62,6 +59,8 @@ def _usable(folder: Path, base: Base, canonical: str) -> str | None:
         return None
     if there and Path(there).parent != base.path:
         return None
+    if there:
+        follow(folder / "tree", there)
     if boot != boot_id():
         if write_layer(folder / "tree").diff_id != canonical:
             return None
@@ -69,14 +68,21 @@ def _usable(folder: Path, base: Base, canonical: str) -> str | None:
     return there
 
 
-def _borrow(base: Base, diff_id: str, folder: Path, *, lends: bool) -> str:
-    """Make folder/tree, and owners.json beside it; the folder that contents are borrowed from, "" if they are copies."""
+def _make(base: Base, diff_id: str, canonical: str, folder: Path, *, lends: bool) -> None:
+    """The layer in `folder`: tree, owners.json, made.json. StoreError if it is not what its digest says."""
     source, entries = readable_form(base, diff_id)
     folder_of_bytes = str(base.path / SHARED) if lends and source.is_relative_to(base.path / SHARED) else ""
     with Tree(folder / "tree") as tree:
         borrowed = transcribe(entries, tree, bytes_of=folder_of_bytes)
     os.chmod(folder / "tree", root_mode(source))
-    return folder_of_bytes if borrowed else ""
+    if borrowed:
+        follow(folder / "tree", folder_of_bytes)
+    try:
+        if write_layer(folder / "tree").diff_id != canonical:
+            raise spoilt(diff_id, base)
+    finally:
+        forget(folder / "tree")
+    (folder / _MADE).write_text(json.dumps({"boot": boot_id(), "bytes": folder_of_bytes if borrowed else ""}))
 
 
 def is_lowest(base: Base, diff_id: str) -> bool:

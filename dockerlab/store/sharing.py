@@ -12,6 +12,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from dockerlab.layers import remove_tree, tree_entries
@@ -43,7 +44,8 @@ def share(store: Store) -> Iterator[str]:
                 os.chmod(home / name, 0o755)
         for name in ("blobs/sha256", "names", "images", "catalogue/images"):
             for path in (home / name).iterdir() if (home / name).is_dir() else ():
-                os.chmod(path, 0o644)
+                with suppress(FileNotFoundError):  # it was just being written, or removed
+                    os.chmod(path, 0o644)
         os.chmod(home, 0o755)
 
 

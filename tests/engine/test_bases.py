@@ -13,6 +13,7 @@ import pytest
 
 from dockerlab.course.bases import marked
 from dockerlab.engine.embedded import EmbeddedEngine
+from dockerlab.notebook.offers import offers
 from dockerlab.store import Store
 from tests.conformance.program import Program
 from tests.conftest import Answer, Command, Docker, build, sh
@@ -77,6 +78,10 @@ def test_everything_is_seen_of_a_base_and_nothing_is_changed_there(base: Path, a
     assert {line.split()[0] for line in above("images").out.splitlines()[1:]} == {"busybox", "odd"}
     assert above("history", "-q", "odd:1").out.count("\n") > 3
     assert json.loads(above("inspect", "odd:1").out)[0]["GraphDriver"]["Data"]["UpperDir"].startswith(f"{base}/")
+    found = offers("%docker run --rm od", EmbeddedEngine)
+    assert found is not None and [one.text for one in found.offers] == ["odd:1"]
+    inside = EmbeddedEngine().layer_inside("odd:1", 2)
+    assert inside.read("/d/secret", 100) == b"secret\n" and {entry.path for entry in inside.folder("/d")} >= {"/d/link", "/d/sub"}
     assert "0:0 0 " in sh(above, LOOK, "odd:1") and "-rw------- 7:8 7 " in sh(above, LOOK, "odd:1")
     assert build(above, "FROM odd:1\nRUN rm /d/hard && echo more >> /d/secret\nCOPY --from=odd:1 /d /copy\n", tag="mine:1").code == 0
     assert "7:8 12 " in sh(above, LOOK, "mine:1") and "/d/hard" not in sh(above, LOOK, "mine:1")

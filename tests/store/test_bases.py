@@ -14,7 +14,9 @@ import pytest
 
 from dockerlab.course.bases import marked
 from dockerlab.errors import NotFoundError, StoreError
-from dockerlab.layers import Tree
+from dockerlab.layers import Tree, TreeView
+from dockerlab.layers.lending import open_lent
+from dockerlab.layers.tree import Copied
 from dockerlab.oci import HistoryEntry, ImageConfig, Reference
 from dockerlab.store import Image, Layer, Store
 from dockerlab.store.fsck import DAMAGED, LOST, examine, examine_base, repair
@@ -380,6 +382,27 @@ def test_a_layer_whose_contents_are_elsewhere_is_made_whole_where_it_has_layers_
     assert store.layers.stack([odd.diff_id])[0].bytes
     below = sealed(store, "below")
     assert [layer.bytes for layer in store.layers.stack([below.diff_id, odd.diff_id])] == ["", ""]
+
+
+def test_a_mark_of_contents_elsewhere_means_nothing_in_a_tree_that_holds_no_such_files(
+    store: Store, base: Store, odd: Layer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a container, an archive that was unpacked, or a build context may hold one that leads to a file of this machine."""
+    image(base, "odd:1", odd)
+    list(share(base))
+    monkeypatch.setattr("dockerlab.store.bases.Base.form", "shared")
+    store.lends_bytes = lambda: True
+    assert store.layers.get(odd.diff_id).bytes
+    (tmp_path / "file").write_bytes(b"mine")
+    os.setxattr(tmp_path / "file", "user.overlay.metacopy", b"")
+    os.setxattr(tmp_path / "file", "user.overlay.redirect", b"/etc/passwd")
+    with open(open_lent(str(tmp_path / "file")), "rb") as file:
+        assert file.read() == b"mine"
+    with Tree(tmp_path / "tree") as tree:
+        tree.copy_files([Copied("file", str(tmp_path / "file"), (tmp_path / "file").stat(), 0o644, 0, 0)])
+    assert (tmp_path / "tree/file").read_bytes() == b"mine"
+    view = TreeView([store.layers.get(odd.diff_id).tree])
+    assert view.read("/su") == view.read("/su2") == b"x" * 20_000
 
 
 BORROWER = """
