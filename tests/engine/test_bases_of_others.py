@@ -149,6 +149,30 @@ def test_where_the_kernel_can_join_them_only_inodes_are_an_ordinary_user_s_own(
     assert (taken < 300_000) == bool(joins), taken
 
 
+def test_where_the_kernel_can_t_join_them_the_files_are_copied_once(root_s: tuple[Path, str], ordinary_user: OrdinaryUser) -> None:
+    base, look = root_s
+    shared(base)
+    lab = lab_of(ordinary_user, DOCKERLAB_BASE_STORES=str(base))
+    assert lab("run", "--rm", "busybox", "true").returncode == 0
+    known = ordinary_user.home / "dockerlab/capabilities.json"  # as before Linux 6.16
+    known.write_text(
+        json.dumps(
+            {
+                **(found := json.loads(known.read_text())),
+                "items": [{**one, "available": one["available"] and one["name"] != "borrowed_bytes"} for one in found["items"]],
+            }
+        )
+    )
+    inodes = []
+    for _ in range(2):
+        looked = lab("run", "--rm", "odd:1", "sh", "-c", LOOK)
+        assert (looked.stdout, looked.returncode) == (look, 0), looked.stderr
+        whole = sorted((ordinary_user.home / "dockerlab/borrowed").glob("*/whole/tree/bin/busybox"))
+        inodes.append([path.stat().st_ino for path in whole])
+        assert [path.stat().st_blocks > 0 for path in whole] == [True]
+    assert inodes[0] == inodes[1]
+
+
 def test_files_of_such_a_base_are_an_ordinary_user_s_to_read_and_no_program_there_is_set_id(
     root_s: tuple[Path, str], ordinary_user: OrdinaryUser
 ) -> None:
