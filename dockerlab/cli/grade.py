@@ -107,6 +107,9 @@ def _parser() -> argparse.ArgumentParser:
     limits.add_argument("--disk", metavar="SIZE", help="beyond the base images (default: 4g)")
     limits.add_argument("--processes", type=int, metavar="N", help="at a time (default: 512)")
     limits.add_argument("--network", action="store_true", help="let its cells use the network")
+    limits.add_argument(
+        "--no-walls", action="store_false", dest="walls", help="run its cells as you, who can write your files, on the machine's network"
+    )
     return parser
 
 
@@ -124,7 +127,7 @@ def _allowance(options: argparse.Namespace) -> Allowance:
             except ValueError as error:
                 raise UsageError(f"--{name}: {error}", hint="500m, 2g …", exit_code=1) from None
     for name, value in asked.items():
-        if name != "network" and value <= 0:
+        if value is not True and value is not False and value <= 0:
             raise UsageError(f"--{name.replace('_', '-')} {value}: nothing could run", exit_code=1)
     return Allowance(**asked)
 

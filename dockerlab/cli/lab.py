@@ -10,7 +10,7 @@ import socket
 import sys
 from pathlib import Path
 
-from dockerlab.course.grading import BASES
+from dockerlab.course.bases import BASES
 from dockerlab.course.material import hand_out
 from dockerlab.engine import open_engine
 from dockerlab.errors import DockerlabError

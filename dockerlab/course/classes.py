@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from dockerlab.course.assignments import Assignment
-from dockerlab.course.grading import Request, Submission, grade_here
+from dockerlab.course.grading import Request, Submission, base_images, grade_here, images_for
 from dockerlab.course.ledger import Ledger
 from dockerlab.course.report import GradeReport
 from dockerlab.course.room.allowance import Allowance
@@ -88,13 +88,15 @@ def grade_class(
             done(graded)
         else:
             waiting.append((number, graded, key))
-    requests = [Request.of(one.path, language, course, allowance, tuple(paths)) for _, one, _ in waiting]
-    for at, result in _results(requests, [one for _, one, _ in waiting], jobs, scheduler):
-        number, graded, key = waiting[at]
-        found[number] = _filled(graded, result)
-        if ledger and isinstance(result, GradeReport):  # what was killed is tried again
-            ledger.add(key, result)
-        done(found[number])
+    names = dict.fromkeys(name for _, one, _ in waiting if one.answers and not scheduler for name in images_for(one.answers))
+    with base_images(tuple(names)) as bases:
+        requests = [Request.of(one.path, language, course, allowance, tuple(paths), bases) for _, one, _ in waiting]
+        for at, result in _results(requests, [one for _, one, _ in waiting], jobs, scheduler):
+            number, graded, key = waiting[at]
+            found[number] = _filled(graded, result)
+            if ledger and isinstance(result, GradeReport):  # what was killed is tried again
+                ledger.add(key, result)
+            done(found[number])
     yield from (found[number] for number in range(len(paths)))
 
 

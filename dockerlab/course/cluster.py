@@ -1,7 +1,7 @@
 """A class graded by other machines: workers of a Dask scheduler, each with this package; what is graded travels to them, and only points come back.
 
 A worker needs neither the course nor the submissions on its disk: a parcel holds both. Each is opened by a program of its own (`python -m dockerlab.course.cluster`), since
-a worker's process has seen other submissions, and may start none itself where Dask watches over it.
+a worker may start no process where Dask watches over it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any
 
 from dockerlab.course import surroundings
 from dockerlab.course.assignments import Assignment, others
-from dockerlab.course.grading import Request, grade_here
+from dockerlab.course.grading import Request, grade
 from dockerlab.course.report import GradeReport
 from dockerlab.course.room.allowance import Allowance
 from dockerlab.course.workers import Killed
@@ -117,7 +117,9 @@ def main() -> None:
     parcel: Parcel = pickle.load(sys.stdin.buffer)
     with tempfile.TemporaryDirectory(prefix="dockerlab-parcel-") as folder:
         try:
-            answer: dict[str, Any] = {"report": grade_here(parcel.unpacked(Path(folder))).to_record()}
+            request = parcel.unpacked(Path(folder))
+            report = grade(request.path, request.language, course=request.course, allowance=request.allowance)
+            answer: dict[str, Any] = {"report": report.to_record()}
         except DockerlabError as error:
             answer = {"error": error.message}
         except Exception as error:  # a submission that breaks the grader costs its own points

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from dockerlab.course import vocabulary
+from dockerlab.course.bases import BaseImages
 from dockerlab.course.exercises import APART, CHECK, Exercise
 from dockerlab.course.scoring import Score, failed, score_of_value
 from dockerlab.course.verdict import CheckFailed, Finding, Verdict
@@ -25,18 +26,17 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True)
 class Task:
-    """What is to be looked at: the store at `home` and the files in `folder`, as paths of whoever looks. `bases` are grading.py's."""
+    """What is to be looked at: the store at `home` and the files in `folder`, as paths of whoever looks, as is that of `bases`."""
 
     exercises: tuple[Exercise, ...]
     home: Path
     folder: Path
     language: str
-    bases: Any
+    bases: BaseImages
 
 
 def judge(task: Task) -> Json:
     """Each exercise's verdict. A damaged store is the submission's own doing: it costs the points of the exercises that can't be looked at, and no more."""
-    from dockerlab.course.grading import name_bases
     from dockerlab.engine.embedded import EmbeddedEngine
     from dockerlab.store import Store
 
@@ -44,10 +44,10 @@ def judge(task: Task) -> Json:
     os.chdir(task.folder)
     errors: list[str] = []
     verdicts: dict[str, Json] = {}
-    engine = EmbeddedEngine(Store.open(task.home))
+    engine = EmbeddedEngine(Store.open(task.home, bases=str(task.bases.folder)))
     try:
         try:
-            name_bases(engine.store, task.bases)
+            task.bases.name_again(engine.store)
         except Exception as error:
             errors.append(f"the store that the cells left is damaged: {type(error).__name__}: {error}")
         for exercise in task.exercises:

@@ -12,7 +12,6 @@ from dockerlab.course import material
 from dockerlab.course.assignments import Assignment, others
 from dockerlab.course.guard import PACKAGE
 from dockerlab.errors import NotFoundError
-from dockerlab.store.store import default_home
 
 _KEPT = ("PATH", "LANG", "LANGUAGE", "TZ", "LD_LIBRARY_PATH", "PYTHONPATH", "VIRTUAL_ENV", "CONDA_PREFIX", "SSL_CERT_FILE", "BUSYBOX")
 _FAMILIES = ("LC_", "DOCKERLAB_")
@@ -25,8 +24,8 @@ def kept(environment: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in environment.items() if name in _KEPT or name.startswith(_FAMILIES)}
 
 
-def of_kernel(environment: Mapping[str, str], inside: Path, language: str, code: Path | None) -> dict[str, str]:
-    """A kernel's environment. `inside` is the room's folder as the kernel sees it, `code` where it imports this package from, if not from where we do."""
+def of_kernel(environment: Mapping[str, str], inside: Path, language: str, code: Path | None, bases: Path | None) -> dict[str, str]:
+    """A kernel's environment. `inside` is the room's folder as the kernel sees it, `code` where it imports this package from, if not from where we do, `bases` its base store."""
     paths = [str(code)] if code else []
     return {
         **kept(environment),
@@ -34,6 +33,7 @@ def of_kernel(environment: Mapping[str, str], inside: Path, language: str, code:
         "TMPDIR": str(inside / "tmp"),
         "IPYTHONDIR": str(inside / "home/.ipython"),
         "DOCKERLAB_HOME": str(inside / "store"),
+        "DOCKERLAB_BASE_STORES": str(bases or ""),
         "DOCKERLAB_BASES": "catalogue",
         "DOCKERLAB_LANG": language,
         "DOCKERLAB_WIDGETS": "off",
@@ -43,14 +43,13 @@ def of_kernel(environment: Mapping[str, str], inside: Path, language: str, code:
 
 
 def needed(here: Path) -> tuple[Path, ...]:
-    """What of the machine has to be seen, wherever it lies: this Python and all that it imports, the programs on the path, the store that the base images lie in.
+    """What of the machine has to be seen, wherever it lies: this Python and all that it imports, and the programs on the path.
 
     Not `here`, where whoever grades works: it is on the path of what is started there, and holds whatever they have.
     """
-    homes = os.environ.get("DOCKERLAB_BASE_STORES", "").split(os.pathsep)
     programs = [*os.environ.get("PATH", "").split(os.pathsep), *os.environ.get("LD_LIBRARY_PATH", "").split(os.pathsep)]
     python = [sys.prefix, sys.base_prefix, sys.exec_prefix, os.path.dirname(os.path.realpath(sys.executable)), *sys.path]
-    places = [Path(one) for one in (*homes, *programs, *python, str(PACKAGE), str(default_home())) if os.path.isabs(one)]
+    places = [Path(one) for one in (*programs, *python, str(PACKAGE)) if os.path.isabs(one)]
     return tuple(dict.fromkeys(one for one in places if one != here and one not in (Path("/"), Path("/tmp")) and one != Path.home()))
 
 

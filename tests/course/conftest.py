@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from dockerlab.course.grading import BASES
+from dockerlab.course.bases import BASES
 from dockerlab.course.labs import images_of
 from dockerlab.engine.embedded import EmbeddedEngine
 from dockerlab.store import Store

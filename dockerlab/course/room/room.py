@@ -21,7 +21,7 @@ from dockerlab.runtime.helper.limits import Groups
 
 Event = tuple[Any, ...]
 _PATIENCE = 30.0  # seconds for the keeper to do what it was told
-NOT_ASKED = "namespaces are not there, or DOCKERLAB_ISOLATION asks for another isolation"
+NOT_ASKED = "this machine has no namespaces, or they were not to be used (--no-walls, DOCKERLAB_ISOLATION)"
 JUDGE_SECONDS = 600.0
 """What is looked at may be large, and containers are started for it."""
 
@@ -31,9 +31,11 @@ class Room:
 
     def __init__(self, plan: Plan, allowance: Allowance) -> None:
         """OSError if there can't be a process at all."""
-        self.plan, self.allowance, self.why = plan, allowance, "" if identities() else NOT_ASKED
+        self.plan, self.allowance = plan, allowance
+        chosen = identities() if allowance.walls else ()
+        self.why = "" if chosen else NOT_ASKED
         self._groups: Groups | None = None
-        for identity in (*identities(), ""):
+        for identity in (*chosen, ""):
             self._begin(identity)
             answer = self.heard(_PATIENCE)
             if answer and answer[0] == "ready":
@@ -61,6 +63,10 @@ class Room:
         theirs.close()
         write.close()
         self._commands, self._verdicts = ours, read
+
+    def given(self, name: str) -> Path:
+        """Where one of the plan's given folders lies for those inside."""
+        return self.inside / name if self.identity else self.plan.given[name]
 
     @property
     def events(self) -> Connection:

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from dockerlab.data import dataclass
+from dockerlab.data import dataclass, field
 from dockerlab.runtime.helper import kernel, namespaces, network
 
 INSIDE = Path("/tmp/dockerlab")
@@ -22,11 +22,15 @@ _PLAIN = kernel.MS_NOSUID | kernel.MS_NODEV
 
 @dataclass(frozen=True)
 class Plan:
-    """`scratch`: the room's own folder; `shown`: what is needed of the machine, wherever it lies; `hidden`: what nobody inside may see."""
+    """`scratch`: the room's own folder; `shown`: what is needed of the machine, wherever it lies; `hidden`: what nobody inside may see.
+
+    `given`: name → a folder that those inside may read, below the room's own.
+    """
 
     scratch: Path
     shown: tuple[Path, ...] = ()
     hidden: tuple[Path, ...] = ()
+    given: Mapping[str, Path] = field(default_factory=dict)
     network: bool = False
 
     @property
@@ -77,6 +81,7 @@ def furnish(plan: Plan) -> None:
     private = plan.private
     held = [(path, _open(path)) for path in _tops(plan.shown) if any(path.is_relative_to(one) for one in private) and path.exists()]
     scratch, empty = _open(plan.scratch), [(place, _open(_empty(plan, number))) for number, place in enumerate(private)]
+    given = {name: _open(path) for name, path in plan.given.items()}
     kernel.set_readonly_recursive("/")
     kernel.mount("proc", "/proc", "proc", _PLAIN | kernel.MS_NOEXEC)
     if os.path.isdir("/dev/shm"):
@@ -84,6 +89,8 @@ def furnish(plan: Plan) -> None:
     for place, fd in empty:
         _put(fd, place)
     _put(scratch, INSIDE)
+    for name, fd in given.items():
+        _put(fd, INSIDE / name, readonly=True)
     for path, fd in held:
         _put(fd, path, readonly=True)
     for path in plan.hidden:
