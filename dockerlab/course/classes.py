@@ -14,15 +14,18 @@ from pathlib import Path
 from typing import Any
 
 from dockerlab.course.assignments import Assignment
-from dockerlab.course.grading import Request, Submission, base_images, grade_here, images_for
+from dockerlab.course.grading import Request, Submission, base_images, grade_here, images_for, probed
 from dockerlab.course.ledger import Ledger
 from dockerlab.course.report import GradeReport
 from dockerlab.course.room.allowance import Allowance
 from dockerlab.course.workers import Killed, each
+from dockerlab.course.workers import one as ask
 from dockerlab.data import dataclass, replace
 from dockerlab.errors import DockerlabError, NotFoundError
 
 Json = dict[str, Any]
+SEVERAL = 3
+"""Submissions; for more it pays to find out once what the machine allows."""
 
 
 @dataclass(frozen=True)
@@ -91,6 +94,9 @@ def grade_class(
     names = dict.fromkeys(name for _, one, _ in waiting if one.answers and not scheduler for name in images_for(one.answers))
     with base_images(tuple(names)) as bases:
         requests = [Request.of(one.path, language, course, allowance, tuple(paths), bases) for _, one, _ in waiting]
+        if bases and len(requests) > SEVERAL:
+            machine = ask(probed, requests[0])
+            requests = [replace(one, machine=machine) for one in requests]
         for at, result in _results(requests, [one for _, one, _ in waiting], jobs, scheduler):
             number, graded, key = waiting[at]
             found[number] = _filled(graded, result)

@@ -25,7 +25,10 @@ Json = dict[str, Any]
 RESTARTS = 3
 """So many kernels after the first; what ends them all has had its chance."""
 GIVEN, ANSWER, TEST = "given", "answer", "test"
-_ONLY_SHOWS = re.compile(r"%{1,2}(predict|compare)\b")
+_ASKS = re.compile(r"%{1,2}(predict|compare)\b")
+_SHOWS = re.compile(
+    r"%(layers|history|cow|context|process|variables|docker (ps|images|history|diff|logs|port|inspect|version|info))\b[^;]*"
+)
 _REPEATED = re.compile(r"\s*%(load_ext|reload_ext|matplotlib|config|autoreload)\b")
 _MAGIC = re.compile(r"\s*[%!]|.*\bget_ipython\(\)|\s*\w[\w, ]*=\s*[%!]")
 
@@ -79,7 +82,7 @@ _GOES_ON = say("; a new kernel went on behind it", ". 새 커널이 그다음 �
 
 
 def turns_of(notebook: Json, exercises: Sequence[Exercise]) -> list[Turn]:
-    """The cells that are run: not what is judged from outside, nor guesses and their outcomes, which leave nothing."""
+    """The cells that are run: not what is judged from outside, nor what the instructor only shows, or asks, which leaves nothing."""
     tests = {one.name for one in exercises if one.kind == CELL}
     judged = {one.name for one in exercises} - tests
     turns = []
@@ -88,13 +91,19 @@ def turns_of(notebook: Json, exercises: Sequence[Exercise]) -> list[Turn]:
         name, solution = str(mark.get("grade_id") or number), bool(mark.get("solution"))
         if cell["cell_type"] != "code" or not source.strip() or (name in judged and not solution):
             continue
-        if not solution and (check_named(source) or _ONLY_SHOWS.match(source)):
+        if not solution and (check_named(source) or only_shows(source)):
             continue
         metadata = cell.get("metadata")
         tags = metadata.get("tags", []) if isinstance(metadata, dict) else []
         role = ANSWER if solution else TEST if name in tests else GIVEN
         turns.append(Turn(role, name, source, role == TEST or "raises-exception" in tags))
     return turns
+
+
+def only_shows(source: str) -> bool:
+    """Whether a cell does nothing but show something, or ask for a guess."""
+    lines = [line.strip() for line in source.split("\n") if line.strip() and not line.startswith("#")]
+    return bool(_ASKS.match(source)) or (bool(lines) and all(_SHOWS.fullmatch(line) for line in lines))
 
 
 class Playing:

@@ -16,7 +16,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from dockerlab.course import material, surroundings
 from dockerlab.course.assignments import Assignment, assignment_of
@@ -25,21 +25,19 @@ from dockerlab.course.checks import all_checks
 from dockerlab.course.execution import Played, Playing, turns_of
 from dockerlab.course.exercises import APART, CELL, CHECK, Exercise, exercises_of
 from dockerlab.course.guard import PACKAGE, Watch, copy_package
-from dockerlab.course.judging import Task
+from dockerlab.course.judging import CAPABILITIES, Task, judge, probe_store
 from dockerlab.course.labs import images_of
 from dockerlab.course.release import released
 from dockerlab.course.repair import repaired
 from dockerlab.course.report import GradeReport
 from dockerlab.course.room.allowance import Allowance
+from dockerlab.course.room.room import Room
 from dockerlab.course.room.walls import Plan
 from dockerlab.course.scoring import score_of_cell, unanswered
 from dockerlab.course.verdict import Verdict
 from dockerlab.data import dataclass, replace
 from dockerlab.errors import DockerlabError
 from dockerlab.store import Store
-
-if TYPE_CHECKING:
-    from dockerlab.course.room.room import Room
 
 Json = dict[str, Any]
 
@@ -64,7 +62,7 @@ class Submission:
 
 @dataclass(frozen=True)
 class Request:
-    """One submission that is to be graded, above these `bases`, and how. `hidden`: what its cells may not see; `here` and `environment` are those of whoever asks."""
+    """One submission that is to be graded, above these `bases`, and how. `hidden`: what its cells may not see; `machine`: what `probed` said, or nothing; `here` and `environment` are those of whoever asks."""
 
     path: Path
     language: str
@@ -72,6 +70,7 @@ class Request:
     allowance: Allowance
     hidden: tuple[Path, ...]
     bases: BaseImages | None
+    machine: str
     here: Path
     environment: dict[str, str]
 
@@ -88,7 +87,7 @@ class Request:
         """With this process's environment; what lies at `hidden` is hidden, and the submission itself, the labs and the course."""
         course = course.absolute() if course else None
         concealed = surroundings.hidden(course, (path, *hidden))
-        return cls(path.absolute(), language, course, allowance or Allowance(), concealed, bases, Path.cwd(), dict(os.environ))
+        return cls(path.absolute(), language, course, allowance or Allowance(), concealed, bases, "", Path.cwd(), dict(os.environ))
 
 
 def grade(path: Path, language: str = "", *, course: Path | None = None, allowance: Allowance | None = None) -> GradeReport:
@@ -139,6 +138,25 @@ def grade_here(request: Request) -> GradeReport:
         return _graded(request, alone=True)
 
 
+def probed(request: Request) -> str:
+    """What this machine allows in a room, as a store keeps it: the same in each, so that a class asks once. Nothing where there are no walls, since paths differ."""
+    os.environ.clear()
+    os.environ.update(request.environment)
+    os.chdir("/")
+    scratch = Path(tempfile.mkdtemp(prefix="dockerlab-grade-")).resolve()
+    try:
+        Store.open(scratch / "store", bases="")
+        with Room(
+            Plan(scratch, surroundings.needed(request.here), request.hidden, {}, request.allowance.network), request.allowance
+        ) as room:
+            if room.identity:
+                room.judge(probe_store, room.inside / "store")
+        kept = scratch / "store" / CAPABILITIES
+        return kept.read_text(encoding="utf-8") if kept.exists() else ""
+    finally:
+        clear(scratch)
+
+
 def _graded(request: Request, *, alone: bool = False) -> GradeReport:
     """`alone`: above a copy of the base images that no other has."""
     scratch = Path(tempfile.mkdtemp(prefix="dockerlab-grade-")).resolve()
@@ -152,6 +170,8 @@ def _graded(request: Request, *, alone: bool = False) -> GradeReport:
             (scratch / name).mkdir()
         if bases:
             Store.open(scratch / "store", bases="")
+            if request.machine:
+                (scratch / "store" / CAPABILITIES).write_text(request.machine, encoding="utf-8")
         return _played(request, scratch, bases)
     finally:
         clear(scratch)
@@ -161,7 +181,6 @@ def _graded(request: Request, *, alone: bool = False) -> GradeReport:
 
 def _played(request: Request, scratch: Path, bases: BaseImages | None) -> GradeReport:
     from dockerlab.course.room.cells import Kernel
-    from dockerlab.course.room.room import Room
 
     given = {"bases": bases.folder} if bases else {}
     plan = Plan(scratch, surroundings.needed(request.here), request.hidden, given, request.allowance.network)
@@ -217,7 +236,7 @@ def _looked_at(room: Room, exercises: list[Exercise], language: str, bases: Base
     if not outside or bases is None:
         return {"verdicts": {}, "errors": []}
     task = Task(outside, room.inside / "store", room.inside / "work", language, replace(bases, folder=room.given("bases")))
-    found: Json = room.judge(task)
+    found: Json = room.judge(judge, task)
     return found
 
 

@@ -24,6 +24,8 @@ from dockerlab.store import Store
 from dockerlab.store.fsck import DAMAGED, examine
 
 Json = dict[str, Any]
+CAPABILITIES = "capabilities.json"
+"""Where a store keeps what was found out of its machine."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,13 @@ def judge(task: Task) -> Json:
     finally:
         engine.close()
     return {"verdicts": verdicts, "errors": errors}
+
+
+def probe_store(home: Path) -> None:
+    """Find out what the machine allows in here, for the store at `home`, which keeps it."""
+    from dockerlab.runtime.capabilities import Capabilities
+
+    Capabilities.load(home / CAPABILITIES)
 
 
 def _without_forgeries(store: Store) -> list[str]:

@@ -17,7 +17,7 @@ import pytest
 from dockerlab.course.bases import BaseImages
 from dockerlab.course.classes import Graded, grade_class
 from dockerlab.course.exercises import APART, Exercise
-from dockerlab.course.judging import Task
+from dockerlab.course.judging import Task, judge
 from dockerlab.course.material import grader, labs_folder, read, source
 from dockerlab.course.release import released
 from dockerlab.course.room.allowance import Allowance
@@ -180,7 +180,7 @@ def judged_behind_a_lock(folder: Path) -> Json:
         kernel.close()
         assert room.settle()
         task = Task((asked,), room.inside / "store", room.inside / "work", "en", BaseImages(room.given("bases"), (), ""))
-        found: Json = room.judge(task, hold=1)
+        found: Json = room.judge(judge, task, hold=1)
     return found
 
 

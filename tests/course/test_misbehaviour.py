@@ -14,6 +14,7 @@ from dockerlab.course.classes import Graded, find, grade_class
 from dockerlab.course.execution import _is_plain
 from dockerlab.course.report import GradeReport
 from dockerlab.course.room.allowance import Allowance
+from dockerlab.data import replace
 from dockerlab.errors import UsageError
 from tests.course.own_course import Course, answer, code, grading_cell, of_cells
 from tests.parts import until
@@ -135,13 +136,14 @@ def test_there_is_no_network_unless_it_is_asked_for(course: Course) -> None:
     assert points(shut) == [1, 0, 1] and points(let_out) == [1, 1, 1]
 
 
-def test_nothing_is_left_of_a_submission(course: Course, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+@pytest.mark.parametrize("walls", [True, False])
+def test_nothing_is_left_of_a_submission(walls: bool, course: Course, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     name = f"3600.{os.getpid()}"
     hand_in(
         course, leaver=f"subprocess.Popen(['setsid', 'sleep', '{name}'], start_new_session=True)\nopen('/tmp/left', 'w').write('x')\ny = 2"
     )
-    (one,) = classed(course).values()
+    (one,) = classed(course, replace(SMALL, walls=walls)).values()
     assert points(one) == [1, 1, 1]
 
     def left() -> list[str]:
@@ -155,7 +157,10 @@ def test_nothing_is_left_of_a_submission(course: Course, monkeypatch: pytest.Mon
         return found
 
     until(lambda: left() == [])
-    assert not Path("/tmp/left").exists() and not list(tmp_path.glob("dockerlab-grade-*"))
+    if walls and not report(one).open:
+        assert not Path("/tmp/left").exists()
+    Path("/tmp/left").unlink(missing_ok=True)
+    assert not list(tmp_path.glob("dockerlab-grade-*"))
 
 
 def test_the_same_submission_gives_the_same_report(course: Course) -> None:

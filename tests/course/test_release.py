@@ -18,7 +18,9 @@ from dockerlab.course.authoring import LANGUAGES, paths
 from dockerlab.course.checks import checks_of
 from dockerlab.course.material import grader, labs_folder, read
 from dockerlab.course.release import ReleaseError, release
+from dockerlab.engine.embedded import EmbeddedEngine
 from dockerlab.errors import ConflictError, NotFoundError
+from dockerlab.store import Store
 from tests.course.conftest import with_images_of
 from tests.parts import ROOT, sample
 
@@ -55,6 +57,14 @@ def written(course: Path, name: str, notebook: Any) -> Path:
     nbformat.write(notebook, folder / f"{name}.ipynb")
     (course / "nbgrader_config.py").write_text(CONFIG)
     return folder
+
+
+def without_containers(home: Path) -> None:
+    """What cells have left running in a store ends."""
+    engine = EmbeddedEngine(Store.open(home))
+    for item in engine.containers(all=True):
+        engine.remove(item["Id"], force=True)
+    engine.close()
 
 
 @pytest.mark.slow
@@ -103,6 +113,7 @@ def test_nbgrader_grades_the_labs_as_they_are(nbgrader: Any, bases: Path, tmp_pa
         shutil.rmtree(tmp_path / "one", ignore_errors=True)
         subprocess.run(["cp", "-a", "--reflink=auto", str(home), str(tmp_path / "one")], check=True)
         nbgrader(course, "autograde", "layers", "--student", student, DOCKERLAB_HOME=str(tmp_path / "one"), DOCKERLAB_BASES="catalogue")
+        without_containers(tmp_path / "one")
     nbgrader(course, "generate_feedback", "layers")
     nbgrader(course, "export", "--to", "grades.csv")
     with open(course / "grades.csv", newline="") as file:
@@ -130,7 +141,11 @@ def test_nbgrader_gives_every_point_to_a_solution_and_writes_its_feedback(
         text += f"os.environ['DOCKERLAB_HOME'] = {str(home)!r}\ndone(api.generate_assignment({name!r}))\n"
         text += f"done(api.autograde({name!r}, 'able'))\ndone(api.generate_feedback({name!r}))\n"
     shutil.copy(folders[labs[0]].parents[1] / "nbgrader_config.py", course)
-    nbgrader_api(course, text, DOCKERLAB_BASES="catalogue")
+    try:
+        nbgrader_api(course, text, DOCKERLAB_BASES="catalogue")
+    finally:
+        for home in tmp_path.glob("home-*"):
+            without_containers(home)
     from nbgrader.api import Gradebook
 
     with Gradebook(f"sqlite:///{course}/gradebook.db", "") as book:

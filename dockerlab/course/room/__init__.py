@@ -4,7 +4,7 @@
         kernel = Kernel(room)                       # forked, everything imported already
         kernel.run("1 + 1", seconds=120)            → Ran("ok", outputs=(…,))
         room.settle()                               # the kernel is gone, what else it began stands still
-        room.judge(task)                            → what `judging.judge` finds, looked at from inside, but not by the kernel
+        room.judge(function, argument)              → what it finds, looked at from inside, but not by the kernel
 
     allowance     how much time, memory, disk and processes a submission may have
     walls         namespaces of its own, a machine that is read-only, folders that are not to be seen

@@ -7,7 +7,7 @@ runs a cell itself. Where there are no walls it is the reaper of what the kernel
     ("interrupt",) ("kill",)
     ("settle",)              → ("settled", whether what the cells began stands still; else it was killed)
     ("clear",)               what stands still is ended
-    ("judge", task)          → on a connection of its own, what `judging.judge` returns, as JSON; then ("judged", exit status)
+    ("judge", function, argument) → on a connection of its own, what the function returns, as JSON; then ("judged", exit status)
     …                        → ("over", "memory" | "disk" | "processes") whenever that is so
 """
 
@@ -17,6 +17,7 @@ import json
 import os
 import signal
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from multiprocessing.connection import Connection, wait
 from typing import Any
@@ -77,7 +78,14 @@ class Keeper:
         self._watching = False
 
     def serve(self) -> None:
-        """Until the grader closes its end."""
+        """Until the grader closes its end, or is gone."""
+        try:
+            self._serve()
+        finally:
+            if not self._identity:
+                descendants.end_all()
+
+    def _serve(self) -> None:
         reader, writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         signal.signal(signal.SIGCHLD, lambda number, frame: None)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -93,14 +101,12 @@ class Keeper:
             if self._commands in ready:
                 try:
                     name, *arguments = self._commands.recv()
-                except EOFError:
+                except (EOFError, OSError):  # what the grader had not heard is no use any more
                     break
                 getattr(self, f"_do_{name}")(*arguments)
             if self._watching and time.monotonic() - looked >= LOOK:
                 self._look()
                 looked = time.monotonic()
-        if not self._identity:
-            descendants.end_all()
 
     def _reap(self) -> None:
         for pid, status in descendants.reap():
@@ -148,20 +154,20 @@ class Keeper:
         end = time.monotonic() + STANDSTILL
         while time.monotonic() < end:
             self._reap()
-            moving = [pid for pid, _ in descendants.below(os.getpid()) if _state(pid) not in "TtZX"]
+            moving = [(pid, began) for pid, began in descendants.below(os.getpid()) if _state(pid) not in "TtZX"]
             if not moving:
                 return True
-            for pid in moving:
-                kernel.kill(pid, signal.SIGSTOP)
+            for pid, began in moving:
+                descendants.send(pid, began, signal.SIGSTOP)
             time.sleep(0.002)
         return False
 
     def _do_clear(self) -> None:
         """End what stands still, containers too; the judge and what it has started go on."""
-        for pid, _ in descendants.below(os.getpid(), frozenset({self._judge})):
-            kernel.kill(pid, signal.SIGKILL)
+        for pid, began in descendants.below(os.getpid(), frozenset({self._judge})):
+            descendants.send(pid, began, signal.SIGKILL)
 
-    def _do_judge(self, task: Any) -> None:
+    def _do_judge(self, function: Callable[[Any], Any], argument: Any) -> None:
         self._judge = os.fork()
         if self._judge:
             return
@@ -174,9 +180,7 @@ class Keeper:
             if self._identity:
                 step_aside(self._identity)
                 kernel.prctl(kernel.PR_SET_DUMPABLE, 0)
-            from dockerlab.course.judging import judge
-
-            self._verdicts.send_bytes(json.dumps(judge(task)).encode())
+            self._verdicts.send_bytes(json.dumps(function(argument)).encode())
             code = 0
         finally:
             os._exit(code)

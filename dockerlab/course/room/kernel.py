@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 from dockerlab.course.room.allowance import Allowance
 from dockerlab.course.room.walls import step_aside
 from dockerlab.data import dataclass
+from dockerlab.runtime.helper_start import begin
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,8 @@ def become(spec: KernelSpec, allowance: Allowance) -> NoReturn:
             step_aside(spec.identity)
             os.environ.clear()
             os.environ.update(spec.environment)
+            if spec.environment.get("DOCKERLAB_BASE_STORES"):
+                begin()  # what starts containers starts beside the kernel
             run(str(spec.connection))
         else:
             os.execve(sys.executable, [sys.executable, "-m", __name__, str(spec.connection)], spec.environment)

@@ -10,7 +10,7 @@ from multiprocessing import Pipe
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from dockerlab.course.room.allowance import Allowance
 from dockerlab.course.room.keeper import keep
@@ -19,6 +19,7 @@ from dockerlab.course.room.walls import INSIDE, Plan, identities
 from dockerlab.errors import DockerlabError
 from dockerlab.runtime.helper.limits import Groups
 
+T = TypeVar("T")
 Event = tuple[Any, ...]
 _PATIENCE = 30.0  # seconds for the keeper to do what it was told
 NOT_ASKED = "this machine has no namespaces, or they were not to be used (--no-walls, DOCKERLAB_ISOLATION)"
@@ -105,9 +106,12 @@ class Room:
                 return answer
         return None
 
-    def judge(self, task: Any, hold: float = HOLD_SECONDS) -> Any:
-        """What `judging.judge` finds, in a process of its own in here. DockerlabError if that process did not live to tell."""
-        self.tell("judge", task)
+    def judge(self, function: Callable[[T], Any], argument: T, hold: float = HOLD_SECONDS) -> Any:
+        """What a function says of what lies in here, as JSON has it: called in a process of its own in here that has run no cell.
+
+        DockerlabError if that process did not live to tell.
+        """
+        self.tell("judge", function, argument)
         began, waits = time.monotonic(), [hold, JUDGE_SECONDS]
         while waits:
             came = wait([self._verdicts, self._commands], timeout=began + waits[0] - time.monotonic())

@@ -74,12 +74,12 @@ class Usage:
     @staticmethod
     def _kill_all() -> None:
         for _ in range(100):
-            pids = [pid for pid, _ in descendants.below(os.getpid())]
+            found = descendants.below(os.getpid())
             if os.getpid() == 1:
-                if pids:
+                if found:
                     os.kill(-1, kernel.SIGKILL)  # all but ourselves, at once
                 return
-            for pid in pids:
-                kernel.kill(pid, kernel.SIGKILL)
-            if not pids:
+            for pid, began in found:
+                descendants.send(pid, began, kernel.SIGKILL)
+            if not found:
                 return

@@ -59,7 +59,7 @@ def end_all(spare: frozenset[int] = frozenset()) -> None:
         if not found or time.monotonic() > patience:
             return
         for pid, began in found:
-            _kill(pid, began)
+            send(pid, began, kernel.SIGKILL)
         time.sleep(PAUSE)
 
 
@@ -90,15 +90,15 @@ def heeds(pid: int, number: int) -> bool:
     return bool(number) and any(mask >> (number - 1) & 1 for mask in handled)
 
 
-def _kill(pid: int, began: str) -> None:
-    """The start time guards against a number that another process has by now."""
+def send(pid: int, began: str, number: int) -> None:
+    """A signal to a process that `below` found. The start time guards against a number that another process has by now."""
     try:
         fd = os.pidfd_open(pid)
     except OSError:
         return
     try:
         if _stat(pid)[1] == began:
-            kernel.signal_process(fd, kernel.SIGKILL)
+            kernel.signal_process(fd, number)
     except (OSError, IndexError):
         pass  # ended meanwhile
     finally:
