@@ -22,7 +22,8 @@ from dockerlab.errors import DockerlabError
 from dockerlab.runtime.helper import kernel
 
 T = TypeVar("T")
-LOADED = ("dockerlab.notebook.magics", "dockerlab.notebook.results", "dockerlab.notebook.building", "dockerlab.course.room.loaded")
+_NOTEBOOK = ("build_cells", "building", "completion", "directives", "magics", "offers", "predictions", "process", "results", "terminals")
+LOADED = (*(f"dockerlab.notebook.{name}" for name in _NOTEBOOK), "dockerlab.course.room.loaded")
 """What the forked have imported already; by name, since the rooms below this one are none of ours."""
 _PATIENCE = 60.0  # seconds for a worker to clear what was its own
 
@@ -98,9 +99,14 @@ def _context() -> ForkServerContext:
     """Started on first use, with an environment of which nothing is secret: whoever is forked from it can read it."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(list(LOADED))
-    with _environment(
-        {**kept(os.environ), "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "PYTHONHASHSEED": "0", "HOME": os.path.expanduser("~")}
-    ):
+    plain = {
+        **kept(os.environ),
+        "HOME": os.path.expanduser("~"),
+        "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
+        "PYTHONHASHSEED": "0",  # what two runs of a class print can be the same
+        "PYDEVD_DISABLE_FILE_VALIDATION": "1",  # a kernel imports its debugger, which would warn on standard error that nobody debugs
+    }
+    with _environment(plain):
         forkserver.ensure_running()
     return context
 
