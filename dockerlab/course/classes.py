@@ -9,11 +9,13 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from dockerlab.course.assignments import Assignment
+from dockerlab.course.bases import BaseImages
 from dockerlab.course.grading import Request, Submission, base_images, grade_here, images_for, probed
 from dockerlab.course.ledger import Ledger
 from dockerlab.course.report import GradeReport
@@ -24,8 +26,8 @@ from dockerlab.data import dataclass, replace
 from dockerlab.errors import DockerlabError, NotFoundError
 
 Json = dict[str, Any]
-SEVERAL = 3
-"""Submissions; for more it pays to find out once what the machine allows."""
+SEVERAL, MANY = 3, 7
+"""Submissions; for more it pays to find out once what the machine allows, and for more of one assignment to build what its own cells build once."""
 
 
 @dataclass(frozen=True)
@@ -95,8 +97,7 @@ def grade_class(
     with base_images(tuple(names)) as bases:
         requests = [Request.of(one.path, language, course, allowance, tuple(paths), bases) for _, one, _ in waiting]
         if bases and len(requests) > SEVERAL:
-            machine = ask(probed, requests[0])
-            requests = [replace(one, machine=machine) for one in requests]
+            requests = _rehearsed(requests, [one for _, one, _ in waiting], bases)
         for at, result in _results(requests, [one for _, one, _ in waiting], jobs, scheduler):
             number, graded, key = waiting[at]
             found[number] = _filled(graded, result)
@@ -104,6 +105,26 @@ def grade_class(
                 ledger.add(key, result)
             done(found[number])
     yield from (found[number] for number in range(len(paths)))
+
+
+def _rehearsed(requests: list[Request], named: list[Graded], bases: BaseImages) -> list[Request]:
+    """The same requests, with what is the same for many of them found out once."""
+    from dockerlab.course.rehearsal import Rehearsal, grown, rehearse
+
+    kept: dict[Assignment, Path] = {}
+    counts = Counter(one.answers for one in named if one.answers)
+    for at, one in enumerate(named):
+        if one.answers and one.answers not in kept and counts[one.answers] > MANY and images_for(one.answers):
+            place = bases.folder.parent / f"cache-{len(kept)}"
+            if ask(rehearse, Rehearsal(requests[at], one.answers, place)):
+                kept[one.answers] = place
+    if kept:
+        bases = grown(bases)
+    machine = ask(probed, replace(requests[0], bases=bases))
+    return [
+        replace(one, bases=bases, machine=machine, cache=kept.get(graded.answers) if graded.answers else None)
+        for one, graded in zip(requests, named, strict=True)
+    ]
 
 
 def _results(requests: list[Request], named: list[Graded], jobs: int, scheduler: str) -> Iterator[tuple[int, Any]]:

@@ -12,6 +12,7 @@ user, or on a machine, that has nothing to lose.
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,7 +26,7 @@ from dockerlab.course.checks import all_checks
 from dockerlab.course.execution import Played, Playing, turns_of
 from dockerlab.course.exercises import APART, CELL, CHECK, Exercise, exercises_of
 from dockerlab.course.guard import PACKAGE, Watch, copy_package
-from dockerlab.course.judging import CAPABILITIES, Task, judge, probe_store
+from dockerlab.course.judging import Task, judge, prepared
 from dockerlab.course.labs import images_of
 from dockerlab.course.release import released
 from dockerlab.course.repair import repaired
@@ -37,9 +38,12 @@ from dockerlab.course.scoring import score_of_cell, unanswered
 from dockerlab.course.verdict import Verdict
 from dockerlab.data import dataclass, replace
 from dockerlab.errors import DockerlabError
+from dockerlab.runtime.helper.watch import size_of
 from dockerlab.store import Store
 
 Json = dict[str, Any]
+MOST_KEPT, MOST_KEPT_BYTES = 128, 32 << 20
+"""So many rooms' folders, of so many bytes each, wait for the end of their class."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +66,7 @@ class Submission:
 
 @dataclass(frozen=True)
 class Request:
-    """One submission that is to be graded, above these `bases`, and how. `hidden`: what its cells may not see; `machine`: what `probed` said, or nothing; `here` and `environment` are those of whoever asks."""
+    """One submission that is to be graded, above these `bases`, and how. `hidden`: what its cells may not see; `machine`: what `probed` found, or nothing; `cache`: what was kept of a rehearsal; `here` and `environment` are those of whoever asks."""
 
     path: Path
     language: str
@@ -70,7 +74,8 @@ class Request:
     allowance: Allowance
     hidden: tuple[Path, ...]
     bases: BaseImages | None
-    machine: str
+    machine: dict[str, str]
+    cache: Path | None
     here: Path
     environment: dict[str, str]
 
@@ -87,7 +92,7 @@ class Request:
         """With this process's environment; what lies at `hidden` is hidden, and the submission itself, the labs and the course."""
         course = course.absolute() if course else None
         concealed = surroundings.hidden(course, (path, *hidden))
-        return cls(path.absolute(), language, course, allowance or Allowance(), concealed, bases, "", Path.cwd(), dict(os.environ))
+        return cls(path.absolute(), language, course, allowance or Allowance(), concealed, bases, {}, None, Path.cwd(), dict(os.environ))
 
 
 def grade(path: Path, language: str = "", *, course: Path | None = None, allowance: Allowance | None = None) -> GradeReport:
@@ -138,29 +143,32 @@ def grade_here(request: Request) -> GradeReport:
         return _graded(request, alone=True)
 
 
-def probed(request: Request) -> str:
-    """What this machine allows in a room, as a store keeps it: the same in each, so that a class asks once. Nothing where there are no walls, since paths differ."""
+def probed(request: Request) -> dict[str, str]:
+    """What each room's store keeps of its machine: the same in each, so that a class finds it out once. Nothing where there are no walls, since paths differ."""
     os.environ.clear()
     os.environ.update(request.environment)
     os.chdir("/")
     scratch = Path(tempfile.mkdtemp(prefix="dockerlab-grade-")).resolve()
     try:
+        assert request.bases is not None
         Store.open(scratch / "store", bases="")
-        with Room(
-            Plan(scratch, surroundings.needed(request.here), request.hidden, {}, request.allowance.network), request.allowance
-        ) as room:
-            if room.identity:
-                room.judge(probe_store, room.inside / "store")
-        kept = scratch / "store" / CAPABILITIES
-        return kept.read_text(encoding="utf-8") if kept.exists() else ""
+        with Room(plan_of(request, scratch, request.bases), request.allowance) as room:
+            found: dict[str, str] = room.judge(prepared, (room.inside / "store", room.given("bases"))) if room.identity else {}
+        return found
     finally:
         clear(scratch)
+
+
+def plan_of(request: Request, scratch: Path, bases: BaseImages | None) -> Plan:
+    """The plan of a room for a submission, in whose place `bases` can be read."""
+    given = {"bases": bases.folder} if bases else {}
+    return Plan(scratch, surroundings.needed(request.here), request.hidden, given, request.allowance.network)
 
 
 def _graded(request: Request, *, alone: bool = False) -> GradeReport:
     """`alone`: above a copy of the base images that no other has."""
     scratch = Path(tempfile.mkdtemp(prefix="dockerlab-grade-")).resolve()
-    own = None
+    own = report = None
     try:
         bases = request.bases
         if bases and alone:
@@ -170,22 +178,42 @@ def _graded(request: Request, *, alone: bool = False) -> GradeReport:
             (scratch / name).mkdir()
         if bases:
             Store.open(scratch / "store", bases="")
-            if request.machine:
-                (scratch / "store" / CAPABILITIES).write_text(request.machine, encoding="utf-8")
-        return _played(request, scratch, bases)
+            for name, text in request.machine.items():
+                (scratch / "store" / name).parent.mkdir(parents=True, exist_ok=True)
+                (scratch / "store" / name).write_text(text, encoding="utf-8")
+            if request.cache:
+                shutil.copytree(request.cache, scratch / "store/cache", dirs_exist_ok=True)
+        report = _played(request, scratch, bases)
+        return report
     finally:
-        clear(scratch)
+        if not (report and not report.open and request.bases and _put_away(scratch, request.bases.folder.parent / "done")):
+            clear(scratch)
         if own:
             clear(own)
+
+
+def _put_away(scratch: Path, place: Path) -> bool:
+    """Leave a small room's folder for the end of its class: where many files were removed, ext4 is slow to make new ones for some minutes.
+
+    (Linux: fs/ext4/ialloc.c, recently_deleted.) False if it is large, or many lie there already.
+    """
+    place.mkdir(exist_ok=True)
+    top = os.open(scratch, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        if len(os.listdir(place)) >= MOST_KEPT or size_of(top, ".") > MOST_KEPT_BYTES:
+            return False
+    finally:
+        os.close(top)
+    scratch.rename(place / scratch.name)
+    return True
 
 
 def _played(request: Request, scratch: Path, bases: BaseImages | None) -> GradeReport:
     from dockerlab.course.room.cells import Kernel
 
-    given = {"bases": bases.folder} if bases else {}
-    plan = Plan(scratch, surroundings.needed(request.here), request.hidden, given, request.allowance.network)
     watch = code = None
-    with Room(plan, request.allowance) as room:  # before anything is read that a kernel, forked from it, might find in its memory
+    # before anything is read that a kernel, forked from it, might find in its memory
+    with Room(plan_of(request, scratch, bases), request.allowance) as room:
         submission = Submission.read(request.path, request.course)
         assignment = submission.assignment
         language = request.language or assignment.language

@@ -24,8 +24,6 @@ from dockerlab.store import Store
 from dockerlab.store.fsck import DAMAGED, examine
 
 Json = dict[str, Any]
-CAPABILITIES = "capabilities.json"
-"""Where a store keeps what was found out of its machine."""
 
 
 @dataclass(frozen=True)
@@ -65,11 +63,20 @@ def judge(task: Task) -> Json:
     return {"verdicts": verdicts, "errors": errors}
 
 
-def probe_store(home: Path) -> None:
-    """Find out what the machine allows in here, for the store at `home`, which keeps it."""
+def prepared(place: tuple[Path, Path]) -> dict[str, str]:
+    """What a store at the first path, above a base store at the second, keeps of its machine and of the base's layers: the same in every room, so that one finds it out.
+
+    Each file's name in the store → its text.
+    """
     from dockerlab.runtime.capabilities import Capabilities
 
-    Capabilities.load(home / CAPABILITIES)
+    home, base = place
+    store = Store.open(home, bases=str(base))
+    Capabilities.load(home / "capabilities.json")
+    for path in (base / "layers").iterdir():
+        store.layers.get(f"sha256:{path.name}")
+    kept = [home / "capabilities.json", *(home / "borrowed").rglob("*.json")]
+    return {str(path.relative_to(home)): path.read_text(encoding="utf-8") for path in kept if path.exists()}
 
 
 def _without_forgeries(store: Store) -> list[str]:

@@ -186,9 +186,10 @@ class Images:
     def _name_ancestors(self, image: Image, lines: list[Json]) -> None:
         at = 0
         current: Image | None = image
+        names = self._store.images.all_names()
         while current is not None and at < len(lines):
             lines[at]["Id"] = current.id
-            lines[at]["Tags"] = [name.familiar for name in self._store.images.names(current.id)] or None
+            lines[at]["Tags"] = [name.familiar for name in names.get(current.id, ())] or None
             parent = self._store.images.parent(current.id)
             try:
                 older = self._store.images.get(parent) if parent else None

@@ -60,14 +60,28 @@ def base_of(engine: Engine, image: str) -> Base:
     own = _told(engine, image)
     best = Base()
     for other in engine.images():
+        if not other["RepoTags"]:
+            continue
         lines = _told(engine, other["Id"])
-        if other["RepoTags"] and best.lines < len(lines) < len(own) and own[: len(lines)] == lines:
+        if best.lines < len(lines) < len(own) and own[: len(lines)] == lines:
             best = Base(other["RepoTags"][0].removesuffix(":latest"), sum(not empty for *_, empty in lines), len(lines))
     return best
 
 
 def _told(engine: Engine, image: str) -> list[tuple[float, str, bool]]:
-    return [(line["Created"], line["CreatedBy"], line["EmptyLayer"]) for line in reversed(engine.history(image))]
+    """What an image's history says, the oldest line first. An ID stands for it for ever, and after each build all images are asked."""
+    found = _known.get(image)
+    if found is None:
+        found = [(line["Created"], line["CreatedBy"], line["EmptyLayer"]) for line in reversed(engine.history(image))]
+        if image.startswith("sha256:"):
+            if len(_known) >= _MOST_KNOWN:
+                _known.clear()
+            _known[image] = found
+    return found
+
+
+_known: dict[str, list[tuple[float, str, bool]]] = {}
+_MOST_KNOWN = 1000
 
 
 @dataclass

@@ -11,13 +11,15 @@ from typing import Any
 
 import pytest
 
-from dockerlab.course import check
+from dockerlab.course import check, classes
 from dockerlab.course.checks import checks_of
 from dockerlab.course.grading import grade
-from dockerlab.course.material import grader, read, source
+from dockerlab.course.material import grader, names, read, source
 from dockerlab.course.release import released
 from dockerlab.engine.embedded import EmbeddedEngine
 from dockerlab.store import Store
+from tests.course.conftest import with_images_of
+from tests.parts import sample
 
 POINTS = sum(one.points for one in checks_of("layers"))
 pytestmark = [pytest.mark.network, pytest.mark.usefixtures("containers_run_here")]
@@ -94,6 +96,31 @@ def test_a_notebook_that_cheats_gains_nothing(submission: Any) -> None:
 
     report = submission(cheat)
     assert report.points == 0 and report.max_points == POINTS
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("lab", sample(names("en"), 4))
+def test_a_class_that_was_rehearsed_is_graded_as_each_alone(
+    lab: str, bases: Path, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DOCKERLAB_HOME", str(with_images_of(lab, bases, tmp_path_factory)))
+    solved = read(source(lab, "en"))
+    half = copy.deepcopy(solved)
+    answers = [cell for cell in half["cells"] if grader(cell).get("solution")]
+    for cell in answers[len(answers) // 2 :]:
+        cell["source"] = "pass"
+    paths = []
+    for student, notebook in (("able", solved), ("half", half), ("absent", {**solved, "cells": released(solved)["cells"]})):
+        paths.append(tmp_path / student / lab / f"{lab}.ipynb")
+        paths[-1].parent.mkdir(parents=True)
+        paths[-1].write_text(json.dumps(notebook))
+    apart = [one.report for one in classes.grade_class(paths, jobs=2)]
+    monkeypatch.setattr(classes, "SEVERAL", 0)
+    monkeypatch.setattr(classes, "MANY", 0)
+    together = [one.report for one in classes.grade_class(paths, jobs=2)]
+    assert together == apart and all(apart)
+    able, half_able, absent = [one.points for one in apart if one]
+    assert able == sum(one.points for one in checks_of(lab)) > half_able > absent == 0
 
 
 def test_what_is_no_submission_is_refused_kindly(tmp_path: Path) -> None:

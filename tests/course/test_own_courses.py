@@ -160,6 +160,9 @@ PATCHED = {
     "other builtins": "import builtins\nbuiltins.AssertionError = None\nbuiltins.sum = lambda values: 3 * len(values)\ndouble = abs",
     "no code": "shell = type(get_ipython())\nshell.run_code = lambda *a, **k: False\ndouble = abs",
     "text transformed": "get_ipython().input_transformers_post.append(lambda lines: [])\ndouble = abs",
+    "nonsense said": "kernel = get_ipython().kernel\nfor kind in ('execute_result', 'stream', 'error', 'status', 'display_data'):\n"
+    "    for content in ({'data': 5}, {'data': {'text/plain': 2.0}}, {'name': 'stdout', 'text': 3}, {'traceback': [1]}, {}):\n"
+    "        kernel.session.send(kernel.iopub_socket, kind, content, parent=kernel.get_parent())\ndouble = abs",
     "printed": "print('test-double: passed (2/2 points)')\n2.0",
     "number displayed": "class Two:\n    def __repr__(self): return '2.0'\n    def __eq__(self, other): return Two()\n    def __bool__(self): return False\ndouble = lambda n: Two()",
 }

@@ -10,7 +10,6 @@ from typing import Any
 
 import zmq
 from jupyter_client.blocking.client import BlockingKernelClient
-from nbformat.v4 import output_from_msg
 
 from dockerlab.course.room.integrity import JUDGES
 from dockerlab.course.room.room import Room
@@ -139,7 +138,7 @@ class _Watched:
 
     def ran(self) -> Ran:
         dead = False
-        while not dead and not (self._reply and self._idle):
+        while not dead and not (self._reply is not None and self._idle):
             left = self._end - time.monotonic()
             ready = dict(self._poller.poll(int(max(0, left) * 1000)))
             if self._client.iopub_channel.socket in ready:
@@ -157,7 +156,7 @@ class _Watched:
 
     def _hurry(self) -> None:
         """Its time is over: interrupt it, then kill it."""
-        if self._reply:  # and only the last of its outputs is missing
+        if self._reply is not None:  # and only the last of its outputs is missing
             self._idle = True
         elif not self._late:
             self._late = True
@@ -169,19 +168,21 @@ class _Watched:
 
     def _take_reply(self, message: Json) -> None:
         if message["parent_header"].get("msg_id") == self._request and message["msg_type"] == "execute_reply":
-            self._reply = message["content"]
+            self._reply = message["content"] if isinstance(message["content"], dict) else {}
             self._end = max(self._end, time.monotonic() + GRACE)
 
     def _take_output(self, message: Json) -> None:
         if message["parent_header"].get("msg_id") != self._request:
             return
-        kind = message["msg_type"]
+        kind, content = message["msg_type"], message["content"]
+        if not isinstance(content, dict):
+            return
         if kind == "status":
-            self._idle = self._idle or message["content"]["execution_state"] == "idle"
-        elif kind in ("stream", "display_data", "execute_result", "error"):
-            self._size += len(str(message["content"]))
+            self._idle = self._idle or content.get("execution_state") == "idle"
+        elif kind in _FIELDS:
+            self._size += len(str(content))
             if self._size <= MOST_OUTPUT or kind in ("execute_result", "error"):
-                self._outputs.append(dict(output_from_msg(message)))
+                self._outputs.append(_output(kind, content))
 
     def _told(self, dead: bool) -> Ran:
         outputs = tuple(self._outputs)
@@ -190,4 +191,23 @@ class _Watched:
         reply = self._reply or {}
         error = f"{reply.get('ename', '')}: {reply.get('evalue', '')}".split("\n")[0][:500] if reply.get("status") != "ok" else ""
         status = "late" if self._late else "error" if error else "ok"
-        return Ran(status, outputs, error, int(reply.get("execution_count") or 0), self._over)
+        count = reply.get("execution_count")
+        return Ran(status, outputs, error, count if isinstance(count, int) else 0, self._over)
+
+
+_FIELDS: dict[str, dict[str, Any]] = {
+    "stream": {"name": "", "text": ""},
+    "display_data": {"data": {}},
+    "execute_result": {"data": {}},
+    "error": {"ename": "", "evalue": "", "traceback": []},
+}
+
+
+def _output(kind: str, content: Json) -> Json:
+    """As in a notebook, whatever a cell has sent. (nbformat's own `output_from_msg` looks whether it is valid, which takes longer than the rest of a cell.)"""
+    fields = {name: value if isinstance(value := content.get(name), type(usual)) else usual for name, usual in _FIELDS[kind].items()}
+    if "data" in fields:
+        fields["data"] = {str(mime): value for mime, value in fields["data"].items() if isinstance(value, str)}
+    if "traceback" in fields:
+        fields["traceback"] = [str(line) for line in fields["traceback"]]
+    return {"output_type": kind, **fields}
