@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from dockerlab.course.grading import BASES
-from dockerlab.course.material import hand_out
+from dockerlab.course.material import INDEX, hand_out
 from dockerlab.engine import open_engine
 from dockerlab.errors import DockerlabError
 from dockerlab.notebook.words import language
@@ -91,6 +91,7 @@ def _start(folder: Path, wanted: int, *, browser: bool) -> int:
         f"--port={port}",
         "--ServerApp.port_retries=0",
         f"--notebook-dir={folder.resolve()}",
+        f"--LabApp.default_url=/lab/tree/{INDEX}",
     ]
     if not browser:
         command.append("--no-browser")
@@ -100,5 +101,5 @@ def _start(folder: Path, wanted: int, *, browser: bool) -> int:
     os.environ["JUPYTER_TOKEN"] = token
     # this environment's own kernel, not one of that name in the user's home (jupyter_core.paths)
     os.environ["JUPYTER_PREFER_ENV_PATH"] = "1"
-    print(f"JupyterLab: http://127.0.0.1:{port}/lab?token={token}", flush=True)
+    print(f"JupyterLab: http://127.0.0.1:{port}/lab/tree/{INDEX}?token={token}", flush=True)
     os.execv(command[0], command)
