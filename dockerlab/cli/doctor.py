@@ -10,8 +10,11 @@ import shutil
 from typing import Any
 
 from dockerlab.distribution import ADVICE, OTHER, intruder
+from dockerlab.errors import DockerlabError
 from dockerlab.runtime.capabilities import Capabilities
 from dockerlab.runtime.limits import keepers
+from dockerlab.store.bases import OURS, RECORDED, Base, named_bases
+from dockerlab.store.layers import SHARED
 from dockerlab.store.store import default_home
 from dockerlab.verbs.units import human_size
 
@@ -21,6 +24,14 @@ _IDENTITY = {
     "single": "an ordinary user: a user namespace with one ID; owners and users are emulated, true for teaching, no border for security (ps shows root)",
 }
 """Why containers look as they do, by what IDs there are."""
+
+_FORMS = {
+    OURS: "their layers are used as they lie there",
+    SHARED: "it is another user's, so a layer gets inodes of ours when its files are first needed; its contents stay there if this machine has "
+    "borrowed_bytes (above), else they are copied",
+    RECORDED: "it is an ordinary user's, so a layer is copied when its files are first needed",
+}
+"""How the layers of a base store are used (`store.bases`)."""
 
 
 def main(words: list[str]) -> int:
@@ -62,10 +73,19 @@ def examination() -> dict[str, Any]:
         ],
         "limits": {name: {"kept": keeper.keeps, "by": keeper.why} for name, keeper in keepers(machine.isolation).items()},
         "store": {"path": str(home), "free": usage.free, "writable": os.access(folder, os.W_OK)},
+        "bases": [_base(base) for base in named_bases(home)],
         "catalogue": {name: shutil.which(name) or "" for name in ("apt-get", "dpkg-deb")},
         "system": {"kernel": platform.release(), "machine": platform.machine(), "python": platform.python_version(), "user": os.geteuid()},
         "distribution": {"in the way": (other := _other_distribution()), "advice": ADVICE if other else ""},
     }
+
+
+def _base(base: Base) -> dict[str, str]:
+    """Where a base store lies and how its layers are used, or what is wrong with it."""
+    try:
+        return {"path": str(base), "form": base.form, "images": str(len(base.images.all())), "problem": ""}
+    except DockerlabError as error:
+        return {"path": str(base), "form": "", "images": "", "problem": str(error)}
 
 
 def _other_distribution() -> str:
@@ -92,6 +112,8 @@ def as_text(found: dict[str, Any]) -> str:
         "",
         f"store: {store['path']}, {human_size(store['free'])} free" + ("" if store["writable"] else ", NOT WRITABLE: set DOCKERLAB_HOME"),
     ]
+    for base in found["bases"]:
+        lines.append(f"base store: {base['path']}, " + (base["problem"] or f"{base['images']} images; {_FORMS[base['form']]}"))
     missing = [name for name, path in found["catalogue"].items() if not path]
     lines.append(
         "catalogue: base images can be composed"

@@ -10,7 +10,7 @@ import socket
 import sys
 from pathlib import Path
 
-from dockerlab.course.grading import BASES
+from dockerlab.course.labs import USUAL
 from dockerlab.course.material import INDEX, hand_out
 from dockerlab.engine import open_engine
 from dockerlab.errors import DockerlabError
@@ -54,11 +54,11 @@ def has_display() -> bool:
 
 
 def fetch_bases() -> None:
-    """Every base image of the labs into the store; said as it happens, and no reason to stop where it can't be done."""
+    """The base images of most labs into the store; said as it happens, and no reason to stop where it can't be done. The others come when they are named."""
     engine = open_engine()
     engine.notice = lambda text: print(f"  {text}", flush=True)
     try:
-        for name in BASES:
+        for name in USUAL:
             try:
                 engine.resolve_name(name)
                 print(f"{name}: ready", flush=True)

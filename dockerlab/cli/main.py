@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from dockerlab.engine import Engine
 
-_OWN = {"lab": "lab", "tour": "tour", "doctor": "doctor", "grade": "grade", "release": "release", "fsck": "fsck", "kernel": "kernel"}
+_OWN = {name: name for name in ("lab", "tour", "doctor", "grade", "release", "fsck", "share", "kernel")}
 
 _STARTS = {"run", "exec", "start"}
 """The verbs that start a process whatever they find: what does that for them starts beside us."""

@@ -13,19 +13,21 @@ from typing import TYPE_CHECKING
 from dockerlab.lazy import exported
 
 if TYPE_CHECKING:
-    from dockerlab.course.checks import Check, check
-    from dockerlab.course.grading import GradeReport, Submission, grade
+    from dockerlab.course.checks import Check, check, points_of
+    from dockerlab.course.grading import Submission, grade
+    from dockerlab.course.report import GradeReport
     from dockerlab.course.verdict import CheckFailed, Finding, Verdict
 
 _HOMES = {
     "Check": "checks",
     "CheckFailed": "verdict",
     "Finding": "verdict",
-    "GradeReport": "grading",
+    "GradeReport": "report",
     "Submission": "grading",
     "Verdict": "verdict",
     "check": "checks",
     "grade": "grading",
+    "points_of": "checks",
 }
-__all__ = ["Check", "CheckFailed", "Finding", "GradeReport", "Submission", "Verdict", "check", "grade"]
+__all__ = ["Check", "CheckFailed", "Finding", "GradeReport", "Submission", "Verdict", "check", "grade", "points_of"]
 __getattr__ = exported(__name__, _HOMES)

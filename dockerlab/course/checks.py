@@ -11,8 +11,8 @@ from pathlib import Path
 from dockerlab.course.labs import LABS
 from dockerlab.course.saying import Text
 from dockerlab.course.verdict import Verdict
-from dockerlab.course.vocabulary import Look
-from dockerlab.data import dataclass
+from dockerlab.course.vocabulary import Look, being_graded
+from dockerlab.data import dataclass, replace
 from dockerlab.engine import Engine
 from dockerlab.errors import NotFoundError
 
@@ -74,12 +74,25 @@ def verdict(name: str, engine: Engine, language: str, folder: Path | None = None
 
 
 def check(name: str, engine: Engine, language: str = "en") -> Verdict:
-    """As `verdict`, with help for those who try again."""
+    """As `verdict`, with help for those who try again; without what is hidden from learners, unless a grader asks."""
     found = verdict(name, engine, language)
+    if not being_graded():
+        found = found.for_learners()
     if found.passed:
         _failures.pop(name, None)
         return found
     _failures[name] += 1
     one = find(name)
     help_ = "" if _failures[name] < 2 else one.hint[language] if _failures[name] == 2 else one.question[language]
-    return Verdict(found.exercise, language, found.max_points, found.findings, help_)
+    return replace(found, hint=help_)
+
+
+def points_of(name: str) -> float:
+    """What an exercise is worth now, in this notebook's engine: for a grader that asks in plain Python, and shows nothing."""
+    from dockerlab.engine import open_engine
+
+    engine = open_engine()
+    try:
+        return verdict(name, engine, "en").points
+    finally:
+        engine.close()

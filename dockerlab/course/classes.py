@@ -9,14 +9,17 @@ from __future__ import annotations
 import csv
 import io
 import json
-import multiprocessing
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from pathlib import Path
 from typing import Any
 
-from dockerlab.course.grading import GradeReport, Submission, grade
-from dockerlab.data import dataclass
+from dockerlab.course.assignments import Assignment
+from dockerlab.course.grading import Request, Submission, base_images, grade_here, images_for
+from dockerlab.course.ledger import Ledger
+from dockerlab.course.report import GradeReport
+from dockerlab.course.room.allowance import Allowance
+from dockerlab.course.workers import Killed, each
+from dockerlab.data import dataclass, replace
 from dockerlab.errors import DockerlabError, NotFoundError
 
 Json = dict[str, Any]
@@ -24,13 +27,14 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True)
 class Graded:
-    """One submission: what it is worth, or why that can't be said (`error`)."""
+    """One submission: what it is worth, or why that can't be said (`error`). `answers` is the assignment, where that is known, `assignment` its name."""
 
     path: Path
     student: str
     assignment: str
     report: GradeReport | None = None
     error: str = ""
+    answers: Assignment | None = None
 
     def to_json(self) -> Json:
         """As `dockerlab grade --json` prints it."""
@@ -49,52 +53,80 @@ def find(paths: Sequence[Path]) -> list[Path]:
     return list(dict.fromkeys(found))
 
 
-def student_of(path: Path, assignment: str) -> str:
-    """Whose a submission is: nbgrader's `submitted/STUDENT/ASSIGNMENT/…`, else the file's own name, or its folder's where that says only which lab it is."""
+def student_of(path: Path, assignment: str, notebook: str = "") -> str:
+    """Whose a submission is: nbgrader's `submitted/STUDENT/ASSIGNMENT/…`, else the file's own name, or its folder's where that says only which notebook it is."""
     path = path.resolve()
     if path.parent.name == assignment and path.parent.parent.name:
         return path.parent.parent.name
-    return path.stem if path.stem != assignment else path.parent.name
-
-
-def grade_one(path: Path, language: str = "") -> Graded:
-    """Grade one, whatever it is: what is wrong with it is its own matter."""
-    try:
-        assignment = Submission.read(path).lab
-    except DockerlabError as error:
-        return Graded(path, student_of(path, path.stem), path.stem, error=error.message)
-    student = student_of(path, assignment)
-    try:
-        return Graded(path, student, assignment, grade(path, language))
-    except DockerlabError as error:
-        return Graded(path, student, assignment, error=error.message)
-    except Exception as error:  # a submission that breaks the grader costs its own points
-        return Graded(path, student, assignment, error=f"{type(error).__name__}: {error}")
+    return path.stem if path.stem not in (assignment, notebook) else path.parent.name
 
 
 def grade_class(
-    paths: Sequence[Path], language: str = "", *, jobs: int = 1, done: Callable[[Graded], None] = lambda one: None
+    paths: Sequence[Path],
+    language: str = "",
+    *,
+    jobs: int = 1,
+    course: Path | None = None,
+    allowance: Allowance | None = None,
+    ledger: Ledger | None = None,
+    scheduler: str = "",
+    done: Callable[[Graded], None] = lambda one: None,
 ) -> Iterator[Graded]:
-    """Grade them, so many at a time; in their order. `done` hears of each as it is graded. An interrupt ends those that are at work."""
-    # a fresh process for each: what a submission's checks loaded, or broke, is gone with it
-    with ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn"), max_tasks_per_child=1) as pool:
-        asked: dict[Future[Graded], Path] = {pool.submit(grade_one, path, language): path for path in paths}
-        found: dict[Path, Graded] = {}
-        waiting = set(asked)
-        try:
-            while waiting:
-                ready, waiting = wait(waiting, return_when=FIRST_COMPLETED)
-                for one in ready:
-                    path = asked[one]
-                    try:
-                        found[path] = one.result()
-                    except Exception as error:  # its process was killed
-                        found[path] = Graded(path, student_of(path, path.stem), path.stem, error=f"its grading was killed: {error}")
-                    done(found[path])
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
-    yield from (found[path] for path in paths)
+    """Grade them, so many at a time; in their order. `done` hears of each as it is graded. An interrupt ends those that are at work.
+
+    What the `ledger` has already is not graded again; what is new is in it before `done` hears of it. `scheduler`: whose workers grade, instead of processes here.
+    """
+    found: dict[int, Graded] = {}
+    waiting: list[tuple[int, Graded, str]] = []
+    for number, path in enumerate(paths):
+        graded, key = _named(path, course), ""
+        if ledger and graded.answers:
+            key = ledger.key(path, graded.answers, language, allowance or Allowance())
+            graded = replace(graded, report=ledger.get(key))
+        if graded.error or graded.report:
+            found[number] = graded
+            done(graded)
+        else:
+            waiting.append((number, graded, key))
+    names = dict.fromkeys(name for _, one, _ in waiting if one.answers and not scheduler for name in images_for(one.answers))
+    with base_images(tuple(names)) as bases:
+        requests = [Request.of(one.path, language, course, allowance, tuple(paths), bases) for _, one, _ in waiting]
+        for at, result in _results(requests, [one for _, one, _ in waiting], jobs, scheduler):
+            number, graded, key = waiting[at]
+            found[number] = _filled(graded, result)
+            if ledger and isinstance(result, GradeReport):  # what was killed is tried again
+                ledger.add(key, result)
+            done(found[number])
+    yield from (found[number] for number in range(len(paths)))
+
+
+def _results(requests: list[Request], named: list[Graded], jobs: int, scheduler: str) -> Iterator[tuple[int, Any]]:
+    if not scheduler or not requests:
+        return each(grade_here, requests, jobs)
+    from dockerlab.course import cluster
+
+    return cluster.each(
+        scheduler, [cluster.Parcel.of(one, graded.answers) for one, graded in zip(requests, named, strict=True) if graded.answers]
+    )
+
+
+def _named(path: Path, course: Path | None) -> Graded:
+    """Whose it is and what it answers; what is wrong with it is its own matter."""
+    try:
+        assignment = Submission.read(path, course).assignment
+    except DockerlabError as error:
+        return Graded(path, student_of(path, path.stem), path.stem, error=error.message)
+    return Graded(path, student_of(path, assignment.name, assignment.notebook), assignment.title, answers=assignment)
+
+
+def _filled(graded: Graded, result: Any) -> Graded:
+    if isinstance(result, GradeReport):
+        return replace(graded, report=result)
+    if isinstance(result, Killed):
+        return replace(graded, error=result.why)
+    if isinstance(result, DockerlabError):
+        return replace(graded, error=result.message)
+    return replace(graded, error=f"{type(result).__name__}: {result}")  # a submission that breaks the grader costs its own points
 
 
 def as_csv(class_: Sequence[Graded]) -> str:

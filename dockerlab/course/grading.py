@@ -1,239 +1,229 @@
 """Grading from outside the student's kernel.
 
-The answers of a submission are put into the instructor's own notebook, which runs in a fresh store and a scratch folder. Then its kernel is gone, and the
-checks read, in this process, what it left: images, layers, containers. A notebook that edits a check's cell or prints points gains nothing, since nothing of
-all that is looked at; one that overwrites the checker only overwrites its kernel's copy, or is found out (guard.py).
+The answers of a submission are put into the instructor's own notebook, whose cells run in a room (room/), in a scratch folder and a fresh store, above a base
+store that a class shares (`bases`). Then the kernel is gone, and the checks read, in a process that ran none of it, what it left: images, layers, containers. A notebook that edits a check's cell or prints
+points gains nothing, since nothing of all that is looked at. What an instructor's own cells ask of Python values is asked in the kernel, since it can be asked
+nowhere else: their text comes only when it is their turn.
 
-The kernel runs as whoever grades. Against a submission that attacks the machine itself, grade as a user, or on a machine, that has nothing to lose.
+Where a room has no walls the kernel runs as whoever grades, on a copy of this package, and what it writes elsewhere is found out (guard.py, `bases`). Against a submission that attacks the machine itself, grade as a
+user, or on a machine, that has nothing to lose.
 """
 
 from __future__ import annotations
 
 import os
-import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from dockerlab.course import material
-from dockerlab.course.checks import all_checks, find, verdict
+from dockerlab.course import material, surroundings
+from dockerlab.course.assignments import Assignment, assignment_of
+from dockerlab.course.bases import BaseChangedError, BaseImages, clear
+from dockerlab.course.checks import all_checks
+from dockerlab.course.execution import Played, Playing, turns_of
+from dockerlab.course.exercises import APART, CELL, CHECK, Exercise, exercises_of
 from dockerlab.course.guard import PACKAGE, Watch, copy_package
+from dockerlab.course.judging import Task
+from dockerlab.course.labs import USUAL, all_images, images_of
+from dockerlab.course.release import released
+from dockerlab.course.repair import repaired
+from dockerlab.course.report import GradeReport
+from dockerlab.course.room.allowance import Allowance
+from dockerlab.course.room.walls import Plan
+from dockerlab.course.scoring import score_of_cell, unanswered
 from dockerlab.course.verdict import Verdict
-from dockerlab.data import dataclass
+from dockerlab.data import dataclass, replace
 from dockerlab.errors import DockerlabError
-from dockerlab.layers import copy_tree
-from dockerlab.oci import Reference
-from dockerlab.store import Image, Store
+from dockerlab.store import Store
+
+if TYPE_CHECKING:
+    from dockerlab.course.room.room import Room
 
 Json = dict[str, Any]
-BASES = ("busybox", "nginx")
-"""The images that the labs begin with; a fresh store gets them before the kernel starts."""
-CELL_SECONDS = 120
-
-
-@dataclass(frozen=True)
-class GradeReport:
-    """What a submission is worth."""
-
-    lab: str
-    language: str
-    verdicts: tuple[Verdict, ...]
-    errors: tuple[str, ...] = ()
-
-    @property
-    def points(self) -> float:
-        """The sum of the exercises' points."""
-        return sum(one.points for one in self.verdicts)
-
-    @property
-    def max_points(self) -> float:
-        """What a perfect submission gets."""
-        return sum(one.max_points for one in self.verdicts)
-
-    def to_json(self) -> Json:
-        """The report as JSON."""
-        return {
-            "lab": self.lab,
-            "language": self.language,
-            "points": self.points,
-            "max_points": self.max_points,
-            "exercises": [
-                {"name": one.exercise, "points": one.points, "max_points": one.max_points, "passed": one.passed} for one in self.verdicts
-            ],
-            "errors": list(self.errors),
-        }
 
 
 @dataclass(frozen=True)
 class Submission:
-    """A notebook that was handed in, and the lab that it answers."""
+    """A notebook that was handed in, and the assignment that it answers."""
 
     path: Path
     notebook: Json
-    lab: str
-    language: str
+    assignment: Assignment
 
     @classmethod
-    def read(cls, path: Path) -> Submission:
-        """DockerlabError if it can't be read, or answers none of our labs."""
+    def read(cls, path: Path, course: Path | None = None) -> Submission:
+        """DockerlabError if it can't be read, or answers none of our labs, nor of the course's if one is given."""
         try:
             notebook = material.read(path)
         except (OSError, ValueError) as error:
             raise DockerlabError(f"{path} can't be read as a notebook: {error}", hint="name the .ipynb file that was handed in") from None
-        return cls(path, notebook, *lab_of(notebook, path))
-
-    def transplanted(self) -> Json:
-        """The instructor's notebook with these answers."""
-        return transplant(material.read(material.source(self.lab, self.language)), self.notebook)
+        return cls(path, notebook, assignment_of(notebook, path, course))
 
 
-def lab_of(notebook: Json, path: Path) -> tuple[str, str]:
-    """(the lab, its language) that a submission answers. DockerlabError if it is none of ours."""
-    metadata = notebook.get("metadata")
-    about = metadata.get("dockerlab") if isinstance(metadata, dict) else None
-    about = about if isinstance(about, dict) else {}
-    language = "ko" if about.get("language") == "ko" else "en"
-    for name in (about.get("lab"), path.stem):
-        if isinstance(name, str) and name in material.names(language):
-            return name, language
-    raise DockerlabError(f"{path} is no submission of a lab", hint="labs: " + ", ".join(material.names("en")))
+@dataclass(frozen=True)
+class Request:
+    """One submission that is to be graded, above these `bases`, and how. `hidden`: what its cells may not see; `here` and `environment` are those of whoever asks."""
+
+    path: Path
+    language: str
+    course: Path | None
+    allowance: Allowance
+    hidden: tuple[Path, ...]
+    bases: BaseImages | None
+    here: Path
+    environment: dict[str, str]
+
+    @classmethod
+    def of(
+        cls,
+        path: Path,
+        language: str = "",
+        course: Path | None = None,
+        allowance: Allowance | None = None,
+        hidden: tuple[Path, ...] = (),
+        bases: BaseImages | None = None,
+    ) -> Request:
+        """With this process's environment; what lies at `hidden` is hidden, and the submission itself, the labs and the course."""
+        course = course.absolute() if course else None
+        concealed = surroundings.hidden(course, (path, *hidden))
+        return cls(path.absolute(), language, course, allowance or Allowance(), concealed, bases, Path.cwd(), dict(os.environ))
 
 
-def transplant(pristine: Json, submission: Json) -> Json:
-    """The instructor's notebook with the submission's answers, and nothing else of it."""
-    answers = {
-        str(material.grader(cell).get("grade_id")): cell["source"]
-        for cell in submission["cells"]
-        if cell.get("cell_type") == "code" and material.grader(cell).get("solution")
-    }
-    cells = []
-    for cell in pristine["cells"]:
-        about = material.grader(cell)
-        if about.get("solution"):
-            cell = {**cell, "source": answers.get(about["grade_id"], "")}
-        cells.append(cell)
-    return {**pristine, "cells": cells}
+def grade(path: Path, language: str = "", *, course: Path | None = None, allowance: Allowance | None = None) -> GradeReport:
+    """Grade one submission, in a process of its own. A cell that fails only costs its points.
+
+    DockerlabError if it can't be read or answers no assignment; BaseChangedError if the base images were changed meanwhile.
+    """
+    from dockerlab.course.workers import one
+
+    assignment = Submission.read(path, course).assignment
+    with base_images(images_for(assignment)) as bases:
+        report: GradeReport = one(grade_here, Request.of(path, language, course, allowance, bases=bases))
+    return report
 
 
-Bases = dict[str, tuple[Image, bytes]]
-"""Each base image with its configuration's bytes."""
+def images_for(assignment: Assignment) -> tuple[str, ...]:
+    """The base images that an assignment begins with; a course of plain Python needs none."""
+    if assignment.bundled:
+        return images_of(assignment.name)
+    text = "\n".join(cell["source"] for cell in material.read(assignment.path)["cells"])
+    return tuple(image for image in all_images() if image in USUAL or image in text) if "dockerlab" in text else ()
 
 
-def prepare_store(home: Path) -> Bases:
-    """A fresh store with the base images, copied from the user's own, where they are composed on first use."""
-    from dockerlab.engine.embedded import EmbeddedEngine
-
-    own, fresh, bases = EmbeddedEngine(), Store.open(home), {}
+@contextmanager
+def base_images(names: tuple[str, ...]) -> Iterator[BaseImages | None]:
+    """A copy of these for as long as it lasts, to be shared by those who are graded meanwhile."""
+    if not names:
+        yield None
+        return
+    folder = Path(tempfile.mkdtemp(prefix="dockerlab-class-"))
     try:
-        for name in BASES:
-            image = own.store.images.get(own.resolve_name(name))
-            for layer in own.store.layers_of(image.config):
-                target = home / "layers" / layer.path.name
-                if not target.exists():
-                    copy_tree(layer.path, target)
-            bases[name] = (image, own.store.images.raw(image.id))
+        yield BaseImages.copied(folder / "bases", names=names)
     finally:
-        own.close()
-    name_bases(fresh, bases)
-    return bases
+        clear(folder)
 
 
-def name_bases(store: Store, bases: Bases) -> None:
-    """Let each base's name mean the base again: checks compare with it, and a submission may have given the name to something else."""
-    for name, (image, raw) in bases.items():
-        store.images.add(image.config, raw)
-        store.images.tag(image.id, Reference.parse(name))
+def grade_here(request: Request) -> GradeReport:
+    """The same in this process, which should be good for nothing else: it has seen nothing of a submission or an assignment yet, and ends afterwards.
+
+    What found the class's base images changed is graded again, above its own: another one may have done it.
+    """
+    os.environ.clear()
+    os.environ.update(request.environment)
+    os.chdir("/")
+    all_checks()  # what judges is loaded before the cells run
+    try:
+        return _graded(request)
+    except BaseChangedError:
+        return _graded(request, alone=True)
 
 
-def run_notebook(notebook: Json, folder: Path, home: Path, language: str, code: Path) -> list[str]:
-    """Run every cell in a kernel of its own, which imports `code` and is gone afterwards; the errors that cells ended with."""
-    import nbformat
-    from nbclient import NotebookClient
-    from nbclient.exceptions import CellTimeoutError, DeadKernelError
+def _graded(request: Request, *, alone: bool = False) -> GradeReport:
+    """`alone`: above a copy of the base images that no other has."""
+    scratch = Path(tempfile.mkdtemp(prefix="dockerlab-grade-")).resolve()
+    own = None
+    try:
+        bases = request.bases
+        if bases and alone:
+            own = Path(tempfile.mkdtemp(prefix="dockerlab-bases-"))
+            bases = bases.copied_again(own / "bases")
+        for name in ("work", "home", "tmp"):
+            (scratch / name).mkdir()
+        if bases:
+            Store.open(scratch / "store", bases="")
+        return _played(request, scratch, bases)
+    finally:
+        clear(scratch)
+        if own:
+            clear(own)
 
-    node = nbformat.from_dict(notebook)
-    environment = {
-        **os.environ,
-        "DOCKERLAB_HOME": str(home),
-        "DOCKERLAB_BASES": "catalogue",
-        "DOCKERLAB_LANG": language,
-        "PYTHONPATH": os.pathsep.join(part for part in (str(code), os.environ.get("PYTHONPATH", "")) if part),
-    }
-    # this environment's own kernel, not one of that name in the user's home (jupyter_core.paths)
-    os.environ["JUPYTER_PREFER_ENV_PATH"] = "1"
-    client = NotebookClient(
-        node,
-        timeout=CELL_SECONDS,
-        allow_errors=True,
-        interrupt_on_timeout=True,
-        kernel_name="python3",
-        extra_arguments=["--log-level=ERROR"],
-        resources={"metadata": {"path": str(folder)}},
-        shutdown_kernel="immediate",
+
+def _played(request: Request, scratch: Path, bases: BaseImages | None) -> GradeReport:
+    from dockerlab.course.room.cells import Kernel
+    from dockerlab.course.room.room import Room
+
+    given = {"bases": bases.folder} if bases else {}
+    plan = Plan(scratch, surroundings.needed(request.here), request.hidden, given, request.allowance.network)
+    watch = code = None
+    with Room(plan, request.allowance) as room:  # before anything is read that a kernel, forked from it, might find in its memory
+        submission = Submission.read(request.path, request.course)
+        assignment = submission.assignment
+        language = request.language or assignment.language
+        pristine = material.read(assignment.path)
+        exercises = exercises_of(pristine)
+        surroundings.bring_files(assignment, request.path, scratch / "work")
+        if not room.identity:
+            _unchanged(None, bases)
+            code = copy_package(scratch / "code")
+            watch = Watch([PACKAGE, material.labs_folder()])
+        environment = surroundings.of_kernel(request.environment, room.inside, language, code, room.given("bases") if bases else None)
+        kernel = Kernel(room, "work", environment)
+        mended = repaired(pristine, submission.notebook)
+        try:
+            played = Playing(room, kernel, request.allowance).play(turns_of(mended.notebook, exercises))
+        finally:
+            kernel.close()
+        room.settle()
+        _unchanged(watch, bases if not room.identity else None)
+        found = _looked_at(room, exercises, language, bases)
+        _unchanged(None, bases if not room.identity else None)
+        why = room.why
+    looked_at = {name: Verdict.from_json(record) for name, record in found["verdicts"].items()}
+    verdicts = [looked_at.get(one.name) or _of_kernel(one, played, language) for one in exercises]
+    ends = unanswered(exercises, mended.answers, released(pristine), language)
+    return GradeReport(
+        assignment.title,
+        language,
+        tuple(ends.get(one.exercise, one) for one in verdicts),
+        errors=(*played.errors, *found["errors"]),
+        repairs=mended.repairs,
+        incidents=played.incidents,
+        open=why,
     )
-    errors = []
-    try:
-        client.execute(env=environment)
-    except (CellTimeoutError, DeadKernelError) as error:
-        errors.append(str(error).split("\n")[0])
-    for cell in node.cells:
-        if "raises-exception" in cell.metadata.get("tags", []):
-            continue  # it is meant to fail, or may where an exercise is open
-        for output in cell.get("outputs", []):
-            if output.output_type == "error":
-                errors.append(f"{output.ename}: {output.evalue}".split("\n")[0])
-    return errors
 
 
-def grade(path: Path, language: str = "") -> GradeReport:
-    """Grade one submission. DockerlabError if it can't be read or is no submission of a lab; a cell that fails only costs its points."""
-    submission = Submission.read(path)
-    chosen = language or submission.language
-    merged = submission.transplanted()
-    exercises = [about["grade_id"] for cell in merged["cells"] if (about := material.grader(cell)).get("grade")]
-    scratch = Path(tempfile.mkdtemp(prefix="dockerlab-grade-"))
-    try:
-        home, folder = scratch / "store", scratch / "work"
-        folder.mkdir()
-        bases = prepare_store(home)
-        code = copy_package(scratch / "code")
-        all_checks()  # what judges is loaded before the cells run
-        watch = Watch([PACKAGE, material.labs_folder()])
-        errors = run_notebook(merged, folder, home, chosen, code)
+def _unchanged(watch: Watch | None, bases: BaseImages | None) -> None:
+    """Where there are no walls: neither the grader's own files nor the base images were written to."""
+    if watch:
         watch.finish()
-        return GradeReport(submission.lab, chosen, tuple(_judge(exercises, home, folder, chosen, bases, errors)), tuple(errors))
-    finally:
-        _clear(scratch)
+    if bases:
+        bases.check()
 
 
-def _judge(exercises: list[str], home: Path, folder: Path, language: str, bases: Bases, errors: list[str]) -> list[Verdict]:
-    """A damaged store is the submission's own doing: it costs the points of the exercises that can't be looked at, and no more."""
-    from dockerlab.engine.embedded import EmbeddedEngine
-
-    engine, out = EmbeddedEngine(Store.open(home)), []
-    try:
-        try:
-            name_bases(engine.store, bases)
-        except Exception as error:
-            errors.append(f"the store that the cells left is damaged: {type(error).__name__}: {error}")
-        for name in exercises:
-            try:
-                out.append(verdict(name, engine, language, folder))
-            except Exception as error:
-                errors.append(f"{name} can't be looked at: {type(error).__name__}: {error}")
-                out.append(Verdict(name, language, find(name).points))
-        return out
-    finally:
-        try:
-            for item in engine.containers(all=True):
-                engine.remove(item["Id"], force=True, volumes=True)
-        except Exception as error:
-            errors.append(f"its containers can't be removed: {type(error).__name__}: {error}")
-        engine.close()
+def _looked_at(room: Room, exercises: list[Exercise], language: str, bases: BaseImages | None) -> Json:
+    """What is judged outside the kernel, by a process that sees what it saw."""
+    outside = tuple(one for one in exercises if one.kind in (CHECK, APART))
+    if not outside or bases is None:
+        return {"verdicts": {}, "errors": []}
+    task = Task(outside, room.inside / "store", room.inside / "work", language, replace(bases, folder=room.given("bases")))
+    found: Json = room.judge(task)
+    return found
 
 
-def _clear(scratch: Path) -> None:
-    from dockerlab.layers import remove_tree
-
-    remove_tree(scratch)
-    shutil.rmtree(scratch, ignore_errors=True)
+def _of_kernel(exercise: Exercise, played: Played, language: str) -> Verdict:
+    """What a cell in the kernel said; of what a person grades nothing is said yet."""
+    if exercise.kind == CELL:
+        return score_of_cell(played.tests.get(exercise.name), exercise).verdict(exercise, language)
+    return Verdict(exercise.name, language, exercise.points, manual=True)

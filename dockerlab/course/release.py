@@ -8,10 +8,10 @@ from __future__ import annotations
 import hashlib
 import re
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from dockerlab.course.assignments import others
 from dockerlab.course.authoring import as_text
 from dockerlab.course.material import grader, read
 from dockerlab.errors import ConflictError, DockerlabError, NotFoundError
@@ -100,8 +100,8 @@ def release(assignment: Path, target: Path, *, force: bool = False) -> list[Path
             f"there is no assignment in {assignment}", hint="an assignment is a folder with notebooks, source/NAME of a course"
         )
     made = {path.relative_to(assignment): _text(path) for path in notebooks}  # all of them, before anything is written
-    others = [path for path in _others(assignment) if path.relative_to(assignment) not in made]
-    names = [*made, *(path.relative_to(assignment) for path in others)]
+    beside = [path for path in others(assignment) if path.relative_to(assignment) not in made]
+    names = [*made, *(path.relative_to(assignment) for path in beside)]
     there = [name for name in names if (target / name).exists()]
     if there and not force:
         raise ConflictError(f"{target / there[0]} is there already", hint="--force writes over it")
@@ -109,7 +109,7 @@ def release(assignment: Path, target: Path, *, force: bool = False) -> list[Path
         (target / name).parent.mkdir(parents=True, exist_ok=True)
     for name, text in made.items():
         (target / name).write_text(text, encoding="utf-8")
-    for path in others:
+    for path in beside:
         shutil.copy2(path, target / path.relative_to(assignment))
     return [target / name for name in names]
 
@@ -122,11 +122,3 @@ def _text(path: Path) -> str:
         raise
     except (OSError, ValueError) as error:
         raise ReleaseError(f"{path} can't be read as a notebook: {error}") from None
-
-
-def _others(folder: Path) -> Iterator[Path]:
-    """The files of a folder that are handed out too: data, pictures; not what tools leave behind."""
-    for path in sorted(folder.rglob("*")):
-        hidden = any(part.startswith(".") or part == "__pycache__" for part in path.relative_to(folder).parts)
-        if path.is_file() and not path.is_symlink() and not hidden:
-            yield path

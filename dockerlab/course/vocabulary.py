@@ -11,6 +11,7 @@ In a cell of an instructor's own the same words need no `look`:  `assert image("
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from dockerlab.course.containers import ContainerSubject
@@ -19,7 +20,7 @@ from dockerlab.course.dockerfiles import DockerfileSubject, TextSubject
 from dockerlab.course.expectations import Expectation
 from dockerlab.course.images import ImageSubject
 from dockerlab.course.saying import same, say
-from dockerlab.course.verdict import CheckFailed, Finding, Verdict
+from dockerlab.course.verdict import ALL, PUBLIC, CheckFailed, Finding, Verdict
 from dockerlab.engine import Engine, open_engine
 from dockerlab.language import language
 
@@ -68,11 +69,11 @@ class Look:
             self.expect(Expectation(text, True, same(how), same(""), same("%docker info")))
         return bool(how)
 
-    def expect(self, *expectations: Expectation, weight: float = 1.0) -> bool:
-        """Note a part of the exercise for each, worth `weight` beside the other parts; whether all hold."""
+    def expect(self, *expectations: Expectation, weight: float = 1.0, hidden: bool = False) -> bool:
+        """Note a part of the exercise for each, worth `weight` beside the other parts; whether all hold. `hidden`: learners hear of it when their work is graded."""
         for one in expectations:
             key = self.language
-            self.findings.append(Finding(one.text[key], one.holds, one.seen[key], one.expected[key], one.where[key], weight))
+            self.findings.append(Finding(one.text[key], one.holds, one.seen[key], one.expected[key], one.where[key], weight, hidden))
         return all(one.holds for one in expectations)
 
     def need(self, expectation: Expectation, weight: float = 1.0) -> bool:
@@ -112,15 +113,26 @@ def expect(*expectations: Expectation, points: float = 1.0, name: str = "") -> f
     """
     look = Look(open_engine(), language())
     look.expect(*expectations)
-    verdict = Verdict(name, look.language, points, tuple(look.findings))
+    # a learner's copy of the cell may say less than what is graded, and nothing in it tells
+    verdict = Verdict(name, look.language, points, tuple(look.findings), scope=ALL if being_graded() else PUBLIC)
+    shown(verdict)
+    if verdict.passed:
+        return None
+    if not verdict.points:
+        raise CheckFailed(verdict)
+    return verdict.points
+
+
+def shown(verdict: Verdict) -> None:
+    """Show a report, here in a notebook; a grader listens instead."""
     try:
         from IPython.display import display
     except ImportError:
         print(verdict)
     else:
         display(verdict)
-    if verdict.passed:
-        return None
-    if not verdict.points:
-        raise CheckFailed(verdict)
-    return verdict.points
+
+
+def being_graded() -> bool:
+    """Whether a grader runs this kernel: nbgrader, or ours, which says so in nbgrader's way."""
+    return bool(os.environ.get("NBGRADER_EXECUTION"))

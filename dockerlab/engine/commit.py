@@ -82,6 +82,7 @@ def commit(
     store: Store, record: Record, folder: Path, name: Reference | None, *, message: str, author: str, changes: Iterable[str]
 ) -> Image:
     """Make the image; one layer and one line of history above those of the container's. It gets the name, if there is one."""
+    store.layers.stack(record.layers)  # an image above layers that are not here would be of no use
     image = _image_of(store, record)
     config = committed_config(record, changes)
     check_depth(len(record.layers) + 1, MOST_LAYERS)

@@ -161,7 +161,7 @@ class Containers:
 
     def settled(self, record: Record) -> Path:
         """Its folder, whose `diff` is what it has changed until now."""
-        return copies.settled(self._records.folder(record))
+        return copies.settled(self._records.folder(record), lambda: self._store.layers.stack(record.layers))
 
     def view(self, record: Record) -> TreeView:
         """Its file system as it is now, read without a mount."""
@@ -212,7 +212,7 @@ class Containers:
         if streams is not None:
             tell_container(self._store, record, "attach")
         try:
-            layers = [self._store.layers.get(diff_id) for diff_id in record.layers]
+            layers = self._store.layers.stack(record.layers)
             box = box_of(record, folder, layers, self.view(record), attached.together)
             started = self._runtime().start(
                 folder, box, stdin=attached.stdin, stdout=attached.stdout, stderr=attached.stderr, detach_keys=attached.detach_keys

@@ -17,11 +17,12 @@ if TYPE_CHECKING:
     from dockerlab.runtime.runtime import Runtime
 
 
-def settled(folder: Path) -> Path:
-    """The container's folder, whose `diff` is what it has changed until now."""
+def settled(folder: Path, layers: Callable[[], object]) -> Path:
+    """The container's folder, whose `diff` is what it has changed until now. `layers` gets those of its image, and says why where one is not there."""
     if (folder / LAID).exists():
         from dockerlab.runtime.copied_root import bring_up
 
+        layers()
         bring_up(folder)
     return folder
 

@@ -20,7 +20,8 @@ Json = dict[str, Any]
 def disk_usage(store: Store, images: Iterable[Json], containers: Iterable[Json], volumes: Iterable[Json]) -> Json:
     """As `GET /system/df`: the images, containers and volumes as they are listed, each with its sizes in bytes, and the records of the build cache.
 
-    `SharedSize` of an image is what other images hold too; a record of the cache whose layer an image holds is `Shared`.
+    `SharedSize` of an image is what other images hold too, `BaseSize` what of the rest is in a base store, `BaseStores` says how much is in which; a record
+    of the cache whose layer an image holds is `Shared`.
     """
     images, containers = list(images), list(containers)
     parents = {image["ParentId"] for image in images}
@@ -29,11 +30,15 @@ def disk_usage(store: Store, images: Iterable[Json], containers: Iterable[Json],
     holders = Counter(diff_id for diff_ids in layers.values() for diff_id in set(diff_ids))
     sizes = {diff_id: store.layers.size(diff_id) for diff_id in holders}
     shared = {name: sum(sizes[diff_id] for diff_id in diff_ids if holders[diff_id] > 1) for name, diff_ids in layers.items()}
+    below = {diff_id: base for diff_id in holders if (base := store.layers.base_of(diff_id))} if store.bases else {}
+    alone = {name: sum(sizes[one] for one in set(diff_ids) if holders[one] == 1 and one in below) for name, diff_ids in layers.items()}
+    bases = {base: sum(sizes[diff_id] for diff_id in below if below[diff_id] == base) for base in below.values()}
     whole = {image["Id"]: image["Size"] for image in images}
     mounted = Counter(name for item in containers for name in {mount.get("Name") for mount in item["Mounts"]})
     return {
         "LayersSize": sum(sizes.values()),
-        "Images": [{**image, "SharedSize": shared[image["Id"]]} for image in shown],
+        "BaseStores": [{"Path": path, "Size": size} for path, size in sorted(bases.items())],
+        "Images": [{**image, "SharedSize": shared[image["Id"]], "BaseSize": alone[image["Id"]]} for image in shown],
         "Containers": [_container(item, whole) for item in containers],
         "Volumes": [
             {**volume, "UsageData": {"RefCount": mounted[volume["Name"]], "Size": folder_size(volume["Mountpoint"])}} for volume in volumes

@@ -42,6 +42,8 @@ class EmbeddedEngine(Foresight):
 
     def __init__(self, store: Store | None = None) -> None:
         self.store = store or Store.open()
+        if self.store.bases:
+            self.store.lends_bytes = self._lends_bytes
         self.records = Records(self.store)
         self.notice: Callable[[str], None] = lambda text: None
         """Where a sentence goes that nobody asked for: which image answered, what is being composed."""
@@ -65,6 +67,12 @@ class EmbeddedEngine(Foresight):
 
             tell_once(self.store, machine.isolation, self.notice)
         return Runtime(machine)
+
+    def _lends_bytes(self) -> bool:
+        from dockerlab.runtime.capabilities import Capabilities
+
+        machine = Capabilities.load(self.store.home / "capabilities.json")
+        return machine.snapshots == "copy" or bool((item := machine.get("borrowed_bytes")) and item.available)
 
     @cached_property
     def catalogue(self) -> Catalogue:

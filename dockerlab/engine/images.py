@@ -8,12 +8,13 @@ from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 from dockerlab.engine.happenings import tell_image
 from dockerlab.engine.records import Record, Records
-from dockerlab.errors import ConflictError, DockerlabError, InvalidReferenceError, NotFoundError
-from dockerlab.oci import HistoryEntry, ImageConfig, Reference, own_architecture, short_id
+from dockerlab.errors import DockerlabError, InvalidReferenceError, NotFoundError
+from dockerlab.oci import HistoryEntry, ImageConfig, Reference, own_architecture
 from dockerlab.oci.timestamps import rfc3339, to_seconds
 from dockerlab.store import Image, Store
 
 if TYPE_CHECKING:
+    from dockerlab.engine.removal import Removal
     from dockerlab.layers import TreeView
     from dockerlab.layers.inside import LayerInside
 
@@ -208,86 +209,22 @@ class Images:
         self._store.images.tag(image.id, reference)
         tell_image(self._store, "tag", image, reference.familiar)
 
+    def _removal(self) -> Removal:
+        from dockerlab.engine.removal import Removal
+
+        return Removal(self._store, self._records, self._running, self._as_name)
+
     def remove(self, name: str, force: bool = False, prune: bool = True) -> list[Json]:
         """`docker rmi NAME`: only the name if it has others, else the image too, and (`prune`) its parents that nobody names or needs."""
-        done = self._remove(name, force, prune)
-        return self._swept(done) if any("Deleted" in item for item in done) else done
-
-    def _swept(self, done: list[Json]) -> list[Json]:
-        """Remove the layers that nothing needs any more: `done`, with the layers that went after the last image that held them, the topmost first.
-
-        The build cache keeps those that it knows.
-        """
-        removed = [item["Deleted"] for item in done if "Deleted" in item]
-        held = {identifier: self._layers_of(identifier) for identifier in removed}
-        last = {diff_id: identifier for identifier in removed for diff_id in held[identifier]}
-        gone = set(self._store.layers.all())
-        self._store.sweep()
-        gone = {diff_id for diff_id in gone if not self._store.layers.has(diff_id)}
-        out: list[Json] = []
-        for item in done:
-            out.append(item)
-            for diff_id in held.get(item.get("Deleted", ""), ()):
-                if diff_id in gone and last[diff_id] == item["Deleted"]:
-                    out.append({"Deleted": diff_id})
-                    gone.discard(diff_id)
-        return out + [{"Deleted": diff_id} for diff_id in sorted(gone)]
-
-    def _layers_of(self, identifier: str) -> list[str]:
-        """The layers of an image that is no more, the topmost first."""
-        try:
-            return list(reversed(ImageConfig.from_bytes(self._store.images.raw(identifier)).diff_ids))
-        except (OSError, ValueError, DockerlabError):
-            return []  # damaged: that is what it was removed for
-
-    def _remove(self, name: str, force: bool, prune: bool) -> list[Json]:
         identifier = self._told_alike(name, lambda: self._store.images.find_id(name))
-        reference = self._as_name(name, identifier)
-        names = self._store.images.names(identifier)
-        users = [record for record in self._records.all() if record.image == identifier]
-        running = next((record for record in users if self._running(record)), None)
-        if reference is not None:
-            others = [other for other in names if other != reference]
-            if users and not others and not force:
-                raise ConflictError(
-                    f'conflict: unable to remove repository reference "{name}" (must force) - container {short_id(users[0].id)} is using its '
-                    f"referenced image {short_id(identifier)}",
-                    hint=f"dockerlab rm {users[0].name} first",
-                )
-            self._untag(identifier, reference)
-            done: list[Json] = [{"Untagged": reference.familiar}]
-            if others or running is not None or self._store.images.has_children(identifier):
-                return done
-            return done + self._delete(identifier, prune)
-        if len(names) > 1 and not force:
-            raise ConflictError(
-                f"conflict: unable to delete {short_id(identifier)} (must be forced) - image is referenced in multiple repositories",
-                hint="remove its names one by one, or use -f",
-            )
-        if running is not None:
-            raise ConflictError(
-                f"conflict: unable to delete {short_id(identifier)} (cannot be forced) - image is being used by running container {short_id(running.id)}",
-                hint=f"dockerlab rm -f {running.name} first",
-            )
-        if users and not force:
-            raise ConflictError(
-                f"conflict: unable to delete {short_id(identifier)} (must be forced) - image is being used by stopped container {short_id(users[0].id)}",
-                hint=f"dockerlab rm {users[0].name} first, or use -f",
-            )
-        if self._store.images.has_children(identifier):
-            raise ConflictError(f"conflict: unable to delete {short_id(identifier)} (cannot be forced) - image has dependent child images")
-        done = []
-        for other in names:
-            self._untag(identifier, other)
-            done.append({"Untagged": other.familiar})
-        return done + self._delete(identifier, prune)
+        return self._removal().remove(name, identifier, force, prune)
 
-    def _untag(self, identifier: str, reference: Reference) -> None:
-        self._store.images.untag(reference)
-        try:
-            tell_image(self._store, "untag", self._store.images.get(identifier))
-        except DockerlabError:  # damaged: that is what it is removed for
-            tell_image(self._store, "untag", identifier)
+    def prune(self, all: bool, keep: Callable[[Json], bool]) -> tuple[list[Json], int]:
+        """Remove what has no name (`all`: what no container uses), but nothing that a container needs or that `keep` wants kept.
+
+        What was untagged and deleted, and the bytes set free.
+        """
+        return self._removal().prune(all, {item["Id"] for item in self.summaries() if keep(item)})
 
     def _as_name(self, name: str, identifier: str) -> Reference | None:
         try:
@@ -295,37 +232,6 @@ class Images:
         except InvalidReferenceError:
             return None
         return reference if self._store.images.named(reference) == identifier else None
-
-    def _delete(self, identifier: str, prune: bool = True) -> list[Json]:
-        parent = self._store.images.parent(identifier)
-        self._store.images.remove(identifier)
-        tell_image(self._store, "delete", identifier)
-        out: list[Json] = [{"Deleted": identifier}]
-        if prune and parent in self._store.images.ids():
-            wanted = self._store.images.names(parent) or self._store.images.has_children(parent)
-            if not wanted and not any(record.image == parent for record in self._records.all()):
-                out += self._delete(parent)
-        return out
-
-    def prune(self, all: bool, keep: Callable[[Json], bool]) -> tuple[list[Json], int]:
-        """Remove what has no name (`all`: what no container uses), but nothing that a container needs or that `keep` wants kept.
-
-        What was untagged and deleted, and the bytes set free.
-        """
-        spared = {item["Id"] for item in self.summaries() if keep(item)}
-        used = {record.image for record in self._records.all()}
-        out: list[Json] = []
-        for image in self._store.images.all():
-            names = self._store.images.names(image.id)
-            if image.id in used or image.id in spared or self._store.images.has_children(image.id) or (names and not all):
-                continue
-            for name in names:
-                self._untag(image.id, name)
-                out.append({"Untagged": name.familiar})
-            out += self._delete(image.id)
-        sizes = {diff_id: self._store.layers.size(diff_id) for diff_id in self._store.layers.all()} if out else {}
-        done = self._swept(out) if out else []
-        return done, sum(sizes.get(item.get("Deleted", ""), 0) for item in done)
 
     # --- archives
 

@@ -13,6 +13,7 @@ import stat
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
+from dockerlab.layers import borrowed
 from dockerlab.layers.held import Held, hold
 
 
@@ -83,10 +84,11 @@ def open_lent(path: str, flags: int = os.O_RDONLY) -> int:
         return _open_held(path, flags | os.O_CLOEXEC)
     flags |= os.O_NOFOLLOW | os.O_CLOEXEC
     try:
-        return os.open(path, flags)
+        fd = os.open(path, flags)
     except PermissionError:
         with reached(path), lent(path, stat.S_IRUSR):
-            return os.open(path, flags)
+            fd = os.open(path, flags)
+    return borrowed.opened(fd, path, flags) if borrowed.places else fd
 
 
 def _open_held(path: Held, flags: int) -> int:

@@ -10,12 +10,13 @@ import errno
 import io
 import os
 import stat
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
 from dockerlab.data import dataclass
 from dockerlab.errors import StoreError
+from dockerlab.layers import borrowed
 from dockerlab.layers.entry import Entry
 from dockerlab.layers.halves import in_halves
 from dockerlab.layers.owners import DEVICE, KEPT, OPAQUE, OWNER, Links, Owners, read_links, write_links
@@ -235,6 +236,8 @@ class Tree:
     def _copy(self, file: Copied, write: int, target: str) -> None:
         try:
             read = os.open(file.source, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            if borrowed.places:
+                read = borrowed.opened(read, file.source, os.O_RDONLY)
             try:
                 copy_bytes(read, write, file.st.st_size)
             finally:
@@ -298,6 +301,19 @@ class Tree:
             self.fifo(rel, entry.mode, *owner)
         elif entry.kind in ("char", "block"):
             self.device(rel, entry.kind, entry.mode, entry.device, *owner)
+        for name, value in entry.xattrs.items():
+            self.set_xattr(rel, name, value)
+
+    def write_hole(self, rel: str, entry: Entry, marks: Mapping[str, bytes]) -> None:
+        """The regular file of an entry, of its size and with nothing in it, but with these attributes on disk."""
+        target, fd = self._create(rel)
+        try:
+            os.truncate(fd, entry.size)
+            for name, value in marks.items():
+                os.setxattr(fd, name, value)
+            self._finish(target, entry.mode, entry.uid, entry.gid, entry.mtime, fd=fd)
+        finally:
+            os.close(fd)
         for name, value in entry.xattrs.items():
             self.set_xattr(rel, name, value)
 

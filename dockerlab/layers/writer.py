@@ -90,10 +90,13 @@ def header(entry: Entry) -> bytes:
     return out + _block(name, entry.mode, uid, gid, size, mtime, _TYPES[entry.kind], link, entry.device)
 
 
-def tree_entries(root: Path | str) -> Iterator[tuple[Entry, str]]:
-    """(entry, real path) of everything in a tree in upper format, parents first, names sorted; whiteouts as `.wh.` files."""
+def tree_entries(root: Path | str, owners: Owners | None = None) -> Iterator[tuple[Entry, str]]:
+    """(entry, real path) of everything in a tree in upper format, parents first, names sorted; whiteouts as `.wh.` files.
+
+    `owners`: how they were recorded, if not as we would.
+    """
     top = str(root)
-    owners = Owners.here()
+    owners = owners or Owners.here()
     links = {} if owners.real else read_links(top)
     seen: dict[tuple[int, int], str] = {}
 
@@ -171,7 +174,11 @@ class _Tee:
 
 def write_layer(root: Path | str, out: Sink | None = None) -> LayerSummary:
     """The canonical tar of a tree in upper format: hashed, and written to `out` if there is one. OSError if a file changes meanwhile."""
+    return summarized(tree_entries(root), out)
+
+
+def summarized(entries: Iterator[tuple[Entry, str]], out: Sink | None = None) -> LayerSummary:
+    """The same of entries, wherever they come from."""
     digest = Sha256()
-    tee = _Tee(digest, out)
-    size, links, count = write_entries(tree_entries(root), tee)
+    size, links, count = write_entries(entries, _Tee(digest, out))
     return LayerSummary("sha256:" + digest.hexdigest(), size, count, links)

@@ -37,8 +37,8 @@ class Magics:
 
     @property
     def engine(self) -> Engine:
-        """The engine on the store that DOCKERLAB_HOME names now."""
-        home = os.environ.get("DOCKERLAB_HOME", "")
+        """The engine on the stores that DOCKERLAB_HOME and DOCKERLAB_BASE_STORES name now."""
+        home = os.environ.get("DOCKERLAB_HOME", "") + os.environ.get("DOCKERLAB_BASE_STORES", "")
         if self._engine is None or home != self._home:
             self._engine, self._home = open_engine(), home
         return self._engine

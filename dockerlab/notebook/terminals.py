@@ -75,6 +75,8 @@ def _line(*words: str) -> str:
     program = ["dockerlab"] if shutil.which("dockerlab") else [sys.executable, "-m", "dockerlab"]
     home = os.environ.get("DOCKERLAB_HOME")
     before = f"DOCKERLAB_HOME={shlex.quote(os.path.abspath(home))} " if home else ""
+    if bases := os.environ.get("DOCKERLAB_BASE_STORES"):
+        before += f"DOCKERLAB_BASE_STORES={shlex.quote(bases)} "
     return before + shlex.join([*program, *words])
 
 

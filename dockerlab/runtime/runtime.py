@@ -244,6 +244,7 @@ class Runtime:
             "identity": identity,
             "init_layer": not build,
             "lowers": list(box.rootfs.lowers),
+            "data": list(box.rootfs.data),
             "upper": box.rootfs.upper,
             "work": box.rootfs.work,
             "merged": box.rootfs.merged,

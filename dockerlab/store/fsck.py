@@ -10,16 +10,21 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from dockerlab.data import dataclass
+from dockerlab.data import dataclass, replace
 from dockerlab.errors import DockerlabError
-from dockerlab.layers import write_layer
+from dockerlab.layers import LayerSummary, write_layer
+from dockerlab.layers.writer import summarized
 from dockerlab.oci import ImageConfig
 from dockerlab.oci.digest import hex_of, is_digest, short_id
+from dockerlab.store.bases import Base
+from dockerlab.store.borrowing import readable_form
 from dockerlab.store.files import Lock
+from dockerlab.store.images import ImageStore
+from dockerlab.store.layers import LayerStore
 from dockerlab.store.store import Store
 
 Found = Iterator["Problem | None"]
@@ -60,9 +65,9 @@ def examine(store: Store, *, contents: bool = True) -> Examination:
     checked: dict[str, int] = {}
     problems: list[Problem] = []
     looks: dict[str, Found] = {
-        "layers": _layers(store, contents),
-        "images": _images(store),
-        "names": _names(store),
+        "layers": _layers(store.layers, write_layer if contents else None),
+        "images": _images(store.images.own, store.layers),
+        "names": _names(store.images.own, store.images),
         "containers": _containers(store),
         "volumes": _volumes(store),
         "cached steps": _cache(store),
@@ -79,10 +84,33 @@ def examine(store: Store, *, contents: bool = True) -> Examination:
     return Examination(checked, tuple(problems))
 
 
+def examine_base(store: Store, base: Base, *, contents: bool = True) -> Examination:
+    """The same for layers, images and names of a base store of `store`, which nothing here repairs, and where no lock is taken: who changes it meanwhile may be seen doing it."""
+
+    def read(tree: Path) -> LayerSummary:
+        return summarized(readable_form(base, f"sha256:{tree.parent.name}")[1])
+
+    looks: dict[str, Found] = {
+        "layers": _layers(base.layers, read if contents else None),
+        "images": _images(base.images, store.layers),
+        "names": _names(base.images, base.images),
+    }
+    checked = dict.fromkeys(looks, 0)
+    problems: list[Problem] = []
+    with base.looked_into():
+        for kind, look in looks.items():
+            for found in look:
+                if found is None:
+                    checked[kind] += 1
+                else:
+                    problems.append(replace(found, remedy=f"its owner: DOCKERLAB_HOME={base} dockerlab fsck --repair"))
+    return Examination(checked, tuple(problems))
+
+
 def repair(store: Store) -> list[Problem]:
     """Put right what can be without losing anything that a user made; what was done. Nothing while another process uses the store."""
     before = [problem for problem in examine(store, contents=False).problems if problem.kind == LEFT or problem.what.startswith("name ")]
-    for path in _loose_names(store):
+    for path in _loose_names(store.images.own, store.images):
         path.unlink(missing_ok=True)
     for name, record, _ in store.cache.records():
         if record.get("layer") and not store.layers.has(str(record["layer"])):
@@ -92,9 +120,9 @@ def repair(store: Store) -> list[Problem]:
     return [problem for problem in before if str(problem) not in after]
 
 
-def _layers(store: Store, contents: bool) -> Found:
-    for diff_id in store.layers.all():
-        folder = store.layers.tree(diff_id).parent
+def _layers(layers: LayerStore, read: Callable[[Path], LayerSummary] | None) -> Found:
+    for diff_id in layers.all():
+        folder = layers.tree(diff_id).parent
         try:
             record = json.loads((folder / "layer.json").read_bytes())
             canonical = str(record["canonical"])
@@ -104,7 +132,7 @@ def _layers(store: Store, contents: bool) -> Found:
             yield _damaged_layer(diff_id, "its record can't be read")
             continue
         try:
-            if not contents or (write_layer(folder / "tree").diff_id == canonical and _tar_is(folder / "layer.tar", diff_id, canonical)):
+            if read is None or (read(folder / "tree").diff_id == canonical and _tar_is(folder / "layer.tar", diff_id, canonical)):
                 yield None
                 continue
         except OSError as error:
@@ -130,34 +158,38 @@ def _damaged_layer(diff_id: str, why: str) -> Problem:
     return Problem(DAMAGED, f"layer {diff_id}", why, "build or load its image again")
 
 
-def _images(store: Store) -> Found:
-    for identifier in store.images.ids():
+def _images(images: ImageStore, layers: LayerStore) -> Found:
+    for identifier in images.ids():
         what = f"image {short_id(identifier)}"
         try:
-            config = ImageConfig.from_bytes(store.images.raw(identifier))
+            config = ImageConfig.from_bytes(images.raw(identifier))
         except DockerlabError as error:
             yield Problem(DAMAGED, what, error.message, f"build or load it again, or remove it: dockerlab rmi -f {short_id(identifier)}")
             continue
-        lost = [diff_id for diff_id in config.diff_ids if not store.layers.has(diff_id)]
-        yield None if not lost else Problem(LOST, what, f"its layer {lost[0]} is not here", "build or load it again")
+        lost = [diff_id for diff_id in config.diff_ids if not layers.has(diff_id)]
+        yield (
+            None
+            if not lost
+            else Problem(LOST, what, f"its layer {lost[0]} is not here", layers.absent(lost[0]).hint or "build or load it again")
+        )
 
 
-def _names(store: Store) -> Found:
-    loose = set(_loose_names(store))
-    for path in store.images.name_files():
+def _names(images: ImageStore, all_: ImageStore) -> Found:
+    loose = set(_loose_names(images, all_))
+    for path in images.name_files():
         lost = Problem(LOST, f"name {path.name}", "its image is not here", "dockerlab fsck --repair forgets it")
         yield lost if path in loose else None
 
 
-def _loose_names(store: Store) -> Iterator[Path]:
-    """The files of names that lead to no image."""
-    images = set(store.images.ids())
-    for path in store.images.name_files():
+def _loose_names(images: ImageStore, all_: ImageStore) -> Iterator[Path]:
+    """The files of names in `images` that lead to none of `all_`."""
+    known = set(all_.ids())
+    for path in images.name_files():
         try:
             identifier = path.read_text(encoding="ascii", errors="replace").partition("\n")[0]
         except FileNotFoundError:
             continue
-        if not is_digest(identifier) or identifier not in images:
+        if not is_digest(identifier) or identifier not in known:
             yield path
 
 
@@ -175,7 +207,7 @@ def _containers(store: Store) -> Found:
         lost = next((diff_id for diff_id in layers if not store.layers.has(diff_id)), "")
         if lost:
             yield Problem(LOST, what, f"the layer {lost} of its image is not here", "build or load the image again")
-        elif not (store.home / "blobs/sha256" / hex_of(image)).exists():
+        elif not (store.home / "blobs/sha256" / hex_of(image)).exists() and not store.images.base_of(image):
             yield Problem(LOST, what, f"the configuration of its image {short_id(image)} is not here", "build or load the image again")
         else:
             yield None

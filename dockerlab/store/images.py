@@ -32,6 +32,15 @@ class ImageStore:
     def __init__(self, home: Path) -> None:
         self._home, self._marks, self._names, self._blobs = home, home / "images", home / "names", home / "blobs" / "sha256"
 
+    @property
+    def own(self) -> ImageStore:
+        """The images of this store alone, without those of base stores."""
+        return self
+
+    def base_of(self, identifier: str) -> str:
+        """The base store that holds the image, or ""."""
+        return ""
+
     def add(self, config: ImageConfig, raw: bytes | None = None, *, parent: str = "") -> Image:
         """Keep a configuration (`raw`: its bytes as they came, so that the ID survives); its layers must be in the store already.
 
@@ -56,9 +65,13 @@ class ImageStore:
 
     def get(self, identifier: str) -> Image:
         """The image of this whole ID. NotFoundError if it is not here, StoreError if it was damaged."""
-        if not is_digest(identifier) or not (self._marks / hex_of(identifier)).exists():
+        if not self.holds(identifier):
             raise NotFoundError(f"No such image: {identifier}")
         return Image(identifier, ImageConfig.from_bytes(self.raw(identifier)))
+
+    def holds(self, identifier: str) -> bool:
+        """Whether this is the whole ID of an image that is here."""
+        return is_digest(identifier) and (self._marks / hex_of(identifier)).exists()
 
     def raw(self, identifier: str) -> bytes:
         """The bytes of the configuration. NotFoundError if there are none, StoreError if they are not what the ID says."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import IO, Any
@@ -18,14 +19,23 @@ from dockerlab.errors import NotFoundError, StoreError
 from dockerlab.oci.digest import hex_of, is_digest
 from dockerlab.store.files import boot_id, explained, write_atomically
 
+BORROWED, NOTE = "borrowed", "base.json"
+"""The folder of what a store knows of layers that lie in base stores, and the file that says where one does."""
+SHARED = "shared"
+"""The folder of a store that holds its layers as anybody may read them; it is there if the store is shared (`sharing`)."""
+
 
 @dataclass(frozen=True)
 class Layer:
-    """A layer in the store; `size` is what `docker history` shows: the bytes of its regular files, and of what links point to where docker counts these."""
+    """A layer in the store; `size` is what `docker history` shows: the bytes of its regular files, and of what links point to where docker counts these.
+
+    `bytes` is the folder that holds the contents of its larger files, where the tree itself holds only their inodes (`layers.borrowed`), else "".
+    """
 
     diff_id: str
     path: Path
     size: int
+    bytes: str = ""
 
     @cached_property
     def tree(self) -> Path:
@@ -36,8 +46,8 @@ class Layer:
 class LayerStore:
     """The layers of a store, by diff ID."""
 
-    def __init__(self, home: Path) -> None:
-        self._home, self._root = home, home / "layers"
+    def __init__(self, home: Path, folder: str = "layers") -> None:
+        self._home, self._root = home, home / folder
         self._known: dict[str, Layer] = {}
 
     def _path(self, diff_id: str) -> Path:
@@ -60,9 +70,9 @@ class LayerStore:
             return known
         path = self._path(diff_id)
         try:
-            record = json.loads((path / "layer.json").read_bytes())
+            record = self.record(diff_id)
         except FileNotFoundError:
-            raise NotFoundError(f"the store has no layer {diff_id}") from None
+            raise self.absent(diff_id) from None
         except ValueError:
             raise self._damaged(diff_id) from None
         if record["boot"] != boot_id():
@@ -72,6 +82,32 @@ class LayerStore:
         layer = Layer(diff_id, path, int(record["size"]))
         self._known[diff_id] = layer
         return layer
+
+    def stack(self, diff_ids: Sequence[str]) -> list[Layer]:
+        """The layers of these IDs, the lowest first, to be a root file system together."""
+        return [self.get(diff_id) for diff_id in diff_ids]
+
+    def record(self, diff_id: str) -> dict[str, Any]:
+        """What was written down of the layer (the package's README). FileNotFoundError if it is not here, ValueError if that is damaged."""
+        record: dict[str, Any] = json.loads((self._path(diff_id) / "layer.json").read_bytes())
+        return record
+
+    def base_of(self, diff_id: str) -> str:
+        """The base store that holds the layer, or "" if it is one's own, or nowhere."""
+        return ""
+
+    def remember(self, diff_ids: Sequence[str]) -> None:
+        """Note where those lie that are in base stores: an image of one's own is going to need them."""
+
+    def absent(self, diff_id: str) -> NotFoundError:
+        """Why it is not here; what came from a base store is remembered (`above`)."""
+        try:
+            base = json.loads((self._home / BORROWED / hex_of(diff_id) / NOTE).read_bytes())["base"]
+        except (OSError, ValueError):
+            return NotFoundError(f"the store has no layer {diff_id}")
+        return NotFoundError(
+            f"the store has no layer {diff_id}: it is one of the base store {base}", hint=f"name that again: DOCKERLAB_BASE_STORES={base}"
+        )
 
     def _damaged(self, diff_id: str) -> StoreError:
         """The layer is taken away, and this is why."""
@@ -83,7 +119,7 @@ class LayerStore:
     def size(self, diff_id: str) -> int:
         """The bytes of its regular files as they were written down, without looking whether they are still there; 0 if nothing was."""
         try:
-            return int(json.loads((self._path(diff_id) / "layer.json").read_bytes())["size"])
+            return int(self.record(diff_id)["size"])
         except (OSError, ValueError, KeyError):
             return 0
 
@@ -146,6 +182,10 @@ class LayerStore:
             os.chmod(folder, 0o755)
             if target.exists() and not self.has(diff_id):
                 layers.remove_tree(target)
+            if (self._home / SHARED).is_dir():
+                from dockerlab.store.sharing import publish
+
+                publish(self._home, folder, diff_id)
             try:
                 os.rename(folder, target)
             except OSError:
@@ -157,7 +197,7 @@ class LayerStore:
 
     def open_tar(self, layer: Layer, out: Any) -> None:
         """Write the layer's tar: the bytes whose digest is the diff ID."""
-        kept = layer.path / "layer.tar"
+        kept = self._tar(layer)
         if kept.exists():
             with open(kept, "rb") as source:
                 while block := source.read(1 << 20):
@@ -169,9 +209,16 @@ class LayerStore:
                 hint="something wrote into the store; remove the image and build it again",
             )
 
+    def _tar(self, layer: Layer) -> Path:
+        """Where the tar lies that came from outside, if one did."""
+        return layer.path / "layer.tar"
+
     def remove(self, diff_id: str) -> None:
         """Take the layer away; first its name, so that nobody finds half of it."""
         path = self._path(diff_id)
         self._known.pop(diff_id, None)
         (path / "layer.json").unlink(missing_ok=True)
+        if (published := self._home / SHARED / path.name).exists():
+            (published / "layer.json").unlink(missing_ok=True)
+            layers.remove_tree(published)
         layers.remove_tree(path)

@@ -19,10 +19,12 @@ class RootFs:
     """The folders of one root file system, as absolute paths.
 
     `lowers` are the layers' trees, the topmost first; `upper` takes the changes, `work` is overlay's own, `merged` is the root that processes see:
-    overlay's mount point, or the copy. Beside each lower and beside `upper` may lie an `owners.json` (see the package's README).
+    overlay's mount point, or the copy. Beside each lower and beside `upper` may lie an `owners.json` (see the package's README). `data` are folders with
+    contents of files that the lowers have only the inodes of (`layers.borrowed`).
     """
 
     lowers: tuple[str, ...]
     upper: str
     work: str
     merged: str
+    data: tuple[str, ...] = ()

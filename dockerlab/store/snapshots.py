@@ -59,7 +59,8 @@ def rootfs_at(folder: Path, layers: Sequence[Layer], changes: Path | None = None
             os.chmod(path, 0o755)  # whatever the umask: the topmost is the root folder that processes see
     # overlay refuses the same folder twice; of equal layers the upper one hides the lower
     lowers = dict.fromkeys(str(layer.tree) for layer in reversed(layers))
-    return RootFs(tuple(lowers), *made)
+    upper, work, merged = made
+    return RootFs(tuple(lowers), upper, work, merged, tuple(dict.fromkeys(layer.bytes for layer in layers if layer.bytes)))
 
 
 class Snapshotter:

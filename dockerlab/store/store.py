@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any
 from dockerlab.layers import remove_tree
 from dockerlab.store.files import Lock, explained, unique
 from dockerlab.store.journal import Journal
-from dockerlab.store.layers import Layer, LayerStore
+from dockerlab.store.layers import BORROWED, SHARED, Layer, LayerStore
 
 if TYPE_CHECKING:
     from dockerlab.oci import ImageConfig
+    from dockerlab.store.bases import Base
     from dockerlab.store.cache import BuildCache
     from dockerlab.store.cache_mounts import CacheMounts
     from dockerlab.store.images import ImageStore
@@ -38,20 +39,33 @@ def default_home() -> Path:
 class Store:
     """The store at `home`; many processes may hold it open at once. What most commands don't need is loaded by the first who does."""
 
-    def __init__(self, home: Path) -> None:
-        self.home = home
-        self.layers = LayerStore(home)
+    def __init__(self, home: Path, bases: Sequence[Base] = ()) -> None:
+        self.home, self.bases = home, tuple(bases)
+        self.lends_bytes: Callable[[], bool] = lambda: False
+        """Whether a container can have files of ours whose bytes lie in a base store (`layers.borrowed`); handed in by who knows the machine."""
+        self.layers = self._layers()
         self.journal = Journal(home)
         self.containers_dir = home / "containers"
         self.container_names = home / "container-names"
         self.volumes_dir = home / "volumes"
 
+    def _layers(self) -> LayerStore:
+        if not self.bases:
+            return LayerStore(self.home)
+        from dockerlab.store.above import LayersAbove
+
+        return LayersAbove(self.home, self.bases, self.tmp, lambda: self.lends_bytes())
+
     @cached_property
     def images(self) -> ImageStore:
         """The images, and their names."""
-        from dockerlab.store.images import ImageStore
+        if not self.bases:
+            from dockerlab.store.images import ImageStore
 
-        return ImageStore(self.home)
+            return ImageStore(self.home)
+        from dockerlab.store.above import ImagesAbove
+
+        return ImagesAbove(self.home, self.bases, self.layers.remember)
 
     @cached_property
     def cache(self) -> BuildCache:
@@ -75,15 +89,22 @@ class Store:
         return Snapshotter(self.home, self.layers)
 
     @classmethod
-    def open(cls, home: Path | str | None = None) -> Store:
-        """Open the store, made where missing. StoreError that says what to do if that folder can't be written."""
+    def open(cls, home: Path | str | None = None, *, bases: str | None = None) -> Store:
+        """Open the store, made where missing, above the base stores of `bases` (as DOCKERLAB_BASE_STORES names them, which is asked if that is None).
+
+        StoreError that says what to do if that folder can't be written.
+        """
         path = Path(home).absolute() if home is not None else default_home()
         with explained(path, making=True):
             if not (path / "tmp").is_dir():
                 for name in _FOLDERS:
                     (path / name).mkdir(parents=True, exist_ok=True)
                 os.chmod(path, 0o700)  # an image may hold programs with set-ID bits, and files that others here should not read
-        return cls(path)
+        if not (os.environ.get("DOCKERLAB_BASE_STORES") if bases is None else bases):
+            return cls(path)
+        from dockerlab.store.bases import named_bases
+
+        return cls(path, named_bases(path, bases))
 
     @contextmanager
     def using(self) -> Iterator[None]:
@@ -125,7 +146,7 @@ class Store:
 
     def layers_of(self, config: ImageConfig) -> list[Layer]:
         """The layers of an image, the lowest first."""
-        return [self.layers.get(diff_id) for diff_id in config.diff_ids]
+        return self.layers.stack(config.diff_ids)
 
     def containers(self) -> Iterator[dict[str, Any]]:
         """What is written down of every container."""
@@ -137,7 +158,7 @@ class Store:
 
     def needed_layers(self) -> set[str]:
         """The diff IDs that an image, a container or the build cache refers to."""
-        needed = {diff_id for image in self.images.all() for diff_id in image.config.diff_ids}
+        needed = {diff_id for image in self.images.own.all() for diff_id in image.config.diff_ids}
         needed.update(str(record["layer"]) for record in self.cache.values() if record.get("layer"))
         needed.update(diff_id for container in self.containers() for diff_id in container.get("layers", ()))
         return needed
@@ -158,7 +179,15 @@ class Store:
             for diff_id in set(self.layers.all(whole=False)) - needed:
                 freed += self.layers.size(diff_id)
                 self.layers.remove(diff_id)
+            self._sweep_of_others(needed)
             return freed
+
+    def _sweep_of_others(self, needed: set[str]) -> None:
+        """What was made of layers in base stores, and, of a store that is shared, for others."""
+        for folder, kept in ((BORROWED, needed), (SHARED, set(self.layers.all()))):
+            for path in (self.home / folder).iterdir() if (self.home / folder).is_dir() else ():
+                if f"sha256:{path.name}" not in kept and not _held(path / "lock"):
+                    remove_tree(path)
 
     def abandoned(self) -> Iterator[Path]:
         """What killed processes left, half made. For who holds the store's lock alone: what somebody is just making looks the same."""

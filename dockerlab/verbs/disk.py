@@ -44,6 +44,9 @@ def system_df(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
         return _verbose(found, engine, form, terminal)
     rows = [_images(found), _containers(found), _volumes(found), _cache(found)]
     show_list(terminal, rows, form, _HEADS, _HEADS, "*formatter.diskUsageImagesContext")
+    if not form:
+        for base in found["BaseStores"]:
+            terminal.line(f"{size4(base['Size'])} of the images is in the base store {base['Path']}: nothing here frees it")
     return 0
 
 
@@ -63,7 +66,8 @@ def _summary(kind: str, items: list[Json], active: int, size: int, reclaimable: 
 def _images(found: Json) -> Json:
     used = [image for image in found["Images"] if image["Containers"]]
     whole = found["LayersSize"]
-    free = whole - sum(image["Size"] - image["SharedSize"] for image in used)
+    own = whole - sum(base["Size"] for base in found["BaseStores"])
+    free = own - sum(image["Size"] - image["SharedSize"] - image["BaseSize"] for image in used)
     return _summary("Images", found["Images"], len(used), whole, _with_share(free, whole))
 
 

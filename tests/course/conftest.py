@@ -1,18 +1,21 @@
-"""What the tests of the course share: a store with the base images that the labs begin with."""
+"""What the tests of the course share: a store with the base images that the labs begin with, and nbgrader itself."""
 
 from __future__ import annotations
 
+import os
 import subprocess
+import sys
+from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from dockerlab.course.grading import BASES
-from dockerlab.course.labs import images_of
+from dockerlab.course.labs import USUAL, images_of
 from dockerlab.engine.embedded import EmbeddedEngine
 from dockerlab.store import Store
 from tests.course.classroom import own_process_environment  # noqa: F401 - for every module
-from tests.parts import package_tools
+from tests.parts import ROOT, missing, package_tools
 
 
 @pytest.fixture(scope="session")
@@ -21,15 +24,39 @@ def bases(tmp_path_factory: pytest.TempPathFactory) -> Path:
     package_tools()
     home = tmp_path_factory.mktemp("bases") / "home"
     engine = EmbeddedEngine(Store.open(home))
-    for name in BASES:
+    for name in USUAL:
         engine.resolve_name(name)
     engine.close()
     return home
 
 
+@pytest.fixture
+def nbgrader(tmp_path: Path) -> Any:
+    """Run nbgrader in a course folder."""
+    if find_spec("nbgrader") is None:
+        missing("nbgrader", "pip install nbgrader")
+
+    # nbgrader calls alembic by its name
+    programs = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+
+    def run(course: Path, *words: str, **environment: str) -> str:
+        done = subprocess.run(
+            [sys.executable, "-m", "nbgrader", *words],
+            cwd=course,
+            env={**os.environ, "PATH": programs, "PYTHONPATH": str(ROOT), "HOME": str(tmp_path), **environment},
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
+        assert done.returncode == 0, done.stderr[-4000:]
+        return done.stderr
+
+    return run
+
+
 def with_images_of(lab: str, bases: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The home of a store with what a lab begins with: the usual one, or a copy of it with more."""
-    if set(images_of(lab)) <= set(BASES):
+    if set(images_of(lab)) <= set(USUAL):
         return bases
     home = tmp_path_factory.mktemp(f"bases-{lab}") / "home"
     subprocess.run(["cp", "-a", "--reflink=auto", str(bases), str(home)], check=True)

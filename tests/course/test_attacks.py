@@ -11,13 +11,21 @@ from typing import Any
 
 import pytest
 
-from dockerlab.course.grading import GradeReport, Submission, grade, transplant
+from dockerlab.course.bases import BaseChangedError, BaseImages, marked
+from dockerlab.course.classes import grade_class
+from dockerlab.course.grading import GradeReport, Submission, grade
 from dockerlab.course.guard import Watch, copy_package
 from dockerlab.course.material import grader, read, source
 from dockerlab.course.release import released
+from dockerlab.course.repair import repaired
+from dockerlab.course.room.allowance import Allowance
 from dockerlab.errors import DockerlabError
+from dockerlab.layers import copy_tree
+from dockerlab.store import Store
+from tests.store.test_bases import image, sealed
 
-Grade = Callable[[dict[str, str]], GradeReport]
+Grade = Callable[..., GradeReport]
+OPEN = Allowance(walls=False)
 
 
 @pytest.fixture
@@ -25,13 +33,13 @@ def graded(composed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> G
     """Grade the handed-out notebook with these answers in it."""
     monkeypatch.setenv("DOCKERLAB_HOME", str(composed))
 
-    def run(answers: dict[str, str]) -> GradeReport:
+    def run(answers: dict[str, str], allowance: Allowance | None = None) -> GradeReport:
         notebook = copy.deepcopy(released(read(source("layers", "en"))))
         for cell in notebook["cells"]:
             cell["source"] = answers.get(grader(cell).get("grade_id", ""), cell["source"])
         path = tmp_path / "layers.ipynb"
         path.write_text(json.dumps(notebook))
-        return grade(path)
+        return grade(path, allowance=allowance)
 
     return run
 
@@ -78,6 +86,66 @@ def test_a_wrecked_store_costs_the_points_and_not_the_grader(graded: Grade) -> N
         }
     )
     assert report.points == 0 and len(report.verdicts) == 5
+
+
+WRITE_INTO_THE_BASE = (
+    "import os, pathlib\n"
+    "base = pathlib.Path(os.environ['DOCKERLAB_BASE_STORES'])\n"
+    "for path in base.glob('layers/*/tree/etc/passwd'): path.write_text('root:x:0:0::/:/bin/sh\\n')\n"
+    "for path in base.glob('layers/*/layer.json'): path.write_text(path.read_text().replace('\"size\": ', '\"size\": 1'))\n"
+)
+
+
+@pytest.mark.slow
+@pytest.mark.network
+def test_a_cell_that_writes_into_the_base_store_is_found_out_and_its_submission_not_graded(graded: Grade, composed: Path) -> None:
+    before = marked(composed / "layers"), marked(composed / "names"), marked(composed / "blobs")
+    with pytest.raises(BaseChangedError, match="nothing of the submission is graded"):
+        graded({"layers-1-answer": WRITE_INTO_THE_BASE}, OPEN)
+    assert (marked(composed / "layers"), marked(composed / "names"), marked(composed / "blobs")) == before
+
+
+@pytest.mark.slow
+@pytest.mark.network
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_who_shares_a_class_with_such_a_cell_is_graded_as_ever(
+    jobs: int, composed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, containers_run_here: None
+) -> None:
+    monkeypatch.setenv("DOCKERLAB_HOME", str(composed))
+    solved = read(source("layers", "en"))
+    wicked = copy.deepcopy(solved)
+    for cell in wicked["cells"]:
+        if grader(cell).get("grade_id") == "layers-1-answer":
+            cell["source"] = WRITE_INTO_THE_BASE
+    paths = []
+    for student, notebook in (("before", solved), ("wicked", wicked), ("after", solved)):
+        paths.append(tmp_path / student / "layers.ipynb")
+        paths[-1].parent.mkdir()
+        paths[-1].write_text(json.dumps(notebook))
+    before, bad, after = grade_class(paths, jobs=jobs, allowance=OPEN)
+    assert bad.report is None and "base images changed while the cells ran" in bad.error
+    for one in (before, after):
+        assert one.report is not None and one.report.points == one.report.max_points > 0, one
+
+
+def test_layers_and_names_that_a_submission_has_made_its_own_do_not_hide_the_base_s(tmp_path: Path) -> None:
+    kept = Store.open(tmp_path / "bases", bases="")
+    true = image(kept, "nginx:latest")
+    bases = BaseImages(kept.home, (("nginx", true.id),), marked(kept.home))
+    theirs = Store.open(tmp_path / "theirs", bases="")
+    false = image(theirs, "nginx:latest", sealed(theirs, "forged"))
+    (layer,) = kept.layers_of(true.config)
+    forged = theirs.layers.tree(layer.diff_id).parent
+    copy_tree(layer.path, forged)
+    (forged / "tree/nginx-latest").write_bytes(b"forged")
+    store = Store.open(theirs.home, bases=str(kept.home))
+    assert store.images.find("nginx") == false and store.layers.get(layer.diff_id).path == forged
+    store = Store.open(theirs.home, bases=str(kept.home))
+    bases.name_again(store)
+    assert store.images.find("nginx") == true and store.layers.get(layer.diff_id).path == layer.path
+    assert bases.untouched()
+    (layer.tree / "nginx-latest").touch()
+    assert not bases.untouched()
 
 
 def test_a_change_of_the_graders_own_files_is_found_out_and_nothing_is_put_back(tmp_path: Path) -> None:
@@ -135,6 +203,6 @@ def test_only_solution_cells_are_taken_over_and_a_missing_one_is_empty() -> None
             {"cell_type": "code", "source": "unasked", "metadata": None},
         ]
     }
-    merged = {grader(cell).get("grade_id"): cell["source"] for cell in transplant(pristine, forged)["cells"]}
+    merged = {grader(cell).get("grade_id"): cell["source"] for cell in repaired(pristine, forged).notebook["cells"]}
     assert merged["layers-1-answer"] == "mine" and merged["layers-1"] == "%check layers-1" and merged["layers-2-answer"] == ""
-    assert len(transplant(pristine, forged)["cells"]) == len(pristine["cells"])
+    assert len(repaired(pristine, forged).notebook["cells"]) == len(pristine["cells"])

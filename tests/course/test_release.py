@@ -5,11 +5,8 @@ from __future__ import annotations
 import copy
 import csv
 import json
-import os
 import shutil
 import subprocess
-import sys
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -21,34 +18,10 @@ from dockerlab.course.authoring import LANGUAGES, paths
 from dockerlab.course.material import grader, labs_folder, read
 from dockerlab.course.release import ReleaseError, release
 from dockerlab.errors import ConflictError, NotFoundError
-from tests.parts import ROOT, missing
+from tests.parts import ROOT
 
 LABS = [path.stem for path in (labs_folder() / "text").glob("*.md")]
 CONFIG = "c = get_config()\nc.CourseDirectory.course_id = 'other'\nc.ExecutePreprocessor.timeout = 120\n"
-
-
-@pytest.fixture
-def nbgrader(tmp_path: Path) -> Any:
-    """Run nbgrader in a course folder."""
-    if find_spec("nbgrader") is None:
-        missing("nbgrader", "pip install nbgrader")
-
-    # nbgrader calls alembic by its name
-    programs = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-
-    def run(course: Path, *words: str, **environment: str) -> str:
-        done = subprocess.run(
-            [sys.executable, "-m", "nbgrader", *words],
-            cwd=course,
-            env={**os.environ, "PATH": programs, "PYTHONPATH": str(ROOT), "HOME": str(tmp_path), **environment},
-            capture_output=True,
-            text=True,
-            timeout=300,
-        )
-        assert done.returncode == 0, done.stderr[-4000:]
-        return done.stderr
-
-    return run
 
 
 def mark(grade_id: str, **more: Any) -> dict[str, Any]:

@@ -125,25 +125,27 @@ def pivot_root(new_root: str) -> None:
     os.chdir("/")
 
 
-def overlay(lowers: list[str], upper: str, work: str, target: str, *, userxattr: bool = True) -> None:
-    """Mount an overlay; `lowers` top first.
+def overlay(
+    lowers: list[str], upper: str, work: str, target: str, *, userxattr: bool = True, data: list[str] | tuple[str, ...] = ()
+) -> None:
+    """Mount an overlay; `lowers` top first, below them the data-only layers of `data` (with userxattr: Linux 6.16).
 
     The new mount API takes one call a layer (`lowerdir+`, Linux 6.8: up to 500); where the kernel has it not, one option string must fit
     a page, so the common part of the paths is left out by a change of the working directory.
     """
     try:
-        _overlay_by_calls(lowers, upper, work, target, userxattr)
+        _overlay_by_calls(lowers, upper, work, target, userxattr, data)
     except OSError as error:
-        if error.errno not in (22, 38, 1):  # EINVAL: no lowerdir+; ENOSYS, EPERM: no fsopen, or a filter that refuses it
+        if data or error.errno not in (22, 38, 1):  # EINVAL: no lowerdir+; ENOSYS, EPERM: no fsopen, or a filter that refuses it
             raise
         _overlay_by_string(lowers, upper, work, target, userxattr)
 
 
-def _overlay_by_calls(lowers: list[str], upper: str, work: str, target: str, userxattr: bool) -> None:
+def _overlay_by_calls(lowers: list[str], upper: str, work: str, target: str, userxattr: bool, data: list[str] | tuple[str, ...]) -> None:
     context = syscall("fsopen overlay", _FSOPEN, b"overlay", 1)
     try:
         upper, work = upper.replace("\\", "\\\\"), work.replace("\\", "\\\\")  # the kernel unescapes these two, and no lowerdir+
-        for key, values in (("lowerdir+", lowers), ("upperdir", [upper]), ("workdir", [work])):
+        for key, values in (("lowerdir+", lowers), ("datadir+", data), ("upperdir", [upper]), ("workdir", [work])):
             for value in values:
                 syscall(f"overlay {key}={value}", _FSCONFIG, context, 1, key.encode(), os.fsencode(value), 0)
         if userxattr:

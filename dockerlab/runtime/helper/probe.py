@@ -39,6 +39,7 @@ def probe(folder: str) -> dict[str, Result]:
     results["pid_namespace"] = trial(lambda: _pid_namespace(chosen))
     results["proc"] = trial(lambda: _proc(chosen))
     results["overlay"] = trial(lambda: _overlay(chosen, folder))
+    results["borrowed_bytes"] = trial(lambda: _borrowed_bytes(chosen, folder))
     results["pivot_root"] = trial(lambda: _pivot(chosen, folder))
     results["network_namespace"] = trial(lambda: _network(chosen))
     results["user_notification"] = trial(_notification)
@@ -172,6 +173,24 @@ def _overlay(identity: str, folder: str) -> None:
     kernel.overlay([f"{folder}/lower"], f"{folder}/upper", f"{folder}/work", f"{folder}/merged")
     os.setxattr(f"{folder}/merged/file", "user.dockerlab.owner", b"1:1")
     os.unlink(f"{folder}/merged/file")
+
+
+def _borrowed_bytes(identity: str, folder: str) -> None:
+    """A file whose contents lie in a data-only layer (`layers.borrowed`), changed."""
+    _private(identity)
+    for name in ("inodes", "data", "upper-of-inodes", "work-of-inodes", "joined"):
+        os.makedirs(f"{folder}/{name}")
+    rootfs.write(f"{folder}/data/file", b"contents")
+    rootfs.write(f"{folder}/inodes/file", b"")
+    os.truncate(f"{folder}/inodes/file", 8)
+    os.setxattr(f"{folder}/inodes/file", "user.overlay.metacopy", b"")
+    os.setxattr(f"{folder}/inodes/file", "user.overlay.redirect", b"/file")
+    joined = f"{folder}/joined"
+    kernel.overlay([f"{folder}/inodes"], f"{folder}/upper-of-inodes", f"{folder}/work-of-inodes", joined, data=[f"{folder}/data"])
+    os.chmod(f"{joined}/file", 0o600)
+    with open(f"{joined}/file", "rb") as file:
+        if file.read() != b"contents":
+            raise OSError(5, "the contents are others")
 
 
 def _pivot(identity: str, folder: str) -> None:

@@ -102,7 +102,7 @@ class Root:
             os.mkdir(f"{self.path}/nothing")
             lowers = [f"{self.path}/nothing"]
         forget_volatile(str(box["work"]))
-        kernel.overlay(lowers, str(box["upper"]), str(box["work"]), self.path)
+        kernel.overlay(lowers, str(box["upper"]), str(box["work"]), self.path, data=list(box["data"]))  # type: ignore[call-overload]
 
     def _init_layer(self, lowers: list[str]) -> str:
         """Docker's init layer: mount points that must not show in `docker diff` lie in a layer of their own between image and container."""

@@ -31,10 +31,10 @@ class MemoryWatch:
 
     def _look(self) -> None:
         self._loop.after(MEMORY_INTERVAL, self._look)
-        sizes = {pid: _resident(pid) for pid in self._members()}
+        sizes = {pid: resident(pid) for pid in self._members()}
         if sum(sizes.values()) <= self._limit:
             return
-        sizes = {pid: _proportional(pid, size) for pid, size in sizes.items()}  # pages that a fork shares count once
+        sizes = {pid: proportional(pid, size) for pid, size in sizes.items()}  # pages that a fork shares count once
         total = sum(sizes.values())
         for pid in sorted(sizes, key=lambda pid: sizes[pid], reverse=True):
             if total <= self._limit:
@@ -69,7 +69,7 @@ def _kilobytes(path: str, fields: tuple[str, ...]) -> int:
     return total * 1024
 
 
-def _resident(pid: str) -> int:
+def resident(pid: str) -> int:
     """Bytes of a process that no file backs."""
     try:
         return _kilobytes(f"/proc/{pid}/status", ("RssAnon", "RssShmem"))
@@ -77,7 +77,7 @@ def _resident(pid: str) -> int:
         return 0  # it has ended
 
 
-def _proportional(pid: str, otherwise: int) -> int:
+def proportional(pid: str, otherwise: int) -> int:
     """The same, with shared pages divided among those who share them."""
     try:
         return _kilobytes(f"/proc/{pid}/smaps_rollup", ("Pss_Anon", "Pss_Shmem"))

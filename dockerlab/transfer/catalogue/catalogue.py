@@ -9,6 +9,7 @@ from typing import Any
 
 from dockerlab.data import dataclass
 from dockerlab.errors import CatalogueError, NotFoundError
+from dockerlab.layers import TreeView
 from dockerlab.oci import ImageConfig, Reference
 from dockerlab.store import Image, Store
 from dockerlab.store.files import Lock, explained, write_atomically
@@ -54,6 +55,8 @@ class Catalogue:
     def __init__(self, store: Store, cache: Path | None = None) -> None:
         self._store = store
         self._cache = Path(cache).absolute() if cache is not None else store.home / "catalogue"
+        self._memories = [self._cache / "images", *(base.path / "catalogue" / "images" for base in store.bases)]
+        """Where it is looked up what an image was composed as; only the first is written to."""
 
     def names(self) -> list[CatalogueEntry]:
         """What there is, by name."""
@@ -82,22 +85,26 @@ class Catalogue:
 
     # --- memory
 
-    def _memory_path(self, recipe: Recipe) -> Path:
-        return self._cache / "images" / f"{recipe.key}.{machine_architecture()}.json"
+    def _memory_name(self, recipe: Recipe) -> str:
+        return f"{recipe.key}.{machine_architecture()}.json"
 
     def _key(self, recipe: Recipe) -> str:
         base = self._key(recipes()[recipe.base]) if recipe.base else FORMAT
         return f"{base} {recipe.digest}"
 
     def _recall(self, recipe: Recipe) -> _Memory | None:
-        """What this recipe, as it stands now, was made into the last time."""
+        """What this recipe, as it stands now, was made into the last time, here or in a base store; rather one whose layers are there."""
+        found = [memory for folder in self._memories if (memory := self._read(recipe, folder)) is not None]
+        return next((memory for memory in found if self._has_layers(memory.config)), found[0] if found else None)
+
+    def _read(self, recipe: Recipe, folder: Path) -> _Memory | None:
         try:
-            record = json.loads(self._memory_path(recipe).read_bytes())
+            record = json.loads((folder / self._memory_name(recipe)).read_bytes())
             if record["key"] != self._key(recipe):
                 return None
             config = ImageConfig.from_bytes(json.dumps(record["config"]).encode())
             plan = tuple(tuple(Archive(**archive) for archive in layer) for layer in record["plan"])
-        except (FileNotFoundError, ValueError, KeyError, TypeError):
+        except (FileNotFoundError, PermissionError, ValueError, KeyError, TypeError):
             return None
         return _Memory(config, plan)
 
@@ -108,7 +115,7 @@ class Catalogue:
             "config": json.loads(memory.config.to_bytes()),
             "plan": [[archive.to_json() for archive in layer] for layer in memory.plan],
         }
-        write_atomically(self._memory_path(recipe), json.dumps(record, indent=1).encode())
+        write_atomically(self._memories[0] / self._memory_name(recipe), json.dumps(record, indent=1).encode())
 
     def _has_layers(self, config: ImageConfig) -> bool:
         return all(self._store.layers.has(diff_id) for diff_id in config.diff_ids)
@@ -157,8 +164,8 @@ class Catalogue:
         if base is None:
             return b""
         for layer in reversed(self._store.layers_of(base)):
-            if (path := layer.tree / "var/lib/dpkg/status").exists():
-                return path.read_bytes()
+            if (status := TreeView([layer.tree]).lookup("/var/lib/dpkg/status")) is not None:
+                return status.read()
         return b""
 
     def _plan(self, recipe: Recipe, base: ImageConfig | None, apt: Apt) -> Plan:
