@@ -20,6 +20,8 @@ from dockerlab.course.scoring import Score, failed, score_of_value
 from dockerlab.course.verdict import CheckFailed, Finding, Verdict
 from dockerlab.data import dataclass, replace
 from dockerlab.engine import Engine
+from dockerlab.store import Store
+from dockerlab.store.fsck import DAMAGED, examine
 
 Json = dict[str, Any]
 
@@ -38,7 +40,6 @@ class Task:
 def judge(task: Task) -> Json:
     """Each exercise's verdict. A damaged store is the submission's own doing: it costs the points of the exercises that can't be looked at, and no more."""
     from dockerlab.engine.embedded import EmbeddedEngine
-    from dockerlab.store import Store
 
     os.environ.update(DOCKERLAB_HOME=str(task.home), DOCKERLAB_LANG=task.language, NBGRADER_EXECUTION="autograde")
     os.chdir(task.folder)
@@ -48,6 +49,7 @@ def judge(task: Task) -> Json:
     try:
         try:
             task.bases.name_again(engine.store)
+            errors += _without_forgeries(engine.store)
         except Exception as error:
             errors.append(f"the store that the cells left is damaged: {type(error).__name__}: {error}")
         for exercise in task.exercises:
@@ -59,6 +61,18 @@ def judge(task: Task) -> Json:
     finally:
         engine.close()
     return {"verdicts": verdicts, "errors": errors}
+
+
+def _without_forgeries(store: Store) -> list[str]:
+    """What is not what its digest says was written by hand: the images that need it are taken away, so that they count as not made."""
+    problems = [one for one in examine(store).problems if one.kind == DAMAGED]
+    bad = {one.what.removeprefix("layer ") for one in problems if one.what.startswith("layer ")}
+    for image in store.images.all():
+        if bad & set(image.config.diff_ids):
+            for reference in store.images.names(image.id):
+                store.images.untag(reference)
+            store.images.remove(image.id)
+    return [f"{one.what}: {one.why}" for one in problems]
 
 
 def _looked_at(exercise: Exercise, engine: Engine, task: Task) -> Verdict:

@@ -54,6 +54,42 @@ def nbgrader(tmp_path: Path) -> Any:
     return run
 
 
+IN_ONE_PROCESS = """
+import os, sys
+from nbgrader.apps import NbGraderAPI
+from traitlets.config import Config, PyFileConfigLoader
+
+config = PyFileConfigLoader("nbgrader_config.py", ".").load_config()
+config.CourseDirectory.root = os.getcwd()
+api = NbGraderAPI(config=config)
+
+def done(result):
+    if not result["success"]:
+        sys.exit(result.get("error") or result.get("log"))
+
+"""
+
+
+@pytest.fixture
+def nbgrader_api(tmp_path: Path) -> Any:
+    """Let nbgrader do several things in a course folder, one after the other in one process, with its settings: done(api.autograde(…)). It takes long to start."""
+    if find_spec("nbgrader") is None:
+        missing("nbgrader", "pip install nbgrader")
+
+    def run(course: Path, text: str, **environment: str) -> None:
+        done = subprocess.run(
+            [sys.executable, "-c", IN_ONE_PROCESS + text],
+            cwd=course,
+            env={**os.environ, "PYTHONPATH": str(ROOT), "HOME": str(tmp_path), **environment},
+            capture_output=True,
+            text=True,
+            timeout=900,
+        )
+        assert done.returncode == 0, done.stderr[-4000:]
+
+    return run
+
+
 def with_images_of(lab: str, bases: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The home of a store with what a lab begins with: the usual one, or a copy of it with more."""
     if set(images_of(lab)) <= set(USUAL):

@@ -46,7 +46,10 @@ def graded(composed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> G
 
 @pytest.mark.slow
 @pytest.mark.network
-def test_a_cell_that_rewrites_the_checks_on_disk_gains_nothing_and_leaves_them_as_they_were(graded: Grade) -> None:
+@pytest.mark.parametrize("allowance", [None, OPEN], ids=["behind walls", "open"])
+def test_a_cell_that_rewrites_the_checks_on_disk_gains_nothing_and_leaves_them_as_they_were(
+    graded: Grade, allowance: Allowance | None
+) -> None:
     import dockerlab.course.labs.layers as checks
 
     before = Path(checks.__file__).read_bytes()
@@ -55,7 +58,8 @@ def test_a_cell_that_rewrites_the_checks_on_disk_gains_nothing_and_leaves_them_a
             "layers-1-answer": "import dockerlab, pathlib\n"
             "path = pathlib.Path(dockerlab.__file__).parent / 'course/labs/layers.py'\n"
             "path.write_text(path.read_text() + '\\nCHECKS = ()\\n')\n"
-        }
+        },
+        allowance,
     )
     assert report.points == 0 and report.max_points == 11
     assert Path(checks.__file__).read_bytes() == before

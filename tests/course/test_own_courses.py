@@ -55,7 +55,7 @@ def points(graded: Graded) -> dict[str, float]:
 
 
 @pytest.mark.slow
-def test_plain_cells_give_what_nbgrader_gives(course: Course, nbgrader: Any) -> None:
+def test_plain_cells_give_what_nbgrader_gives(course: Course, nbgrader_api: Any) -> None:
     course.hand_in(
         "able",
         {
@@ -78,8 +78,9 @@ def test_plain_cells_give_what_nbgrader_gives(course: Course, nbgrader: Any) -> 
     course.hand_in("beginner", {})
     (course.folder / "submitted/able/ps1/limit.txt").write_text("1000")  # the instructor's own is put over it
     graded = classed(course)
-    nbgrader(course.folder, "generate_assignment", "ps1")
-    nbgrader(course.folder, "autograde", "ps1")
+    nbgrader_api(
+        course.folder, "done(api.generate_assignment('ps1'))\nfor name in os.listdir('submitted'):\n    done(api.autograde('ps1', name))"
+    )
     from nbgrader.api import Gradebook
 
     with Gradebook(f"sqlite:///{course.folder}/gradebook.db", "own") as book:

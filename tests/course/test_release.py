@@ -15,10 +15,12 @@ import pytest
 
 from dockerlab.cli import release as command
 from dockerlab.course.authoring import LANGUAGES, paths
+from dockerlab.course.checks import checks_of
 from dockerlab.course.material import grader, labs_folder, read
 from dockerlab.course.release import ReleaseError, release
 from dockerlab.errors import ConflictError, NotFoundError
-from tests.parts import ROOT
+from tests.course.conftest import with_images_of
+from tests.parts import ROOT, sample
 
 LABS = [path.stem for path in (labs_folder() / "text").glob("*.md")]
 CONFIG = "c = get_config()\nc.CourseDirectory.course_id = 'other'\nc.ExecutePreprocessor.timeout = 120\n"
@@ -57,12 +59,12 @@ def written(course: Path, name: str, notebook: Any) -> Path:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_every_lab_is_released_as_nbgrader_releases_it(language: str, nbgrader: Any, tmp_path: Path) -> None:
+def test_every_lab_is_released_as_nbgrader_releases_it(language: str, nbgrader_api: Any, tmp_path: Path) -> None:
     course = tmp_path / "course"
     shutil.copytree(paths(labs_folder(), "layers")[language].parents[1], course / "source")
     shutil.copy(ROOT / "labs/nbgrader_config.py", course)
+    nbgrader_api(course, f"for name in {LABS!r}:\n    done(api.generate_assignment(name))\n")
     for name in LABS:
-        nbgrader(course, "generate_assignment", name)
         assert command.main([name, "--to", str(tmp_path / "ours"), "--lang", language]) == 0
         assert (tmp_path / f"ours/{name}/{name}.ipynb").read_bytes() == (course / f"release/{name}/{name}.ipynb").read_bytes()
 
@@ -107,6 +109,36 @@ def test_nbgrader_grades_the_labs_as_they_are(nbgrader: Any, bases: Path, tmp_pa
         scores = {row["student_id"]: float(row["score"]) for row in csv.DictReader(file)}
     assert scores == {"able": 11.0, "beginner": 2.0, "absent": 0.0}
     assert "layers-3: not yet" in (course / "feedback/beginner/layers/layers.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.slow
+@pytest.mark.network
+@pytest.mark.usefixtures("containers_run_here")
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_nbgrader_gives_every_point_to_a_solution_and_writes_its_feedback(
+    language: str, nbgrader_api: Any, bases: Path, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    course = tmp_path / "course"
+    labs = sample(sorted(LABS), 4) if language == "en" else sample(sorted(LABS), 8)
+    folders = {name: paths(labs_folder(), name)[language].parent for name in labs}
+    text = ""
+    for name, folder in folders.items():
+        shutil.copytree(folder, course / "source" / name)
+        shutil.copytree(folder, course / "submitted/able" / name)
+        home = tmp_path / f"home-{name}"  # a store for each, as if each were somebody else's
+        subprocess.run(["cp", "-a", "--reflink=auto", str(with_images_of(name, bases, tmp_path_factory)), str(home)], check=True)
+        text += f"os.environ['DOCKERLAB_HOME'] = {str(home)!r}\ndone(api.generate_assignment({name!r}))\n"
+        text += f"done(api.autograde({name!r}, 'able'))\ndone(api.generate_feedback({name!r}))\n"
+    shutil.copy(folders[labs[0]].parents[1] / "nbgrader_config.py", course)
+    nbgrader_api(course, text, DOCKERLAB_BASES="catalogue")
+    from nbgrader.api import Gradebook
+
+    with Gradebook(f"sqlite:///{course}/gradebook.db", "") as book:
+        for name in labs:
+            submission = book.find_submission(name, "able")
+            assert submission.score == submission.max_score == sum(one.points for one in checks_of(name)), name
+            page = (course / f"feedback/able/{name}/{name}.html").read_text(encoding="utf-8")
+            assert all(one.name in page for one in checks_of(name)), name
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ runs a cell itself. Where there are no walls it is the reaper of what the kernel
     ("kernel", KernelSpec)   → ("ended", exit status) in the end
     ("interrupt",) ("kill",)
     ("settle",)              → ("settled", whether what the cells began stands still; else it was killed)
+    ("clear",)               what stands still is ended
     ("judge", task)          → on a connection of its own, what `judging.judge` returns, as JSON; then ("judged", exit status)
     …                        → ("over", "memory" | "disk" | "processes") whenever that is so
 """
@@ -154,6 +155,11 @@ class Keeper:
                 kernel.kill(pid, signal.SIGSTOP)
             time.sleep(0.002)
         return False
+
+    def _do_clear(self) -> None:
+        """End what stands still, containers too; the judge and what it has started go on."""
+        for pid, _ in descendants.below(os.getpid(), frozenset({self._judge})):
+            kernel.kill(pid, signal.SIGKILL)
 
     def _do_judge(self, task: Any) -> None:
         self._judge = os.fork()

@@ -22,8 +22,8 @@ from dockerlab.runtime.helper.limits import Groups
 Event = tuple[Any, ...]
 _PATIENCE = 30.0  # seconds for the keeper to do what it was told
 NOT_ASKED = "this machine has no namespaces, or they were not to be used (--no-walls, DOCKERLAB_ISOLATION)"
-JUDGE_SECONDS = 600.0
-"""What is looked at may be large, and containers are started for it."""
+HOLD_SECONDS, JUDGE_SECONDS = 60.0, 600.0
+"""Until what the cells began is ended after all, and for the whole: what is looked at may be large, and containers are started for it."""
 
 
 class Room:
@@ -105,12 +105,17 @@ class Room:
                 return answer
         return None
 
-    def judge(self, task: Any) -> Any:
+    def judge(self, task: Any, hold: float = HOLD_SECONDS) -> Any:
         """What `judging.judge` finds, in a process of its own in here. DockerlabError if that process did not live to tell."""
         self.tell("judge", task)
-        end = time.monotonic() + JUDGE_SECONDS
-        while (left := end - time.monotonic()) > 0:
-            for ready in wait([self._verdicts, self._commands], timeout=left):
+        began, waits = time.monotonic(), [hold, JUDGE_SECONDS]
+        while waits:
+            came = wait([self._verdicts, self._commands], timeout=began + waits[0] - time.monotonic())
+            if not came and time.monotonic() >= began + waits[0]:
+                waits.pop(0)
+                if waits:  # something that stands still holds what is needed, a lock of the store's
+                    self.tell("clear")
+            for ready in came:
                 if ready is self._verdicts:
                     return json.loads(self._verdicts.recv_bytes())
                 event = self.heard()
