@@ -127,6 +127,12 @@ def test_without_nbgrader_it_says_what_to_do(course: Course, tmp_path: Path, mon
     assert refused.value.hint == "pip install nbgrader" and not list(tmp_path.glob("*.db"))
 
 
+def test_a_gradebook_is_made_where_the_environment_is_not_an_active_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")
+    assert write_gradebook([], tmp_path / "gradebook.db") == 0 and (tmp_path / "gradebook.db").exists()
+    assert os.environ["PATH"] == "/usr/bin:/bin"
+
+
 def test_what_is_no_gradebook_is_not_written_over(course: Course, tmp_path: Path) -> None:
     (tmp_path / "other.db").write_text("not a database, but a text of somebody's, and longer than a page's head " * 20)
     with pytest.raises(DockerlabError, match="can't be written as a gradebook"):
