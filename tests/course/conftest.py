@@ -17,6 +17,9 @@ from dockerlab.store import Store
 from tests.course.classroom import own_process_environment  # noqa: F401 - for every module
 from tests.parts import ROOT, missing, package_tools
 
+_PROGRAMS = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+"""nbgrader calls alembic by its name."""
+
 
 @pytest.fixture(scope="session")
 def bases(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -36,14 +39,11 @@ def nbgrader(tmp_path: Path) -> Any:
     if find_spec("nbgrader") is None:
         missing("nbgrader", "pip install nbgrader")
 
-    # nbgrader calls alembic by its name
-    programs = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-
     def run(course: Path, *words: str, **environment: str) -> str:
         done = subprocess.run(
             [sys.executable, "-m", "nbgrader", *words],
             cwd=course,
-            env={**os.environ, "PATH": programs, "PYTHONPATH": str(ROOT), "HOME": str(tmp_path), **environment},
+            env={**os.environ, "PATH": _PROGRAMS, "PYTHONPATH": str(ROOT), "HOME": str(tmp_path), **environment},
             capture_output=True,
             text=True,
             timeout=300,
@@ -80,7 +80,7 @@ def nbgrader_api(tmp_path: Path) -> Any:
         done = subprocess.run(
             [sys.executable, "-c", IN_ONE_PROCESS + text],
             cwd=course,
-            env={**os.environ, "PYTHONPATH": str(ROOT), "HOME": str(tmp_path), **environment},
+            env={**os.environ, "PATH": _PROGRAMS, "PYTHONPATH": str(ROOT), "HOME": str(tmp_path), **environment},
             capture_output=True,
             text=True,
             timeout=900,
