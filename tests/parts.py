@@ -10,6 +10,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
@@ -27,7 +28,10 @@ def whole() -> bool:
     return os.environ.get("DOCKERLAB_FULL") == "1"
 
 
-def sample(names: Iterable[str], every: int) -> list[str]:
+One = TypeVar("One")
+
+
+def sample(names: Iterable[One], every: int) -> list[One]:
     """A fixed sample of a long matrix, every so-manieth name; all of them if `whole()`."""
     return list(names)[:: 1 if whole() else every]
 

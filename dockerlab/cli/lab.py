@@ -10,8 +10,8 @@ import socket
 import sys
 from pathlib import Path
 
-from dockerlab.course.bases import BASES
-from dockerlab.course.material import hand_out
+from dockerlab.course.labs import USUAL
+from dockerlab.course.material import INDEX, hand_out
 from dockerlab.engine import open_engine
 from dockerlab.errors import DockerlabError
 from dockerlab.notebook.words import language
@@ -54,11 +54,11 @@ def has_display() -> bool:
 
 
 def fetch_bases() -> None:
-    """Every base image of the labs into the store; said as it happens, and no reason to stop where it can't be done."""
+    """The base images of most labs into the store; said as it happens, and no reason to stop where it can't be done. The others come when they are named."""
     engine = open_engine()
     engine.notice = lambda text: print(f"  {text}", flush=True)
     try:
-        for name in BASES:
+        for name in USUAL:
             try:
                 engine.resolve_name(name)
                 print(f"{name}: ready", flush=True)
@@ -91,6 +91,7 @@ def _start(folder: Path, wanted: int, *, browser: bool) -> int:
         f"--port={port}",
         "--ServerApp.port_retries=0",
         f"--notebook-dir={folder.resolve()}",
+        f"--LabApp.default_url=/lab/tree/{INDEX}",
     ]
     if not browser:
         command.append("--no-browser")
@@ -100,5 +101,5 @@ def _start(folder: Path, wanted: int, *, browser: bool) -> int:
     os.environ["JUPYTER_TOKEN"] = token
     # this environment's own kernel, not one of that name in the user's home (jupyter_core.paths)
     os.environ["JUPYTER_PREFER_ENV_PATH"] = "1"
-    print(f"JupyterLab: http://127.0.0.1:{port}/lab?token={token}", flush=True)
+    print(f"JupyterLab: http://127.0.0.1:{port}/lab/tree/{INDEX}?token={token}", flush=True)
     os.execv(command[0], command)

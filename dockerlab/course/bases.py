@@ -1,6 +1,6 @@
 """The base images of a class: one copy of them, which every submission's store has below it as a read-only base store, and which is watched.
 
-    kept = BaseImages.copied(folder)     once a class: the images of BASES, from the grader's own store, every byte compared with its digest
+    kept = BaseImages.copied(folder)     once a class: the images that labs begin with, from the grader's own store, every byte compared with its digest
     a submission's store                 above kept.folder (`store.bases`): nothing is copied for it
     kept.untouched()                     afterwards: whether all of it is as it was made
 
@@ -25,14 +25,12 @@ import os
 import shutil
 from pathlib import Path
 
+from dockerlab.course.labs import USUAL
 from dockerlab.data import dataclass
 from dockerlab.errors import DockerlabError
 from dockerlab.layers import copy_tree
 from dockerlab.oci import Reference
 from dockerlab.store import Layer, Store
-
-BASES = ("busybox", "nginx")
-"""The images that the labs begin with."""
 
 
 class BaseChangedError(DockerlabError):
@@ -48,7 +46,7 @@ class BaseImages:
     mark: str
 
     @classmethod
-    def copied(cls, folder: Path, images: tuple[tuple[str, str], ...] = (), *, names: tuple[str, ...] = BASES) -> BaseImages:
+    def copied(cls, folder: Path, images: tuple[tuple[str, str], ...] = (), *, names: tuple[str, ...] = USUAL) -> BaseImages:
         """A copy in `folder` of what the grader's own store has, where it is composed on first use; of these `images`, if they are known already, else of these `names`.
 
         StoreError, DockerlabError if that was damaged.

@@ -6,8 +6,11 @@ What a person has given stays, and is looked at again where the automatic points
 from __future__ import annotations
 
 import json
+import os
+import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -32,7 +35,7 @@ def write_gradebook(class_: Sequence[Graded], path: Path, course: Path | None = 
 
     graded = [one for one in class_ if one.report and one.answers]
     try:
-        with warnings.catch_warnings(), Gradebook(f"sqlite:///{path.absolute()}", "") as gradebook:
+        with warnings.catch_warnings(), programs_beside_python(), Gradebook(f"sqlite:///{path.absolute()}", "") as gradebook:
             warnings.simplefilter("ignore", SAWarning)  # about nbgrader's own ways
             book = _Book(gradebook)
             for assignment in dict.fromkeys(one.answers for one in graded if one.answers):
@@ -44,6 +47,17 @@ def write_gradebook(class_: Sequence[Graded], path: Path, course: Path | None = 
         why = str(error).split("\n")[0]
         raise DockerlabError(f"{path} can't be written as a gradebook: {why}", hint="nbgrader db upgrade brings an older one up") from None
     return len(graded)
+
+
+@contextmanager
+def programs_beside_python() -> Iterator[None]:
+    """A new gradebook is made by alembic, which nbgrader calls by its name: it lies beside this interpreter, whether or not its environment is an active one."""
+    before = os.environ.get("PATH", os.defpath)
+    os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{before}"
+    try:
+        yield
+    finally:
+        os.environ["PATH"] = before
 
 
 def _notebooks(assignment: Assignment, course: Path | None) -> list[Assignment]:

@@ -21,13 +21,13 @@ from typing import Any
 
 from dockerlab.course import material, surroundings
 from dockerlab.course.assignments import Assignment, assignment_of
-from dockerlab.course.bases import BASES, BaseChangedError, BaseImages, clear
+from dockerlab.course.bases import BaseChangedError, BaseImages, clear
 from dockerlab.course.checks import all_checks
 from dockerlab.course.execution import Played, Playing, turns_of
 from dockerlab.course.exercises import APART, CELL, CHECK, Exercise, exercises_of
 from dockerlab.course.guard import PACKAGE, Watch, copy_package
 from dockerlab.course.judging import Task, judge, prepared
-from dockerlab.course.labs import images_of
+from dockerlab.course.labs import USUAL, all_images, images_of
 from dockerlab.course.release import released
 from dockerlab.course.repair import repaired
 from dockerlab.course.report import GradeReport
@@ -112,7 +112,8 @@ def images_for(assignment: Assignment) -> tuple[str, ...]:
     """The base images that an assignment begins with; a course of plain Python needs none."""
     if assignment.bundled:
         return images_of(assignment.name)
-    return BASES if any("dockerlab" in cell["source"] for cell in material.read(assignment.path)["cells"]) else ()
+    text = "\n".join(cell["source"] for cell in material.read(assignment.path)["cells"])
+    return tuple(image for image in all_images() if image in USUAL or image in text) if "dockerlab" in text else ()
 
 
 @contextmanager

@@ -7,9 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from dockerlab.course.authoring import as_text, paths
+from dockerlab.course.labs import LABS
 from dockerlab.errors import NotFoundError
 
 Json = dict[str, Any]
+INDEX = "index.ipynb"
+"""What leads to the labs."""
 
 
 def labs_folder() -> Path:
@@ -58,11 +61,33 @@ def grader(cell: Json) -> Json:
     return found if isinstance(found, dict) else {}
 
 
+_CONTENTS = {
+    "en": ("Docker lab", "How container images are built, by doing it. Begin at the top; each lab takes 30 to 60 minutes, the tour ten."),
+    "ko": (
+        "Docker 실습",
+        "컨테이너 이미지가 만들어지는 과정을 직접 해 보며 배웁니다. 위에서부터 차례로 진행하십시오. 실습마다 30분에서 60분, 둘러보기는 10분이 걸립니다.",
+    ),
+}
+
+
+def contents(language: str) -> Json:
+    """A notebook that leads to the labs, in the order of the course."""
+    title, about = _CONTENTS[language]
+    lines = [f"# {title}", "", about, ""]
+    for number, name in enumerate(sorted(names(language), key=lambda name: LABS.index(name) if name in LABS else len(LABS))):
+        heading = read(source(name, language))["cells"][0]["source"].partition("\n")[0].lstrip("# ")
+        lines.append(f"{number}. [{heading}]({name}.ipynb)")
+    kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
+    cell = {"cell_type": "markdown", "id": "contents", "metadata": {}, "source": "\n".join(lines)}
+    return {"cells": [cell], "metadata": {"kernelspec": kernel}, "nbformat": 4, "nbformat_minor": 5}
+
+
 def hand_out(folder: Path, language: str) -> list[tuple[Path, bool]]:
-    """Copy the labs for a learner into a folder; (path, whether it was written): a file that exists is never touched."""
+    """Copy the labs for a learner into a folder, and what leads to them; (path, whether it was written): a lab that is there is never touched."""
     from dockerlab.course.release import released
 
     folder.mkdir(parents=True, exist_ok=True)
+    (folder / INDEX).write_text(as_text(contents(language)), encoding="utf-8")
     out = []
     for name in names(language):
         path = folder / f"{name}.ipynb"

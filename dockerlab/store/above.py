@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from dockerlab import layers
 from dockerlab.errors import NotFoundError, StoreError
@@ -17,6 +17,8 @@ from dockerlab.store.bases import OURS, UNUSABLE, Base
 from dockerlab.store.files import boot_id, explained, write_atomically
 from dockerlab.store.images import Image, ImageStore
 from dockerlab.store.layers import BORROWED, NOTE, Layer, LayerStore
+
+T = TypeVar("T")
 
 
 class LayersAbove(LayerStore):
@@ -166,11 +168,12 @@ class ImagesAbove(ImageStore):
         """The base store that holds the image, or ""."""
         return str(self._holder(identifier) or "")
 
-    def _first(self, identifier: str) -> ImageStore:
-        """Where the image is looked for: its own store, else the base that has it."""
+    def _ask(self, identifier: str, ask: Callable[[ImageStore], T]) -> T:
+        """What the store says that has the image: one's own, or a base."""
         if self._own.holds(identifier) or (base := self._holder(identifier)) is None:
-            return self._own
-        return base.images
+            return ask(self._own)
+        with base.looked_into():
+            return ask(base.images)
 
     def holds(self, identifier: str) -> bool:
         """Whether it is an image of this store, or of a base."""
@@ -197,11 +200,11 @@ class ImagesAbove(ImageStore):
 
     def parent(self, identifier: str) -> str:
         """The ID of the image that this one was committed from, or ""; it may be gone."""
-        return self._first(identifier).parent(identifier)
+        return self._ask(identifier, lambda images: images.parent(identifier))
 
     def added_at(self, identifier: str) -> float:
         """When the image came into its store, in seconds since 1970."""
-        return self._first(identifier).added_at(identifier)
+        return self._ask(identifier, lambda images: images.added_at(identifier))
 
     def ids(self) -> list[str]:
         """The IDs of all images, damaged ones and those of bases too."""
@@ -242,11 +245,16 @@ class ImagesAbove(ImageStore):
     def all_names(self) -> dict[str, list[Reference]]:
         """Every name, by image ID, sorted; those that others hide are not there."""
         owners: dict[Reference, str] = {}
-        for images in (self._own, *(base.images for base in self._bases)):
-            for identifier, names in images.all_names().items():
-                for name in names:
-                    owners.setdefault(name, identifier)
+        for identifier, names in self._all_names():
+            for name in names:
+                owners.setdefault(name, identifier)
         out: dict[str, list[Reference]] = {}
         for name in sorted(owners):
             out.setdefault(owners[name], []).append(name)
         return out
+
+    def _all_names(self) -> Iterator[tuple[str, list[Reference]]]:
+        yield from self._own.all_names().items()
+        for base in self._bases:
+            with base.looked_into():
+                yield from base.images.all_names().items()

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+from dockerlab.errors import StoreError
 from dockerlab.layers import remove_tree, tree_entries
 from dockerlab.layers.plain import PlainTree, root_mode, set_plain_mode, transcribe
 from dockerlab.oci.digest import hex_of
@@ -66,10 +67,12 @@ def _publish(home: Path, layer: Path, diff_id: str, aside: Path) -> None:
         os.chmod(path, 0o755 if path.is_dir() else 0o644)
     os.chmod(aside, 0o755)
     target = home / SHARED / hex_of(diff_id)
-    remove_tree(target)
-    try:
-        os.rename(aside, target)
-    except OSError:
-        if not (target / "layer.json").exists():  # another process may have been first
-            raise
-        remove_tree(aside)
+    if not (target / "layer.json").exists():
+        remove_tree(target)  # half of it, that a killed process left
+        with suppress(OSError):
+            os.rename(aside, target)
+    remove_tree(aside)  # if another process was first: others may be reading what it made
+    if not (target / "layer.json").exists():
+        raise StoreError(
+            f"layer {diff_id} can't be shared: {target} can't be written", hint="see who may write there, and run dockerlab share again"
+        )

@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from dockerlab.course.bases import BASES
+from dockerlab.course.labs import USUAL
 from dockerlab.engine.embedded import EmbeddedEngine
 from dockerlab.store import Store
 from tests.benchmarks.rows import OURS, ROOT
@@ -26,7 +26,7 @@ def class_times(folder: Path, count: int, runs: int) -> Iterator[tuple[float, fl
     """(nbgrader's seconds, ours) of each run for so many submissions."""
     home = folder / "home"
     engine = EmbeddedEngine(Store.open(home))
-    for name in BASES:
+    for name in USUAL:
         engine.resolve_name(name)
     engine.close()
     for number in range(runs):

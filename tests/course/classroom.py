@@ -78,9 +78,8 @@ class Classroom:
     def _begin(self) -> None:
         """A fresh store and an empty folder."""
         self.home, self.work = self._folder / "home", self._folder / "work"
-        subprocess.run(["cp", "-a", "--reflink=auto", str(self._base), str(self.home)], check=True)
         self.work.mkdir()
-        os.environ["DOCKERLAB_HOME"] = str(self.home)
+        os.environ.update(DOCKERLAB_HOME=str(self.home), DOCKERLAB_BASE_STORES=str(self._base))
         self.engine = EmbeddedEngine(Store.open(self.home))
         InteractiveShell.clear_instance()
         self.shell = InteractiveShell.instance(user_ns={}, history_length=0)

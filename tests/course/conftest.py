@@ -11,12 +11,14 @@ from typing import Any
 
 import pytest
 
-from dockerlab.course.bases import BASES
-from dockerlab.course.labs import images_of
+from dockerlab.course.labs import USUAL, images_of
 from dockerlab.engine.embedded import EmbeddedEngine
 from dockerlab.store import Store
 from tests.course.classroom import own_process_environment  # noqa: F401 - for every module
 from tests.parts import ROOT, missing, package_tools
+
+_PROGRAMS = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+"""nbgrader calls alembic by its name."""
 
 
 @pytest.fixture(scope="session")
@@ -25,7 +27,7 @@ def bases(tmp_path_factory: pytest.TempPathFactory) -> Path:
     package_tools()
     home = tmp_path_factory.mktemp("bases") / "home"
     engine = EmbeddedEngine(Store.open(home))
-    for name in BASES:
+    for name in USUAL:
         engine.resolve_name(name)
     engine.close()
     return home
@@ -37,14 +39,11 @@ def nbgrader(tmp_path: Path) -> Any:
     if find_spec("nbgrader") is None:
         missing("nbgrader", "pip install nbgrader")
 
-    # nbgrader calls alembic by its name
-    programs = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-
     def run(course: Path, *words: str, **environment: str) -> str:
         done = subprocess.run(
             [sys.executable, "-m", "nbgrader", *words],
             cwd=course,
-            env={**os.environ, "PATH": programs, "PYTHONPATH": str(ROOT), "HOME": str(tmp_path), **environment},
+            env={**os.environ, "PATH": _PROGRAMS, "PYTHONPATH": str(ROOT), "HOME": str(tmp_path), **environment},
             capture_output=True,
             text=True,
             timeout=300,
@@ -81,7 +80,7 @@ def nbgrader_api(tmp_path: Path) -> Any:
         done = subprocess.run(
             [sys.executable, "-c", IN_ONE_PROCESS + text],
             cwd=course,
-            env={**os.environ, "PYTHONPATH": str(ROOT), "HOME": str(tmp_path), **environment},
+            env={**os.environ, "PATH": _PROGRAMS, "PYTHONPATH": str(ROOT), "HOME": str(tmp_path), **environment},
             capture_output=True,
             text=True,
             timeout=900,
@@ -93,7 +92,7 @@ def nbgrader_api(tmp_path: Path) -> Any:
 
 def with_images_of(lab: str, bases: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The home of a store with what a lab begins with: the usual one, or a copy of it with more."""
-    if set(images_of(lab)) <= set(BASES):
+    if set(images_of(lab)) <= set(USUAL):
         return bases
     home = tmp_path_factory.mktemp(f"bases-{lab}") / "home"
     subprocess.run(["cp", "-a", "--reflink=auto", str(bases), str(home)], check=True)

@@ -19,7 +19,7 @@ from dockerlab.course.labs import LABS
 from tests.course.classroom import Classroom
 from tests.course.conftest import with_images_of
 from tests.course.mutants import mutants
-from tests.parts import whole
+from tests.parts import sample, whole
 
 pytestmark = [
     pytest.mark.network, pytest.mark.slow, pytest.mark.usefixtures("containers_run_here", "own_process_environment")
@@ -28,7 +28,7 @@ ANSWERS = {lab: tomllib.loads((Path(__file__).parent / "answers" / f"{lab}.toml"
 EXERCISES = [(lab, check.name) for lab in LABS for check in checks_of(lab)]
 AT_LEAST = 0.95
 """Of all mutants so many must be found out."""
-EVERY = 3
+EVERY = 8
 """Of the mutants one in so many is tried, where not everything is asked for."""
 
 
@@ -51,9 +51,8 @@ def room(lab: str, rooms: dict[str, Classroom], bases: Path, tmp_path_factory: p
 
 
 def _cases(kind: str) -> list[Any]:
-    return [
-        pytest.param(lab, case, id=f"{case['exercise']}: {case['style']}") for lab, answers in ANSWERS.items() for case in answers[kind]
-    ]
+    cases = [(lab, case) for lab, answers in ANSWERS.items() for case in answers[kind]]
+    return [pytest.param(lab, case, id=f"{case['exercise']}: {case['style']}") for lab, case in sample(cases, 3)]
 
 
 @pytest.mark.parametrize(("lab", "exercise"), EXERCISES)
@@ -67,7 +66,7 @@ def test_the_instructors_answers_are_worth_all_points(lab: str, room: Classroom)
     assert {name: (one.points, one.max_points) for name, one in room.run_all().items() if not one.passed} == {}
 
 
-@pytest.mark.parametrize(("lab", "exercise"), EXERCISES)
+@pytest.mark.parametrize(("lab", "exercise"), sample(EXERCISES, 3))
 def test_a_cell_that_was_run_unanswered_is_worth_nothing_and_no_hindrance(lab: str, room: Classroom, exercise: str) -> None:
     later: list[Any] = []
     assert (
@@ -106,4 +105,7 @@ def test_of_solutions_that_have_gone_slightly_wrong_nearly_all_are_found_out(lab
             elif kept[-1] != kept[0]:
                 lived.append(f"{exercise}: {what}")
     record_property("mutants", f"{lab} {found_out}/{found_out + len(lived)}")
-    assert found_out >= AT_LEAST * (found_out + len(lived)), f"{found_out} found out; not: {lived}"
+    enough = found_out >= AT_LEAST * (found_out + len(lived)) or (
+        not whole() and len(lived) == 1
+    )  # of a small sample one is more than a twentieth
+    assert enough, f"{found_out} found out; not: {lived}"

@@ -164,7 +164,7 @@ def test_post_build_needs_no_namespaces_and_keeps_the_size_that_it_states(binder
 @pytest.mark.network
 def test_an_ordinary_user_gets_labs_and_bases_and_a_server_could_start(binder: Binder, containers_run_here: None) -> None:
     listed = binder(BINDER / "start", "find", ".", "-name", "*.ipynb")
-    labs = [f"./{folder}/{name}.ipynb" for folder in ("dockerlab-labs-ko", "dockerlab-labs") for name in names("en")]
+    labs = [f"./{folder}/{name}.ipynb" for folder in ("dockerlab-labs-ko", "dockerlab-labs") for name in ("index", *names("en"))]
     assert sorted(listed.stdout.split()) == sorted(labs)
     ran = binder(BINDER / "start", "dockerlab", "run", "--rm", "nginx", "nginx", "-t")
     assert ran.returncode == 0, ran.stderr

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -125,6 +126,12 @@ def test_without_nbgrader_it_says_what_to_do(course: Course, tmp_path: Path, mon
     with pytest.raises(DockerlabError, match="not installed") as refused:
         write_gradebook([], tmp_path / "gradebook.db")
     assert refused.value.hint == "pip install nbgrader" and not list(tmp_path.glob("*.db"))
+
+
+def test_a_gradebook_is_made_where_the_environment_is_not_an_active_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")
+    assert write_gradebook([], tmp_path / "gradebook.db") == 0 and (tmp_path / "gradebook.db").exists()
+    assert os.environ["PATH"] == "/usr/bin:/bin"
 
 
 def test_what_is_no_gradebook_is_not_written_over(course: Course, tmp_path: Path) -> None:

@@ -101,6 +101,16 @@ def test_a_file_of_a_student_is_never_overwritten(language: str, tmp_path: Path)
     assert (tmp_path / "layers.ipynb").read_text() == "mine"
 
 
+@pytest.mark.parametrize(
+    ("language", "first"), [("en", "[The tools in ten minutes](tour.ipynb)"), ("ko", "[10분 만에 보는 도구](tour.ipynb)")]
+)
+def test_an_index_leads_to_the_labs_in_the_order_of_the_course(language: str, first: str, tmp_path: Path) -> None:
+    hand_out(tmp_path, language)
+    text = "".join(json.loads((tmp_path / "index.ipynb").read_text())["cells"][0]["source"])
+    assert f"0. {first}\n" in text
+    assert re.findall(r"\((\w+)\.ipynb\)", text) == ["tour", "layers", "commit", "build", "context", "directives", "multistage", "capstone"]
+
+
 def test_a_text_with_an_unknown_block_or_a_missing_language_is_refused() -> None:
     with pytest.raises(ValueError, match="no such kind"):
         read_blocks("=== picture\nx\n")
@@ -150,15 +160,15 @@ def test_the_server_comes_up_on_loopback_with_a_token_that_ps_does_not_show(home
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
         for _ in range(240):
-            url = re.search(r"http://127\.0\.0\.1:\d+/lab\?token=\w+", (tmp_path / "log").read_text())
+            url = re.search(r"http://127\.0\.0\.1:\d+/lab/tree/index\.ipynb\?token=\w+", (tmp_path / "log").read_text())
             try:
-                listed = json.load(opener.open(url[0].replace("/lab?", "/api/contents?"), timeout=10)) if url else None
+                listed = json.load(opener.open(url[0].replace("/lab/tree/index.ipynb?", "/api/contents?"), timeout=10)) if url else None
             except OSError:
                 listed = None
             if listed or server.poll() is not None:
                 break
             time.sleep(0.25)
-        assert listed and sorted(item["name"] for item in listed["content"]) == sorted(f"{lab}.ipynb" for lab in LABS), (
+        assert listed and sorted(item["name"] for item in listed["content"]) == sorted(f"{lab}.ipynb" for lab in ["index", *LABS]), (
             tmp_path / "log"
         ).read_text()
         assert url and url[0].split("token=")[1] not in Path(f"/proc/{server.pid}/cmdline").read_text()

@@ -249,6 +249,38 @@ def test_an_expectation_can_be_shown_in_ones_own_language(monkeypatch: pytest.Mo
     assert repr(text.one_of("<b>hi</b>", "x")).startswith("✓")
 
 
+@pytest.mark.usefixtures("containers_run_here")
+def test_what_lies_above_a_base_and_in_a_container_is_told_by_name(look: Look) -> None:
+    app = look.image("app:1")
+    own = app.files_above("busybox")
+    assert own.has("/app/greeting", "/secret") and own.lacks("/bin/sh")
+    assert told(own.ending("ting", ".txt").is_empty) == (
+        "files of app:1 above busybox: *ting, *.txt: nothing", "/app/greeting", "nothing"
+    )  # fmt: skip
+    assert own.ending(".txt").is_empty and not look.image("none:1").files_above("busybox").is_empty
+    assert app.file("/app/greeting").size == 6 and not app.file("/none").size == 0
+    name = look.engine.create(
+        ContainerSpec(
+            "app:1", (), entrypoint=("sh", "-c", "echo note > /app/note; head -c 3000000 /dev/zero | tr '\\0' x > /app/big"), user="0"
+        )
+    )
+    look.engine.start(name)
+    look.engine.wait(name)
+    container = look.container(name)
+    assert container.text("/app/note") == "note" and len(str(container.text("/app/big").value)) > 1_000_000
+    assert not container.text("/none") == "" and not look.container("none").text("/app/note") == "note"
+
+
+def test_build_checks_are_told_by_their_rules(look: Look) -> None:
+    (look.folder / "app").mkdir()
+    (look.folder / "app" / "Dockerfile").write_text("FROM busybox\nCMD echo hi\n")
+    assert told(look.context("app").warnings.is_empty) == ("build checks of app: nothing", "JSONArgsRecommended", "nothing")
+    (look.folder / "app" / "Dockerfile").write_text('FROM busybox\nCMD ["echo"]\n')
+    assert look.context("app").warnings.is_empty
+    (look.folder / "app" / "Dockerfile").write_text("FORM busybox\n")
+    assert not look.context("app").warnings.is_empty and not look.context("none").warnings.is_empty
+
+
 def test_points_are_never_whole_while_a_part_is_wrong() -> None:
     parts = (*(Finding("a", True),) * 15, Finding("b", False))
     almost = Verdict("x-1", "en", 2, parts)

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from dockerlab.notebook.offers import offers
 from dockerlab.store import Store
 from tests.conformance.program import Program
 from tests.conftest import Answer, Command, Docker, build, sh
+from tests.parts import ROOT
 
 ODD = """
 FROM busybox
@@ -29,6 +31,9 @@ LOOK = (
     "while read f; do echo $(stat -c '%A %u:%g %s %Y %n' $f) $(readlink $f); done; find /bin/busybox /d /hidden -type f | sort | xargs md5sum"
 )
 """What a container is made of: kinds, modes, owners, times, links, contents."""
+
+DOCKERLAB = f'dockerlab() {{ PYTHONPATH="{ROOT}" "{sys.executable}" -m dockerlab "$@"; }}; '
+"""For scripts of a shell: the command, wherever it is installed."""
 
 
 @pytest.fixture
@@ -191,7 +196,7 @@ def test_doctor_says_what_is_wrong_with_a_base(home: Path, command: Command, tmp
 @pytest.mark.usefixtures("containers_run_here")
 def test_a_base_on_a_read_only_file_system_serves_builds_and_containers(base: Path, tmp_path: Path) -> None:
     (tmp_path / "Dockerfile").write_text("FROM odd:1\nRUN rm /d/hard && chmod 711 /d\nCOPY --from=odd:1 /d/secret /copy\n")
-    script = (
+    script = DOCKERLAB + (
         'mount --bind "$1" "$1" && mount -o remount,ro,bind "$1" && ! touch "$1/x" 2>/dev/null && cd "$2" && '
         "dockerlab build -q -t mine:1 . && dockerlab run --rm mine:1 sh -c 'ls -ld /d /copy' && dockerlab tag odd:1 own:1 && dockerlab rmi own:1 && "
         "dockerlab fsck --bases && dockerlab system prune -af && dockerlab rmi odd:1"
@@ -226,7 +231,10 @@ def test_the_catalogue_takes_what_a_base_remembers_and_copies_nothing(
 @pytest.mark.usefixtures("containers_run_here")
 def test_two_kernels_above_one_base_build_run_and_prune_at_once(base: Path, above: Docker, tmp_path: Path) -> None:
     Path("Dockerfile").write_text("FROM odd:1\nARG N\nRUN echo $N > /n && cat /d/secret\n")
-    script = "for n in 1 2 3 4 5; do dockerlab build -q -t t$0:$n --build-arg N=$0$n . && dockerlab run --rm t$0:$n cat /n && dockerlab image prune -f; done"
+    script = (
+        DOCKERLAB
+        + "for n in 1 2 3 4 5; do dockerlab build -q -t t$0:$n --build-arg N=$0$n . && dockerlab run --rm t$0:$n cat /n && dockerlab image prune -f; done"
+    )
     several = [
         subprocess.Popen(["bash", "-c", script, str(n)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for n in range(3)
     ]

@@ -14,6 +14,7 @@ import pytest
 from dockerlab.course.bases import marked
 from dockerlab.engine.embedded import EmbeddedEngine
 from dockerlab.layers import remove_tree
+from dockerlab.oci import Reference
 from dockerlab.store import Store
 from tests.engine.test_bases import LOOK, ODD
 from tests.ordinary import OrdinaryUser
@@ -181,6 +182,24 @@ def test_files_of_such_a_base_are_an_ordinary_user_s_to_read_and_no_program_ther
     found = ordinary_user("find", base, "-perm", "/7000", "-o", "-type", "b", "-o", "-type", "c")
     assert found.stdout == "" and "layers" in found.stderr
     assert ordinary_user("find", base / "shared", "!", "-readable", "!", "-type", "l", "!", "-type", "p").stdout == ""
+
+
+def test_what_its_owner_s_umask_closes_is_told_and_opened_by_sharing_again(root_s: tuple[Path, str], ordinary_user: OrdinaryUser) -> None:
+    base, _ = root_s
+    shared(base)
+    before = os.umask(0o077)
+    try:
+        store = Store.open(base, bases="")
+        store.images.tag(store.images.find_id("busybox"), Reference.parse("later:1"))
+    finally:
+        os.umask(before)
+    lab = lab_of(ordinary_user, DOCKERLAB_BASE_STORES=str(base))
+    for words in (["images"], ["run", "--rm", "later:1", "true"]):
+        answer = lab(*words)
+        assert answer.returncode and f"the base store {base} can't be read" in answer.stderr and "Traceback" not in answer.stderr, answer
+        assert f"DOCKERLAB_HOME={base} dockerlab share" in answer.stderr
+    shared(base)
+    assert "later" in lab("images").stdout and lab("run", "--rm", "later:1", "true").returncode == 0
 
 
 def test_an_image_that_its_owner_brings_later_is_everybody_s(root_s: tuple[Path, str], ordinary_user: OrdinaryUser, archive: Path) -> None:

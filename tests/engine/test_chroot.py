@@ -158,6 +158,7 @@ def test_what_differs_from_docker_is_told_to_who_asks(docker: Docker, engine: Em
     assert "WARNING: own_network: the network is this machine's" in asked.err and "WARNING" not in asked.out
     look = Look(engine, "en")
     assert "this machine's" in look.stands_in("own_network") and look.stands_in("nosuch") == ""
+    assert look.cannot_be_shown("mounts") and look.findings[-1].passed and not look.cannot_be_shown("nosuch")
 
 
 def test_who_starts_the_first_container_hears_what_differs(command: Command, home: Path) -> None:

@@ -77,6 +77,8 @@ def served(look: Look) -> None:
 )  # fmt: skip
 def beside_the_volume(look: Look) -> None:
     """What is to be in the image has to lie in the writable layer."""
+    if look.cannot_be_shown("mounts"):
+        return
     shop = look.image("shop:1")
     if not look.need(shop.exists, weight=0.5):
         return

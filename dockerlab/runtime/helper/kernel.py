@@ -141,7 +141,9 @@ def overlay(
         _overlay_by_string(lowers, upper, work, target, userxattr)
 
 
-def _overlay_by_calls(lowers: list[str], upper: str, work: str, target: str, userxattr: bool, data: list[str] | tuple[str, ...]) -> None:
+def _overlay_by_calls(
+    lowers: list[str], upper: str, work: str, target: str, userxattr: bool, data: list[str] | tuple[str, ...] = ()
+) -> None:
     context = syscall("fsopen overlay", _FSOPEN, b"overlay", 1)
     try:
         upper, work = upper.replace("\\", "\\\\"), work.replace("\\", "\\\\")  # the kernel unescapes these two, and no lowerdir+
