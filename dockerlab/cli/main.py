@@ -84,7 +84,7 @@ def _run(words: list[str]) -> int:
     engines: list[Engine] = []
 
     def engine() -> Engine:
-        engines.append(open_engine())
+        engines.append(open_engine(lambda text: print(text, file=sys.stderr)))
         return engines[0]
 
     try:

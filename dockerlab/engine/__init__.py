@@ -1,6 +1,6 @@
 """The one face that everything above speaks to, in the nouns and fields of Docker's Engine API.
 
-`Engine` is the protocol, `EmbeddedEngine` keeps it with the rooms below: no daemon, no root. Answers about images and containers are Docker's own JSON
+`Engine` is the protocol. `EmbeddedEngine` keeps it with the rooms below: no daemon, no root; `DaemonEngine` (`daemon/`) with a Docker daemon, or Podman's. Answers about images and containers are Docker's own JSON
 (`Id`, `Config`, `RootFS`, `State` …), so that whoever knows `docker inspect` knows them, and one day a socket can serve them.
 
     engine.create(ContainerSpec("busybox", ("echo", "hi"))) → ID → engine.start(ID, stdout=1) → engine.wait(ID) → 0
@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from dockerlab.lazy import exported
@@ -36,8 +37,39 @@ __all__ = [
 __getattr__ = exported(__name__, _HOMES)
 
 
-def open_engine() -> Engine:
-    """The engine of this process: the embedded one, on the store that DOCKERLAB_HOME names."""
+EMBEDDED, DAEMON, AUTO = "embedded", "daemon", "auto"
+"""What DOCKERLAB_ENGINE may say; nothing means embedded."""
+
+
+def open_engine(say: Callable[[str], None] = lambda text: None) -> Engine:
+    """The engine of this process: the embedded one, on the store that DOCKERLAB_HOME names, unless DOCKERLAB_ENGINE asks for a daemon's.
+
+    auto: the daemon's if one answers; `say` hears which was taken, and why. UsageError for another word, RuntimeUnavailableError if what was asked for is not there.
+    """
+    import os
+
+    asked = os.environ.get("DOCKERLAB_ENGINE") or EMBEDDED
+    if asked == EMBEDDED:
+        return _embedded()
+    from dockerlab.errors import RuntimeUnavailableError, UsageError
+
+    if asked not in (DAEMON, AUTO):
+        raise UsageError(f"DOCKERLAB_ENGINE={asked}: there is no such engine", hint=f"{EMBEDDED} (the default), {DAEMON} or {AUTO}")
+    from dockerlab.engine.daemon.engine import DaemonEngine
+
+    try:
+        engine = DaemonEngine.open()
+    except RuntimeUnavailableError as error:
+        if asked == DAEMON:
+            raise
+        say(f"engine: embedded ({error.message})")
+        return _embedded()
+    if asked == AUTO:
+        say(f"engine: the daemon at {engine.where.host} ({engine.about.get('Version')})")
+    return engine
+
+
+def _embedded() -> Engine:
     import sys
 
     if sys.platform != "linux":

@@ -19,7 +19,7 @@ from dockerlab.store import Store
 
 def build(store: Store, builder: Builder, options: BuildOptions) -> Iterator[BuildEvent]:
     """Build; the tags are set before `Built` is yielded."""
-    names = [_tag(text) for text in options.tags]
+    names = checked_tags(options)
     with store.tmp() as scratch:
         options = without_store(options, store)
         request = request_of(options, *source_of(options, scratch))
@@ -31,6 +31,11 @@ def build(store: Store, builder: Builder, options: BuildOptions) -> Iterator[Bui
                     tell_image(store, "tag", event.image, text)
                 tell_image(store, "create", event.image)
             yield event
+
+
+def checked_tags(options: BuildOptions) -> list[Reference]:
+    """The names that an image is to get. UsageError in buildx's words for one that is none."""
+    return [_tag(text) for text in options.tags]
 
 
 def _tag(text: str) -> Reference:

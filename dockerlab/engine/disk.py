@@ -57,6 +57,14 @@ def own_size(item: Json) -> int:
     return bytes_of_files(item["GraphDriver"]["Data"]["UpperDir"])
 
 
+def container_sizes(store: Store, item: Json) -> tuple[int, int]:
+    """Bytes in a container's own layer, and with its image's, as far as that is still there."""
+    own = own_size(item)
+    with suppress(NotFoundError):
+        return own, own + sum(store.layers.size(diff_id) for diff_id in store.images.get(item["Image"]).config.diff_ids)
+    return own, own
+
+
 def prune_containers(containers: Containers, records: Records, keep: Callable[[Json], bool]) -> tuple[list[str], int]:
     """Remove those that do not run and that `keep` does not want kept: their IDs, and the bytes set free."""
     gone: list[str] = []

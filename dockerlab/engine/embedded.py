@@ -173,18 +173,12 @@ class EmbeddedEngine(Foresight):
     def import_(self, source: IO[bytes], reference: str = "", *, changes: Iterable[str] = (), message: str = "") -> str:
         return self.images_.import_(source, reference, changes, message)
 
-    def _image_view(self, name: str) -> TreeView:
-        from dockerlab.layers import TreeView
-
-        image = self.images_.local(name)
-        return TreeView([layer.tree for layer in self.store.layers_of(image.config)])
-
     def export_image(self, name: str, target: str) -> None:
         """`build -o type=local`: the image's file system as a folder of this machine."""
         from dockerlab.engine import copying
 
         os.makedirs(target, exist_ok=True)
-        view = self._image_view(name)
+        view = self.image_files(name)
         if view.trees:
             copying.copy_out(view, name, "/.", target)
 
@@ -192,7 +186,7 @@ class EmbeddedEngine(Foresight):
         """`build -o type=tar`: the image's file system as a tar."""
         from dockerlab.engine import copying
 
-        copying.export(self._image_view(name), name, out)
+        copying.export(self.image_files(name), name, out)
 
     def prune_build_cache(self, *, all: bool = False) -> tuple[list[Json], int]:
         from dockerlab.engine.disk import prune_build_cache
@@ -275,6 +269,11 @@ class EmbeddedEngine(Foresight):
 
     def container_inspect(self, container: str) -> Json:
         return self.containers_.inspect(self.records.find(container))
+
+    def container_sizes(self, container: str) -> tuple[int, int]:
+        from dockerlab.engine.disk import container_sizes
+
+        return container_sizes(self.store, self.container_inspect(container))
 
     def logs(self, container: str, *, follow: bool = False, tail: int | None = None) -> Iterator[tuple[float, str, bytes]]:
         return self.containers_.logs(self.records.find(container), follow=follow, tail=tail)

@@ -16,9 +16,31 @@ if TYPE_CHECKING:
     from dockerlab.layers import TreeView
     from dockerlab.layers.inside import LayerInside
     from dockerlab.runtime.container import ProcessRow
-    from dockerlab.runtime.control import Control
 
 Json = dict[str, Any]
+
+
+class Attachment(Protocol):
+    """What whoever started a container with streams, or attached to one, holds of it."""
+
+    error: str
+    """Why the container was ended, where one of our own limits did it."""
+
+    def wait(self) -> int:
+        """The exit code; KeyboardInterrupt passes through and leaves the container running. Detached if the detach keys were typed."""
+
+    def ends_within(self, seconds: float) -> bool:
+        """Wait so long at most for the end, which `wait` then tells at once."""
+
+    def resize(self, rows: int, columns: int) -> None:
+        """Set the size of its terminal."""
+
+    def close(self) -> None:
+        """Detach: the container goes on."""
+
+    def __enter__(self) -> Attachment: ...
+
+    def __exit__(self, *_: object) -> None: ...
 
 
 class Engine(Protocol):
@@ -122,16 +144,19 @@ class Engine(Protocol):
     def container_inspect(self, container: str) -> Json:
         """`docker container inspect`."""
 
+    def container_sizes(self, container: str) -> tuple[int, int]:
+        """Bytes in its own layer, and with the image's layers."""
+
     def logs(self, container: str, *, follow: bool = False, tail: int | None = None) -> Iterator[tuple[float, str, bytes]]:
         """(seconds since 1970, "stdout" or "stderr", bytes) of what it printed."""
 
     def exec(self, container: str, spec: ExecSpec, streams: Streams) -> int:
         """Run another process in a running container; its exit code (0 at once if it is detached). Detached if the detach keys were typed."""
 
-    def start_attached(self, container: str, streams: Streams) -> Control | None:
+    def start_attached(self, container: str, streams: Streams) -> Attachment | None:
         """Start with these streams and keep the channel that tells its end and takes window sizes and signals; None if it runs already."""
 
-    def attach(self, container: str, streams: Streams) -> Control:
+    def attach(self, container: str, streams: Streams) -> Attachment:
         """`docker attach`: its output from now on, until it ends or the channel is closed. The exit code is `wait`'s to tell."""
 
     def pause(self, container: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import re
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -13,6 +14,7 @@ from dockerlab.errors import Detached, DockerlabError, Interrupted, UsageError
 from dockerlab.notebook.cells import notebook_path, split
 from dockerlab.notebook.context import ContextSeen
 from dockerlab.notebook.copy_on_write import CopiesOnWrite, CopyOnWrite
+from dockerlab.notebook.engines import EngineSeen
 from dockerlab.notebook.layer_stack import LayerStack, SideBySide
 from dockerlab.notebook.live import seen_live
 from dockerlab.notebook.process import ProcessSeen
@@ -22,6 +24,8 @@ from dockerlab.notebook.variables import VariablesSeen
 from dockerlab.notebook.words import as_magic, language, speak_as, word
 
 _RANGE = re.compile(r"~?\d*(/\d*)?(-(~?\d*(/\d*)?))?\Z")
+_WHICH = ("DOCKERLAB_ENGINE", "DOCKERLAB_HOME", "DOCKERLAB_BASE_STORES", "DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_CONFIG")
+"""The variables that decide which engine it is, on which store."""
 _THEIR_FLAGS = re.compile(r"-[gnoptflu]+\Z")
 _QUIET = re.compile(r"-[a-zA-Z]*[qh]")
 _LISTS = ("images", "ps", "volume ls", "network ls")
@@ -37,11 +41,17 @@ class Magics:
 
     @property
     def engine(self) -> Engine:
-        """The engine on the stores that DOCKERLAB_HOME and DOCKERLAB_BASE_STORES name now."""
-        home = os.environ.get("DOCKERLAB_HOME", "") + os.environ.get("DOCKERLAB_BASE_STORES", "")
+        """The engine that the environment names now, on the stores that it names."""
+        home = "\n".join(os.environ.get(name, "") for name in _WHICH)
         if self._engine is None or home != self._home:
-            self._engine, self._home = open_engine(), home
+            self._engine, self._home = open_engine(lambda text: print(text, file=sys.stderr)), home
         return self._engine
+
+    def docker_engine(self, line: str) -> EngineSeen:
+        """%docker_engine [embedded|daemon|auto]: which engine the cells below use. Without a word: which one it is."""
+        from dockerlab.notebook.engines import switched
+
+        return switched(split(line), lambda: self.engine)
 
     # --- building
 
@@ -222,7 +232,7 @@ class Magics:
         return verdict
 
 
-_LINE_MAGICS = ("docker", "commit", "history", "layers", "cow", "context", "process", "check")
+_LINE_MAGICS = ("docker", "docker_engine", "commit", "history", "layers", "cow", "context", "process", "check")
 
 
 class _Last:

@@ -21,7 +21,7 @@ from dockerlab.verbs.dispatch import Terminal
 from dockerlab.verbs.units import human_size
 
 if TYPE_CHECKING:
-    from dockerlab.runtime.control import Control
+    from dockerlab.engine.protocol import Attachment
 
 
 _HELD = 1 << 16
@@ -138,7 +138,7 @@ class CellTerminal(Terminal):
     left_running = False
     """Whether a program was left alone that waits for keys."""
 
-    def waits_for(self, control: Control) -> bool:
+    def waits_for(self, control: Attachment) -> bool:
         """Until it has ended, or is taken to wait for keys."""
         begun = time.monotonic()
         while not control.ends_within(0.02):

@@ -120,6 +120,7 @@ _WORDS: dict[str, dict[str, str]] = {
         "ko": "중단했습니다: 스크립트를 끝냈고 컨테이너는 계속 실행 중입니다",
     },
     "interrupted": {"en": "interrupted", "ko": "중단했습니다"},
+    "engine": {"en": "engine: {name} ({version})", "ko": "엔진: {name} ({version})"},
     "interrupted build": {
         "en": "interrupted: the step that ran was stopped and nothing of it is kept; the finished steps stay in the build cache",
         "ko": "중단했습니다: 실행 중이던 단계는 멈췄고 아무것도 남지 않습니다. 끝난 단계는 빌드 캐시에 남아 있습니다",
@@ -167,6 +168,7 @@ _KOREAN_OF_BUILDS = {
     "reason order": "변수의 순서가 바뀌었습니다",
     "reason settings": "이 단계의 설정이 바뀌었습니다: {what}",
     "reason gone": "캐시에서 결과가 삭제되었습니다",
+    "reason untold": "캐시에 없던 이유를 데몬이 알려 주지 않습니다",
     "and more": "{shown} 외 {n}개",
     "surprise": "{line}번째 줄 참고: {text} (참고를 끄려면 DOCKERLAB_HINTS=off)",
     "surprise command": "새 ENTRYPOINT를 쓰면 베이스 이미지의 CMD({command})가 사라집니다. 필요하면 CMD를 직접 쓰세요",

@@ -13,7 +13,7 @@ from dockerlab.verbs.flags import Parsed
 
 if TYPE_CHECKING:
     from dockerlab.engine import Engine
-    from dockerlab.runtime.control import Control
+    from dockerlab.engine.protocol import Attachment
 
 _CONTROL = "@abcdefghijklmnopqrstuvwxyz[\\]^_"
 """The letters that the Control key goes with, in the order of what they send: 0 to 31."""
@@ -129,7 +129,7 @@ def attach(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
     return engine.wait(name)
 
 
-def _redraw(control: Control, fd: int) -> None:
+def _redraw(control: Attachment, fd: int) -> None:
     """Let what runs there draw its screen, or its prompt, once more: it does so when the size changes."""
     columns, rows = os.get_terminal_size(fd)
     control.resize(rows + 1, columns + 1)

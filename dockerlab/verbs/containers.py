@@ -200,14 +200,7 @@ def _size(item: Json, engine: Engine) -> str:
 
 def sizes(item: Json, engine: Engine) -> tuple[int, int]:
     """(bytes in its own layer, bytes with the image's layers)."""
-    from dockerlab.layers import bytes_of_files
-
-    own = bytes_of_files(item["GraphDriver"]["Data"]["UpperDir"])
-    try:
-        image = int(engine.image_inspect(item["Image"])["Size"])
-    except DockerlabError:
-        image = 0
-    return own, own + image
+    return engine.container_sizes(item["Id"])
 
 
 def stop(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:

@@ -15,7 +15,7 @@ from dockerlab.verbs.flags import Parsed, check_count, parse, shown_name, table,
 
 if TYPE_CHECKING:
     from dockerlab.engine import Engine
-    from dockerlab.runtime.control import Control
+    from dockerlab.engine.protocol import Attachment
 
 _ALIASES = {
     "container ls": "ps", "container ps": "ps", "container list": "ps", "image ls": "images", "image list": "images", "image rm": "rmi",
@@ -70,7 +70,7 @@ class Terminal:
     mixes = False
     """Whether output and errors are one text, as in a cell: their order matters then, and not which is which."""
 
-    def waits_for(self, control: Control) -> bool:
+    def waits_for(self, control: Attachment) -> bool:
         """Whether to stay with a program that has just been started at a terminal and reads from it. Nobody types in a notebook's cell."""
         return True
 

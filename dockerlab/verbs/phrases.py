@@ -29,6 +29,7 @@ ENGLISH = {
     "reason order": "the order of variables changed",
     "reason settings": "changed for this step: {what}",
     "reason gone": "its result was removed from the cache",
+    "reason untold": "the daemon does not say why it was not in the cache",
     "and more": "{shown} and {n} more",
 }
 """Phrases by their keys: those of `--trace`, those of surprises, the reasons of steps."""

@@ -1,0 +1,49 @@
+"""The files of a daemon's images: saved from it when somebody first looks into one, into a store that holds nothing else.
+
+A daemon tells of an image's layers only by `docker save`, which sends them all. What the shadow has already is read past, so that a layer is kept once,
+and an image that the daemon has no more is let go when the next one comes.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import IO, Any, cast
+
+from dockerlab.engine.daemon.calls import Body, Calls
+from dockerlab.errors import NotFoundError
+from dockerlab.store import Image, Store
+
+Json = dict[str, Any]
+
+
+class Shadow:
+    """What has been saved from one daemon, in the store at `home`."""
+
+    def __init__(self, calls: Calls, home: Path) -> None:
+        self._calls = calls
+        self.store = Store.open(home, bases="")
+
+    def image(self, identifier: str) -> Image:
+        """The image with this ID, saved from the daemon if it is not here yet. StoreError if what comes is damaged."""
+        try:
+            return self.store.images.get(identifier)
+        except NotFoundError:
+            pass
+        from dockerlab.transfer.docker_archive import read_archive
+
+        self._let_go()
+        answer = self._calls.get("/images/get", as_stream=True, names=identifier)
+        read_archive(self.store, cast(IO[bytes], Body(answer)))
+        return self.store.images.get(identifier)
+
+    def trees(self, image: Image) -> list[Path]:
+        """The trees of its layers, the lowest first."""
+        return [layer.tree for layer in self.store.layers_of(image.config)]
+
+    def _let_go(self) -> None:
+        there = {item["Id"] for item in self._calls.get("/images/json", all=1).json()}
+        gone = [image.id for image in self.store.images.all() if image.id not in there]
+        for identifier in gone:
+            self.store.images.remove(identifier)
+        if gone:
+            self.store.sweep()
