@@ -279,13 +279,18 @@ def base_image(resolve: Callable[[Reference], Image], name: str, alike: Sequence
     try:
         return resolve(reference)
     except DockerlabError as error:
-        from difflib import get_close_matches
+        raise unresolved(name, error, alike) from None
 
-        close = get_close_matches(name.lower(), alike, 1)
-        raise BuildError(
-            f"{name}: failed to resolve source metadata for {reference}: {error.message}",
-            hint=f"did you mean the stage {close[0]}?" if close else error.hint,
-        ) from None
+
+def unresolved(name: str, error: DockerlabError, alike: Sequence[str]) -> BuildError:
+    """An image that FROM or --from names can't be had, in BuildKit's words; `alike`: stages that may have been meant."""
+    from difflib import get_close_matches
+
+    close = get_close_matches(name.lower(), alike, 1)
+    return BuildError(
+        f"{name}: failed to resolve source metadata for {Reference.parse(name)}: {error.message}",
+        hint=f"did you mean the stage {close[0]}?" if close else error.hint,
+    )
 
 
 def froms(instruction: Instruction) -> list[str]:

@@ -21,7 +21,7 @@ from dockerlab.build.plan import LAYERED, Plan
 from dockerlab.data import dataclass
 from dockerlab.engine.daemon.rewriting import renamed
 from dockerlab.engine.daemon.trace import Log, Status, Vertex, Warned
-from dockerlab.errors import BuildError, DockerlabError
+from dockerlab.errors import BuildError
 
 if TYPE_CHECKING:
     from dockerlab.build import BuildRequest
@@ -80,9 +80,8 @@ class Building:
     def _renamed(self, request: BuildRequest, plan: Plan) -> str:
         try:
             return renamed(request.dockerfile, plan, self._names.given)
-        except DockerlabError as error:
-            line = next((one.stage.source.first for one in plan.order if one.stage.source and one.parent is None), 0)
-            raise placed(BuildError(error.message, line=line, hint=error.hint), request.dockerfile) from None
+        except BuildError as error:
+            raise placed(error, request.dockerfile) from None
 
     def _by_buildkit(self, order: Order) -> Iterator[BuildEvent]:
         from dockerlab.engine.daemon.solving import solve

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 from typing import Any
 
-from dockerlab.engine.create import bindings
+from dockerlab.engine.create import bind_parts, bindings
 from dockerlab.engine.specs import ContainerSpec
 from dockerlab.errors import UsageError
 
@@ -49,7 +50,7 @@ def create_body(spec: ContainerSpec, image: str) -> Json:
             body[key] = value
     if spec.health:
         body["Healthcheck"] = dict(spec.health)
-    volumes = [text for text in spec.binds if ":" not in text]
+    volumes = [target for source, target, _ in map(bind_parts, spec.binds) if not source]
     if volumes:
         body["Volumes"] = {path: {} for path in volumes}
     return body
@@ -59,6 +60,12 @@ def _port(text: str) -> str:
     if not re.match(r"\d+(/(tcp|udp|sctp))?\Z", text):
         raise UsageError(f"invalid range format for --expose: {text}")
     return text if "/" in text else f"{text}/tcp"
+
+
+def _bind(text: str) -> str:
+    """A -v as the API wants it: a folder that is written from here is found from here."""
+    source, *rest = text.split(":")
+    return ":".join([os.path.abspath(source) if source.startswith(".") else source, *rest])
 
 
 def _host(spec: ContainerSpec) -> Json:
@@ -74,11 +81,15 @@ def _host(spec: ContainerSpec) -> Json:
         "PublishAllPorts": spec.publish_all,
         "ReadonlyRootfs": spec.read_only,
         "PortBindings": bindings(spec.ports),
-        "Binds": [text for text in spec.binds if ":" in text],
+        "Binds": [_bind(text) for text in spec.binds if bind_parts(text)[0]],
         "Tmpfs": {path.partition(":")[0]: path.partition(":")[2] for path in spec.tmpfs},
         "VolumesFrom": list(spec.volumes_from),
         **spec.extra_host_config,
     }
     if spec.init is not None:
         host["Init"] = spec.init
-    return {key: value for key, value in host.items() if value not in (None, [], {}, "")}
+    told = {key: value for key, value in host.items() if value not in (None, [], {}, "")}
+    return {
+        **told,
+        **{f"BlkioDevice{way}{unit}": [] for way in ("Read", "Write") for unit in ("Bps", "IOps")},
+    }  # as docker's client sends them

@@ -184,7 +184,7 @@ class DaemonEngine(Foresight, ContainerLife):
         return disk_usage(self.calls, self.containers(all=True))
 
     def volume_create(self, name: str = "", labels: dict[str, str] | None = None) -> str:
-        return str(self.calls.post("/volumes/create", body={"Name": name, "Labels": labels or {}}).json()["Name"])
+        return str(self.calls.post("/volumes/create", body={"Name": name, "Labels": labels or None}).json()["Name"])
 
     def volume_remove(self, name: str) -> None:
         self.calls.delete(f"/volumes/{name}")

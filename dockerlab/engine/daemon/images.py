@@ -107,14 +107,7 @@ class DaemonImages:
 
     def remove(self, name: str, force: bool, prune: bool) -> list[Json]:
         """See `Engine.image_remove`."""
-        found = self._names.local(name)
-        tags = found.get("RepoTags") or []
-        try:
-            wanted = Reference.parse(name)
-        except InvalidReferenceError:
-            wanted = None
-        called = next((tag for tag in tags if wanted is not None and Reference.parse(tag).repository.endswith(wanted.repository)), "")
-        return cast(list[Json], self._calls.delete(f"/images/{called or name}", force=int(force), noprune=int(not prune)).json())
+        return cast(list[Json], self._calls.delete(f"/images/{self._names.called(name)}", force=int(force), noprune=int(not prune)).json())
 
     def prune(self, all: bool, keep: Callable[[Json], bool]) -> tuple[list[Json], int]:
         """See `Engine.image_prune`. Removed one by one, since the API knows fewer filters than docker's words do."""

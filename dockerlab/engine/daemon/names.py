@@ -49,6 +49,15 @@ class Names:
                 return found
         raise NotFoundError(f"No such image: {reference.familiar if reference is not None else name}", hint=self._alike(reference))
 
+    def called(self, name: str) -> str:
+        """As `local`; the image's name in the daemon: an ID stays one."""
+        found = self.local(name)
+        reference = _reference(name)
+        if reference is None or reference.domain == OURS:
+            return name
+        tags = [Reference.parse(tag) for tag in found.get("RepoTags") or ()]
+        return name if reference in tags or reference.digest else str(ours(reference)) if ours(reference) in tags else name
+
     def found(self, name: str) -> Json:
         """As `local`; what the daemon has not is pulled by it, or composed and loaded into it."""
         reference = _reference(name)

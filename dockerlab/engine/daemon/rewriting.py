@@ -8,17 +8,25 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 
-from dockerlab.build.plan import Plan, froms
+from dockerlab.build.plan import Plan, froms, unresolved
 from dockerlab.dockerfile import Dockerfile, Instruction, Stage
+from dockerlab.errors import DockerlabError
 
 _GAP = r"(?:\s|[\\`]\r?\n)+"
 
 
 def renamed(dockerfile: Dockerfile, plan: Plan, given: Callable[[str], str]) -> str:
-    """Its text, with what `given` says instead of each image's name; a name that stays is left as it was written, variables and all."""
+    """Its text, with what `given` says instead of each image's name; a name that stays is left as it was written, variables and all.
+
+    BuildError, with its line, for an image that `given` can't find.
+    """
     lines = dockerfile.text.split("\n")
     for instruction, pattern, name in _names(dockerfile, plan):
-        other = given(name)
+        try:
+            other = given(name)
+        except DockerlabError as error:
+            alike = [stage.name for stage in dockerfile.stages if stage.name]
+            raise unresolved(name, error, alike).at(instruction.first) from None
         if other == name:
             continue
         span = slice(instruction.first - 1, instruction.last)

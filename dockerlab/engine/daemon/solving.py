@@ -141,10 +141,11 @@ def _by_socket(calls: Calls, order: Order) -> Trace:
                 f"{name} needs docker's own client beside the daemon, and buildx in it: BuildKit asks it over a session",
                 hint="install the client (docker, docker-buildx), or build with DOCKERLAB_ENGINE=embedded",
             )
+    own = _in_context(order)
     with tempfile.SpooledTemporaryFile(_IN_MEMORY, dir=str(order.scratch)) as file:
-        write_context(order.context, cast(IO[bytes], file), {DOCKERFILE: order.text})
+        write_context(order.context, cast(IO[bytes], file), {} if own else {DOCKERFILE: order.text})
         file.seek(0)
-        answer = calls.post("/build", as_stream=True, body=cast(IO[bytes], file), **parameters(order, version="2"))
+        answer = calls.post("/build", as_stream=True, body=cast(IO[bytes], file), **parameters(order, own or DOCKERFILE, version="2"))
     image = ""
     try:
         for item in objects(answer):
@@ -161,13 +162,23 @@ def _by_socket(calls: Calls, order: Order) -> Trace:
     yield image
 
 
-def parameters(order: Order, version: str) -> Json:
+def _in_context(order: Order) -> str:
+    """Where the Dockerfile lies in what is sent, word for word; "" if it does not."""
+    for name in (order.options.dockerfile, order.request.dockerfile.name):
+        path = os.path.relpath(os.path.join(order.context.root, name), order.context.root)
+        node = order.context.lookup(path) if name and not path.startswith("..") else None
+        if node is not None and node.is_file and node.read() == order.text.encode("utf-8", "surrogateescape"):
+            return path
+    return ""
+
+
+def parameters(order: Order, dockerfile: str, version: str) -> Json:
     """The query of POST /build."""
     options = order.options
     network = {"default": None, "": None}.get(options.network, options.network)
     asked: Json = {
         "version": version,
-        "dockerfile": DOCKERFILE,
+        "dockerfile": dockerfile,
         "t": list(options.tags),
         "buildargs": as_json(build_arguments(order)),
         "labels": as_json(dict(options.labels)),

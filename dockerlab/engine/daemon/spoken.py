@@ -47,7 +47,7 @@ def build(calls: Calls, order: Order, *, podman: bool) -> Generator[BuildEvent, 
         file.seek(0)
         if not podman:
             yield ContextSent(size)
-        answer = calls.post("/build", as_stream=True, body=cast(IO[bytes], file), **parameters(order, version="1"))
+        answer = calls.post("/build", as_stream=True, body=cast(IO[bytes], file), **parameters(order, DOCKERFILE, version="1"))
     read = Spoken([one.first for one in order.request.dockerfile.instructions])
     try:
         for item in objects(answer):
