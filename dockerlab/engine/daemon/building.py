@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from dockerlab.engine.specs import BuildOptions
 
 Json = dict[str, Any]
-_STEP = re.compile(r"\[(?:.* )?(?:(\S+) )?(\d+)/(\d+)\] ")
+_STEP = re.compile(r"\[(?:[^\]]*?(\S+) )?(\d+)/(\d+)\] ")
 _CODE = re.compile(r"exit code: (\d+)\Z")
 _TAIL = 64 << 10  # bytes of a step's output that its error may show
 

@@ -143,7 +143,7 @@ def _by_socket(calls: Calls, order: Order) -> Trace:
             )
     own = _in_context(order)
     with tempfile.SpooledTemporaryFile(_IN_MEMORY, dir=str(order.scratch)) as file:
-        write_context(order.context, cast(IO[bytes], file), {} if own else {DOCKERFILE: order.text})
+        write_context(order.context, cast(IO[bytes], file), {} if own else {DOCKERFILE: order.text}, own)
         file.seek(0)
         answer = calls.post("/build", as_stream=True, body=cast(IO[bytes], file), **parameters(order, own or DOCKERFILE, version="2"))
     image = ""
@@ -194,8 +194,11 @@ def parameters(order: Order, dockerfile: str, version: str) -> Json:
     return {key: value for key, value in asked.items() if value not in (None, "", [])}
 
 
-def write_context(context: BuildContext, out: IO[bytes], extra: dict[str, str]) -> int:
-    """The context as a tar, with texts beside it that lie nowhere on the disk; how many bytes. (As docker's client sends it: root's, links as they are.)"""
+def write_context(context: BuildContext, out: IO[bytes], extra: dict[str, str], first: str = "") -> int:
+    """The context as a tar, with texts before it that lie nowhere on the disk; how many bytes. (As docker's client sends it: root's, links as they are.)
+
+    `first`: a file of the context that comes first. BuildKit takes the body for a tar only if its first block is a whole header, as a short name's is.
+    """
     with tarfile.open(fileobj=out, mode="w", format=tarfile.PAX_FORMAT) as tar:
         for name, text in extra.items():
             data = text.encode("utf-8", "surrogateescape")
@@ -205,10 +208,11 @@ def write_context(context: BuildContext, out: IO[bytes], extra: dict[str, str]) 
                 file.write(data)
                 file.seek(0)
                 tar.addfile(member, file)
-        for node in _nodes(context):
+        for node in sorted(_nodes(context), key=lambda node: node.path.lstrip("/") != first):
             member = tar.gettarinfo(node.real, arcname=node.path.lstrip("/"))
             member.uid = member.gid = 0
             member.uname = member.gname = ""
+            member.mtime = int(member.mtime)
             if member.isreg():
                 with node.open() as file:
                     tar.addfile(member, cast(IO[bytes], file))
