@@ -186,9 +186,10 @@ def main(words: list[str]) -> int:
     engine.notice = lambda text: print(f"  {text}", file=sys.stderr)
     began = time.monotonic()
     try:
-        machine = Capabilities.load(default_home() / "capabilities.json")
+        none = engine.info()["Isolation"] == "none"
+        reason = Capabilities.load(default_home() / "capabilities.json").reason if none else ""
         with tempfile.TemporaryDirectory(prefix="dockerlab-tour-") as folder:
-            Tour(engine, options.lang, Path(folder), machine.reason if machine.isolation == "none" else "").walk()
+            Tour(engine, options.lang, Path(folder), reason).walk()
     finally:
         engine.close()
     print(f"\n{time.monotonic() - began:.1f} s")
