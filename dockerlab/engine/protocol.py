@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from dockerlab.build.outline import Offer, Outline
     from dockerlab.build.variables import Timeline
     from dockerlab.dockerfile.checks import BuildCheck
+    from dockerlab.engine.inside import ImageInside
     from dockerlab.engine.specs import BuildOptions, ContainerSpec, ExecSpec, Streams
     from dockerlab.errors import DockerlabError
     from dockerlab.layers import TreeView
@@ -57,6 +58,9 @@ class Engine(Protocol):
 
     def history(self, name: str) -> list[Json]:
         """Newest first: Id, Created (seconds), CreatedBy, Size, Comment, Tags, EmptyLayer."""
+
+    def image_inside(self, name: str) -> ImageInside:
+        """An image's layers as trees, what each of them did, and what their room is used for."""
 
     def layer_inside(self, image: str, number: int) -> LayerInside:
         """What an image's layer (1 is the lowest) does to the files below it."""

@@ -36,6 +36,7 @@ VERBS: dict[str, str] = {
     "builder prune": "system", "wait": "containers", "top": "top", "context look": "context", "context show": "contexts", "context ls": "contexts", "context inspect": "contexts",
     "context use": "contexts", "context rm": "contexts", "context create": "contexts", "context export": "contexts", "context import": "contexts",
     "context update": "contexts", "stats": "stats", "events": "events",
+    "layers": "layers", "compare": "compare", "cat": "paths", "blame": "paths",
 }  # fmt: skip
 """Each verb that works here, and the module that holds it."""
 OURS: dict[str, dict[str, Any]] = {
@@ -46,7 +47,7 @@ OURS: dict[str, dict[str, Any]] = {
 OURS["volume create"] = {"name": {"type": "string"}}  # docker's own, which its help does not tell
 OURS["build"] = {"explain": {"type": "bool"}, "trace": {"type": "bool"}}
 OURS["run"] = OURS["create"] = {"step": {"type": "string"}, "timeout": {"type": "decimal"}, "disk": {"type": "bytes"}}
-OURS["context look"] = {"json": {"type": "bool"}}
+OURS["context look"] = OURS["layers"] = OURS["compare"] = OURS["blame"] = {"json": {"type": "bool"}}
 
 
 @dataclass
