@@ -155,7 +155,7 @@ class ImageInside:
         from dockerlab.layers.efficiency import Efficiency
         from dockerlab.layers.index import read_lines
 
-        efficiency = Efficiency(self.entries)
+        efficiency = Efficiency()
         for number in range(1, len(self.config.diff_ids) + 1):
             if (known := self._store.indices.read(self.config.diff_ids[:number], PATHS)) is None:
                 self._indexed(number, efficiency.passed)

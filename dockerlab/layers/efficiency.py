@@ -12,8 +12,7 @@ Hidden bytes are another thing, and exact: what a later layer replaces or remove
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator
 
 from dockerlab.data import dataclass
 from dockerlab.layers.index import Indexed
@@ -41,11 +40,11 @@ class Wasted:
 
 
 class Efficiency:
-    """Takes the layers of an image one after the other, the lowest first. `again(number)` has the entries of a layer that was taken once more."""
+    """Takes the layers of an image one after the other, the lowest first."""
 
-    def __init__(self, again: Callable[[int], Iterable[Indexed]]) -> None:
+    def __init__(self) -> None:
         self.layers: list[LayerTotals] = []
-        self._again, self._below, self._stacked = again, _Stack(), 0
+        self._stack = _Stack()
         self._once: dict[str, int] = {}
         self._several: dict[str, tuple[int, int]] = {}
         """Path → the smallest size, and all of them together."""
@@ -73,10 +72,13 @@ class Efficiency:
                 self._leaf(folder, 0)
             folder = ""
             if one.change == "D":
-                self._leaf(one.path, self._removed(one, number) if one.kind == "dir" else 0)
+                lay_there = self._stack.remove(one.path)
+                self._leaf(one.path, lay_there if one.kind == "dir" else 0)
             elif one.kind == "dir":
                 folder = one.path  # a leaf if nothing of this layer lies below it
+                self._stack.add(one.path, None)
             else:
+                self._stack.add(one.path, one.size)
                 self._leaf(one.path, one.size)
         if folder:
             self._leaf(folder, 0)
@@ -88,13 +90,6 @@ class Efficiency:
             self._several[path] = (min(first, size), first + size)
         else:
             self._once[path] = size
-
-    def _removed(self, one: Indexed, number: int) -> int:
-        """The size of a folder that a whiteout removes: of all that dive knows to lie there."""
-        for below in range(self._stacked + 1, number):
-            self._below.add(self._again(below))
-            self._stacked = below
-        return self._below.size(one.path)
 
     def _hides(self, one: Indexed, number: int) -> None:
         wasted = self._wasted.setdefault(one.path, Wasted(one.path, 0, {}, []))
@@ -142,39 +137,48 @@ class Efficiency:
         return sorted(self._wasted.values(), key=lambda one: (-one.bytes, one.path))
 
 
+Folder = dict[str, "int | Folder"]
+"""Name → the size of a file, or what lies in a folder."""
+
+
 class _Stack:
     """The layers one above the other as dive stacks them: a whiteout removes, everything else adds; what an opaque folder hides stays."""
 
     def __init__(self) -> None:
-        self._top: list[Any] = [0, {}]
-        """A node is its size, and its children by name, None for what is no folder."""
+        self._top: Folder = {}
+        self._last: tuple[str, Folder] = "", self._top
+        """The folder that the last path lay in: so will most likely the next."""
 
-    def add(self, entries: Iterable[Indexed]) -> None:
-        for one in entries:
-            if one.whole:
-                continue
-            *way, name = one.path[1:].split("/")
-            node = self._top
-            for part in way:
-                if node[1] is None:
-                    node[1] = {}
-                node = node[1].setdefault(part, [0, {}])
-            if node[1] is None:
-                node[1] = {}
-            if one.change == "D":
-                node[1].pop(name, None)
-            elif one.kind == "dir":
-                node[1].setdefault(name, [0, {}])[0] = 0
+    def _folder(self, path: str) -> Folder:
+        if self._last[0] != path:
+            here = self._top
+            for part in path.split("/")[1:]:
+                found = here.get(part)
+                if found is None or isinstance(found, int):
+                    found = here[part] = {}
+                here = found
+            self._last = path, here
+        return self._last[1]
+
+    def add(self, path: str, size: int | None) -> None:
+        """A file, or (None) a folder."""
+        parent, _, name = path.rpartition("/")
+        folder = self._folder(parent)
+        if size is not None:
+            folder[name] = size
+        elif not isinstance(folder.get(name), dict):
+            folder[name] = {}
+
+    def remove(self, path: str) -> int:
+        """Take a path away; the bytes of all that lay there."""
+        parent, _, name = path.rpartition("/")
+        gone = self._folder(parent).pop(name, 0)
+        total, way = 0, [gone]
+        while way:
+            one = way.pop()
+            if isinstance(one, int):
+                total += one
             else:
-                node[1][name] = [one.size, None]
-
-    def size(self, path: str) -> int:
-        node: list[Any] | None = self._top
-        for part in path[1:].split("/"):
-            node = node[1].get(part) if node is not None and node[1] is not None else None
-        return sum(self._sizes(node)) if node is not None else 0
-
-    def _sizes(self, node: list[Any]) -> Iterator[int]:
-        yield node[0]
-        for child in (node[1] or {}).values():
-            yield from self._sizes(child)
+                way.extend(one.values())
+        self._last = "", self._top
+        return total
