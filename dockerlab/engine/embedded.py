@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from dockerlab.runtime.runtime import Runtime
     from dockerlab.store import Image
     from dockerlab.transfer.catalogue import Catalogue
+    from dockerlab.transfer.saving import Saving
 
 Json = dict[str, Any]
 _DEATH = 10.0
@@ -156,11 +157,11 @@ class EmbeddedEngine(Foresight, Looking):
         self.store.journal.add("image", "prune", "", {"reclaimed": str(freed)})
         return done, freed
 
-    def save(self, names: Iterable[str], out: IO[bytes]) -> None:
-        self.images_.save(names, out)
+    def save(self, names: Iterable[str], out: IO[bytes] | str, saving: Saving | None = None, *, platform: str = "") -> None:
+        self.images_.save(names, out, saving, platform)
 
-    def load(self, source: IO[bytes]) -> list[str]:
-        return self.images_.load(source)
+    def load(self, source: IO[bytes] | str, *, platform: str = "") -> list[str]:
+        return self.images_.load(source, platform)
 
     def import_(self, source: IO[bytes], reference: str = "", *, changes: Iterable[str] = (), message: str = "") -> str:
         return self.images_.import_(source, reference, changes, message)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from dockerlab.layers.inside import LayerInside
     from dockerlab.runtime.container import ProcessRow
     from dockerlab.runtime.control import Control
+    from dockerlab.transfer.saving import Saving
 
 Json = dict[str, Any]
 
@@ -77,11 +78,14 @@ class Engine(Protocol):
     def image_prune(self, *, all: bool = False, keep: Callable[[Json], bool] = ...) -> tuple[list[Json], int]:
         """Remove images without a name (`all`: those that no container uses) that `keep` does not want kept: what was untagged and deleted, bytes set free."""
 
-    def save(self, names: Iterable[str], out: IO[bytes]) -> None:
-        """Write a docker archive."""
+    def save(self, names: Iterable[str], out: IO[bytes] | str, saving: Saving | None = None, *, platform: str = "") -> None:
+        """Write a docker archive, or what `saving` says, to a stream or (where that is a folder) into this folder. `platform`: they must be for that."""
 
-    def load(self, source: IO[bytes]) -> list[str]:
-        """Read a docker archive; the names, or IDs ("sha256:…") of images without one."""
+    def load(self, source: IO[bytes] | str, *, platform: str = "") -> list[str]:
+        """Read a docker archive or an OCI layout from a stream or a folder; the names, or IDs ("sha256:…") of images without one.
+
+        `platform`: which to take where there are several.
+        """
 
     def import_(self, source: IO[bytes], reference: str = "", *, changes: Iterable[str] = (), message: str = "") -> str:
         """An image of one layer from a tar of a file system; its ID."""
