@@ -79,10 +79,8 @@ def _opened(members: Members, name: str) -> IO[bytes]:
 def _entry(item: dict[str, Any], members: Members) -> _Saved:
     (config,) = _list_of(str, [item.get("Config")], "Config", members)
     layers, names = item.get("Layers"), item.get("RepoTags") or []
-    saved = _Saved(config, _list_of(str, layers, "Layers", members), _list_of(str, names, "RepoTags", members))
-    for name in saved.names:
-        known_name(name, members.what)
-    return saved
+    tags = [known_name(name, members.what) for name in _list_of(str, names, "RepoTags", members)]
+    return _Saved(config, _list_of(str, layers, "Layers", members), tags)
 
 
 def _list_of(kind: type[_T], value: Any, key: str, members: Members) -> list[_T]:

@@ -40,12 +40,11 @@ def configuration(raw: bytes, name: str, what: str) -> ImageConfig:
 
 
 def known_name(name: str, what: str) -> str:
-    """The name, which some image shall get. StoreError if it is none."""
+    """The name that some image shall get, as docker shows it. StoreError if it is none."""
     try:
-        Reference.parse(name)
+        return Reference.parse(name).familiar
     except InvalidReferenceError as error:
         raise StoreError(f'the {what} names an image "{name}", which is no name: {error.message}') from error
-    return name
 
 
 def take_in(store: Store, images: Sequence[Found], scratch: Path, what: str) -> list[str]:

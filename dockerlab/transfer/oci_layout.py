@@ -13,9 +13,9 @@ from functools import partial
 from typing import IO, Any, cast
 
 from dockerlab.data import dataclass
-from dockerlab.errors import InvalidReferenceError, StoreError
+from dockerlab.errors import StoreError
 from dockerlab.layers.packed import unpacked
-from dockerlab.oci import Reference, own_architecture
+from dockerlab.oci import own_architecture
 from dockerlab.oci.digest import digest_of
 from dockerlab.oci.platform import parse_platform
 from dockerlab.transfer.found import Checked, Found, blob_of, configuration, known_name
@@ -158,14 +158,8 @@ class _Layout:
         for key in (IMAGE_NAME, REF_NAME):
             name = one.annotations.get(key)
             if isinstance(name, str) and name and (key == IMAGE_NAME or "/" in name or ":" in name):
-                return [self._familiar(name)]
+                return [known_name(name, self._what)]
         return []
-
-    def _familiar(self, name: str) -> str:
-        try:
-            return Reference.parse(name).familiar
-        except InvalidReferenceError:
-            return known_name(name, self._what)
 
     # --- one image
 
