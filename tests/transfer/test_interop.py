@@ -142,7 +142,9 @@ def test_an_image_of_dockers_goes_through_every_format_of_everybody(
             f"docker-archive:{theirs}",
             f"{target}:{path}{':dockerlab-interop:1' if target == 'docker-archive' else ''}",
         )
-        assert loaded_id(path, tmp_path, f"of-skopeo-{number}") == identifier, (target, flags)
+        theirs_there = json.loads(tools("skopeo", "inspect", "--raw", f"{target}:{path}"))["config"]["digest"]
+        assert theirs_there == identifier or "oci" in target  # of a configuration that becomes an OCI one skopeo writes another
+        assert loaded_id(path, tmp_path, f"of-skopeo-{number}") == theirs_there, (target, flags)
 
     engine = fresh(tmp_path)
     with open(tmp_path / "again.tar", "wb") as out:
