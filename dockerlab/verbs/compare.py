@@ -12,7 +12,7 @@ from dockerlab.verbs.dispatch import Terminal
 from dockerlab.verbs.flags import Parsed
 from dockerlab.verbs.listing import align
 from dockerlab.verbs.sharing import User, shared_layers, user_of
-from dockerlab.verbs.units import cut, human_size
+from dockerlab.verbs.units import counted, cut, human_size
 
 if TYPE_CHECKING:
     from dockerlab.engine import Engine
@@ -76,7 +76,7 @@ def _layers_text(engine: Engine, users: list[User]) -> str:
     ]
     count, saved = _shared(users)
     return align(rows, 8) + say(
-        f"{count} layers are in both, and stored once: that saves {human_size(saved, 4)}.\n",
+        f"{counted(count, 'layer')} in both, stored once: that saves {human_size(saved, 4)}.\n",
         f"레이어 {count}개가 양쪽에 있고 한 번만 저장됩니다: {human_size(saved, 4)}를 아낍니다.\n",
     )
 
@@ -136,12 +136,12 @@ def _files_text(files: Iterator[Difference], every: bool) -> Iterator[str]:
             batch.clear()
     yield "".join(batch)
     if more:
-        yield say(f"… and {more} paths more; --files shows all\n", f"… 그 밖에 경로 {more}개; --files로 모두 볼 수 있습니다\n")
+        yield say(f"… and {counted(more, 'path')} more; --files shows all\n", f"… 그 밖에 경로 {more}개; --files로 모두 볼 수 있습니다\n")
     if not any(counts.values()):
         yield say("The files are the same.\n", "파일은 같습니다.\n")
         return
     yield say(
-        f"{counts['A']} paths only in the second, {counts['D']} only in the first, {counts['C']} differ (times are not compared).\n",
+        f"{counted(counts['A'], 'path')} only in the second, {counts['D']} only in the first, {counts['C']} differ (times are not compared).\n",
         f"두 번째에만 있는 경로 {counts['A']}개, 첫 번째에만 있는 경로 {counts['D']}개, 서로 다른 경로 {counts['C']}개 (시각은 비교하지 않습니다).\n",
     )
 

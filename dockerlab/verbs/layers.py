@@ -10,7 +10,7 @@ from dockerlab.language import say
 from dockerlab.verbs.dispatch import Terminal
 from dockerlab.verbs.flags import Parsed, usage_error
 from dockerlab.verbs.listing import align
-from dockerlab.verbs.units import cut, human_size
+from dockerlab.verbs.units import counted, cut, human_size
 
 if TYPE_CHECKING:
     from dockerlab.engine import Engine
@@ -93,7 +93,7 @@ def _sums(findings: Findings) -> str:
     count, size, hidden = len(whole["layers"]), human_size(whole["size"], 4), human_size(whole["hidden_bytes"], 4)
     score, wasted = f"{whole['efficiency']:.2%}", human_size(whole["wasted_bytes"], 4)
     return say(
-        f"{count} layers, {size}. Later layers hide {hidden} of it: no container sees that, and every pull brings it.\n"
+        f"{counted(count, 'layer')}, {size}. Later layers hide {hidden} of it: no container sees that, and every pull brings it.\n"
         f"Efficiency (dive's score): {score}; {wasted} in paths that are written more than once.\n",
         f"레이어 {count}개, {size}. 그중 {hidden}는 위 레이어에 가려져 있습니다: 어떤 컨테이너에서도 보이지 않지만 이미지를 받을 때마다 함께 내려받습니다.\n"
         f"효율(dive의 점수): {score}; 두 번 이상 쓰인 경로의 크기는 모두 {wasted}입니다.\n",
@@ -112,7 +112,9 @@ def _most_wasted(findings: Findings) -> str:
     if len(rows) == 1:
         return ""
     rest = (
-        say(f"… and {more} paths more; --json has them all\n", f"… 그 밖에 경로 {more}개; --json으로 모두 볼 수 있습니다\n") if more else ""
+        say(f"… and {counted(more, 'path')} more; --json has them all\n", f"… 그 밖에 경로 {more}개; --json으로 모두 볼 수 있습니다\n")
+        if more
+        else ""
     )
     return "\n" + align(rows) + rest
 

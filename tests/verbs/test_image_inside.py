@@ -153,7 +153,7 @@ def test_two_images_are_compared_by_layers_configuration_and_files(site: Docker)
     files = {one["path"]: (one["change"], one["what"]) for one in found["files"]}
     assert files == {"/new": ("A", []), "/srv/a.txt": ("C", ["content", "mode"]), "/srv/link": ("D", [])}
     said = site("compare", "site:1", "site:2").out
-    assert "1 paths only in the second, 1 only in the first, 1 differ" in said and "Env.X" in said
+    assert "1 path only in the second, 1 only in the first, 1 differ" in said and "Env.X" in said
 
 
 def test_the_same_files_built_at_another_time_do_not_differ(docker: Docker) -> None:
