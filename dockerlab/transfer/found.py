@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
 from dockerlab.data import dataclass
 from dockerlab.errors import InvalidReferenceError, StoreError
+from dockerlab.layers.packed import unpacked
 from dockerlab.oci import ImageConfig, Reference
 from dockerlab.oci.digest import Sha256, hex_of
 from dockerlab.store import Store
 from dockerlab.store.depth import HINT, MOST_LAYERS
 from dockerlab.transfer.members import NOTHING, Members
 
+_BLOCK = 1 << 20
 Opener = Callable[[], IO[bytes]]
 """Opens a layer, packed or not; it may be called more than once."""
 
@@ -96,11 +98,30 @@ class Checked:
         """As of any file."""
         self._file.close()
 
-    def __enter__(self) -> Checked:
+
+class Content:
+    """What a blob holds, unpacked. At its end the rest of the blob is read too, so that all of it is compared: a packed stream may end before its file does."""
+
+    def __init__(self, blob: Checked) -> None:
+        self._blob, self._stream = blob, unpacked(cast(IO[bytes], blob))
+
+    def readable(self) -> bool:
+        """As of any file."""
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        """As of any file."""
+        data = self._stream.read(size)
+        if not data and size:
+            while self._blob.read(_BLOCK):
+                pass
+        return data
+
+    def __enter__(self) -> Content:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.close()
+        self._blob.close()
 
 
 def blob_of(digest: str, members: Members) -> str:

@@ -14,11 +14,10 @@ from typing import IO, Any, cast
 
 from dockerlab.data import dataclass
 from dockerlab.errors import StoreError
-from dockerlab.layers.packed import unpacked
 from dockerlab.oci import own_architecture
 from dockerlab.oci.digest import digest_of
 from dockerlab.oci.platform import parse_platform
-from dockerlab.transfer.found import Checked, Found, blob_of, configuration, known_name
+from dockerlab.transfer.found import Checked, Content, Found, blob_of, configuration, known_name
 from dockerlab.transfer.members import NOTHING, Members, text_of
 
 Json = dict[str, Any]
@@ -187,7 +186,7 @@ def open_layer(members: Members, layer: Descriptor, name: str) -> IO[bytes]:
     if size != layer.size:
         file.close()
         raise StoreError(f"the {members.what}'s blob {layer.digest} has {size} bytes, not the {layer.size} that lead to it", hint=NOTHING)
-    return unpacked(cast(IO[bytes], Checked(file, layer.digest, members.what)))
+    return cast(IO[bytes], Content(Checked(file, layer.digest, members.what)))
 
 
 def _normal(platform: str) -> str:

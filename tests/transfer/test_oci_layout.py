@@ -129,6 +129,18 @@ def test_layers_may_be_packed(store: Store, layout: Layout, pack: str) -> None:
     assert read(store, "p:1") == b"packed" * 1000
 
 
+def test_a_layer_of_several_zstd_frames_is_read_to_its_end(store: Store, layout: Layout) -> None:
+    """As those that can be pulled in parts have them, a frame to be skipped at their end."""
+    zstandard = pytest.importorskip("zstandard")
+
+    def pack(data: bytes) -> bytes:
+        frames = b"".join(zstandard.compress(data[at : at + 700]) for at in range(0, len(data), 700))
+        return bytes(frames + b"\x50\x2a\x4d\x18" + (4).to_bytes(4, "little") + b"note")
+
+    load(store, layout.top({**layout.image(b"packed" * 1000, pack=pack), **named("p:1")}))
+    assert read(store, "p:1") == b"packed" * 1000
+
+
 @pytest.mark.parametrize("form", ["oci-archive", "oci-dir"])
 @pytest.mark.parametrize("packing", ["", "gzip", "zstd"])
 def test_what_is_saved_comes_back_and_shared_layers_are_written_once(store: Store, tmp_path: Path, form: str, packing: str) -> None:
@@ -212,14 +224,18 @@ def _spoilt(layout: Layout) -> str:
     return path
 
 
-def _trailing(layout: Layout) -> str:
+def _trailing(layout: Layout, pack: Callable[[bytes], bytes] = gzip.compress) -> str:
     """A packed layer that is right but for what follows it: its content is, its digest is not."""
-    descriptor = layout.image(b"1", pack=gzip.compress)
+    descriptor = layout.image(b"1", pack=pack)
     manifest = json.loads((layout.folder / "blobs/sha256" / descriptor["digest"][7:]).read_text())
     blob = layout.folder / "blobs/sha256" / manifest["layers"][0]["digest"][7:]
     blob.write_bytes(blob.read_bytes() + bytes(512))
     manifest["layers"][0]["size"] += 512
     return layout.top({**descriptor, **layout.blob(manifest)})
+
+
+def _trailing_zstd(layout: Layout) -> str:
+    return _trailing(layout, pytest.importorskip("zstandard").compress)
 
 
 def _deep(layout: Layout) -> str:
@@ -261,7 +277,7 @@ def _pipe(layout: Layout) -> str:
         _changed(lambda layout, manifest: {**manifest, "layers": manifest["layers"] * 2}), _changed(lambda layout, manifest: {}),
         _changed(lambda layout, manifest: {**manifest, "config": None}), _changed(lambda layout, manifest: {**manifest, "layers": manifest["layers"] * 600}),
         _descriptor(size=3), _descriptor(digest="sha256:" + "2" * 64), _descriptor(mediaType="text/plain"), _descriptor(**named("../x:1")), _descriptor(**named("A/B:1")),
-        _lost, _spoilt, _trailing, _deep, _wide, _linked, _pipe,
+        _lost, _spoilt, _trailing, _trailing_zstd, _deep, _wide, _linked, _pipe,
         lambda layout: layout.top(), lambda layout: layout.top(layout.index()), lambda layout: layout.top({"manifests": []}),
         lambda layout: (layout.top(layout.image(b"1")), (layout.folder / "oci-layout").unlink())[0],
         lambda layout: (layout.top(layout.image(b"1")), (layout.folder / "oci-layout").write_text('{"imageLayoutVersion":"2.0.0"}'))[0],
