@@ -78,7 +78,7 @@ class StageState:
         state.author = image.config.author
         state.created = image.config.created
         state.scope = environment_of(config)
-        state.origins = of_base(store.images.origins(image.id), base)
+        state.origins = of_base(store.images.origins(image), base)
         return state
 
     def child(self, name: str) -> StageState:

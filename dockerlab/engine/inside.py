@@ -83,14 +83,14 @@ class ImageInside:
     """The inside of one image of a store. NotFoundError, StoreError where one of its layers is not there."""
 
     def __init__(self, store: Store, image: Image) -> None:
-        self._store, self.id, self.config = store, image.id, image.config
+        self._store, self._image, self.id, self.config = store, image, image.id, image.config
 
     @cached_property
     def layers(self) -> list[LayerFacts]:
         """The lowest first."""
         steps = [
             (entry, origin)
-            for entry, origin in zip(self.config.history, self._store.images.origins(self.id), strict=True)
+            for entry, origin in zip(self.config.history, self._store.images.origins(self._image), strict=True)
             if not entry.empty_layer
         ]
         out = []

@@ -101,9 +101,9 @@ class ImageStore:
         with explained(self._home):
             write_atomically(self._origins(identifier), to_text(origins))
 
-    def origins(self, identifier: str) -> list[Origin | None]:
+    def origins(self, image: Image) -> list[Origin | None]:
         """Where each of its lines of history was written, the oldest first, as far as that is known: of a committed image, what is known of the one it began with."""
-        count = len(self.get(identifier).config.history)
+        count, identifier = len(image.config.history), image.id
         for _ in range(count + 1):  # an image is longer than its parent; a record that says otherwise ends somewhere too
             try:
                 return fitted(of_text(self._origins(identifier).read_bytes()), count)

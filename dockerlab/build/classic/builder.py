@@ -121,7 +121,7 @@ class ClassicRun:
         state = ClassicState.begin(self.arguments, image, self.store)
         state.escape = self.request.dockerfile.escape
         if image is not None:
-            known = self.store.images.origins(image.id)
+            known = self.store.images.origins(image)
             state.origins = of_base(known, named) if named else known
         self.stages.append((stage.name, state))
         left = triggers(state.config, stage.source.first)
