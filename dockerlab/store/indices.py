@@ -1,7 +1,7 @@
 """What was found out about layers once and never changes: kept until the layer is swept, made again by whoever finds it gone or damaged.
 
-    indices/LAYER-CHAIN.paths   hex of the diff ID, hex of the chain ID: what the layer does above these very layers (`layers.index`)
-    indices/LAYER-CHAIN.image   what the layers up to this one come to, as an image: totals, efficiency, hidden bytes
+    indices/LAYER-CHAIN.paths-1   hex of the diff ID, hex of the chain ID: what the layer does above these very layers (`layers.index`)
+    indices/LAYER-CHAIN.image-1   what the layers up to this one come to, as an image: totals, efficiency, hidden bytes
 
 Both are lines of JSON, packed by zlib, whose checksum tells what is damaged.
 """
@@ -18,7 +18,8 @@ from dockerlab.oci import chain_ids
 from dockerlab.oci.digest import hex_of
 from dockerlab.store.files import write_atomically
 
-PATHS, IMAGE = "paths", "image"
+PATHS, IMAGE = "paths-1", "image-1"
+"""The kinds, with the number of their form: another form gets another number, and what is of none is swept."""
 _BLOCK = 8 << 10
 
 
@@ -52,7 +53,8 @@ class Indices:
     def is_sound(self, path: Path, layers: Collection[str]) -> bool:
         """Whether it can be read, and tells of one of these layers."""
         try:
-            return f"sha256:{path.name.partition('-')[0]}" in layers and _is_whole(path.read_bytes())
+            known = path.suffix[1:] in (PATHS, IMAGE) and f"sha256:{path.name.partition('-')[0]}" in layers
+            return known and _is_whole(path.read_bytes())
         except OSError:
             return not path.exists()
 

@@ -63,11 +63,15 @@ def save(store: Store, images: Iterable[tuple[Image, Reference | None]], out: IO
     with store.using(), store.tmp() as scratch:
         sink = FolderSink(out) if isinstance(out, str) else TarSink(out)
         tars = Tars(store, scratch, saving.packing)
-        if saving.format == "docker-archive":
-            write_archive(sink, tars, asked.values())
-        elif saving.format == "docker-dir":
-            for image, raw, _ in asked.values():
-                write_docker_folder(sink, tars, image, raw)
-        else:
-            write_layout(sink, tars, asked.values())
-        sink.close()
+        try:
+            if saving.format == "docker-archive":
+                write_archive(sink, tars, asked.values())
+            elif saving.format == "docker-dir":
+                for image, raw, _ in asked.values():
+                    write_docker_folder(sink, tars, image, raw)
+            else:
+                write_layout(sink, tars, asked.values())
+            sink.close()
+        except BaseException:
+            sink.abandon()
+            raise

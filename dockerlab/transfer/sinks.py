@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import IO, Any, Protocol
 
 from dockerlab.errors import DockerlabError
+from dockerlab.layers import remove_tree
 from dockerlab.layers.writer import Sink as Bytes
 from dockerlab.oci.digest import Sha256, hex_of
 from dockerlab.store import Store
@@ -29,6 +30,12 @@ class Sink(Protocol):
 
     def has(self, name: str) -> bool:
         """Whether there is one of this name already."""
+
+    def close(self) -> None:
+        """All is there."""
+
+    def abandon(self) -> None:
+        """It will never be: take away what can be."""
 
 
 class TarSink:
@@ -61,12 +68,16 @@ class TarSink:
         """The end of the tar."""
         self._out.write(bytes(2 * tarfile.BLOCKSIZE))
 
+    def abandon(self) -> None:
+        """What was written to a stream is written."""
+
 
 class FolderSink:
     """A folder, which is made, or is empty. DockerlabError for one that holds something."""
 
     def __init__(self, folder: Path | str) -> None:
         self._folder = Path(folder)
+        self._made = not self._folder.exists()
         self._folder.mkdir(parents=True, exist_ok=True)
         if any(self._folder.iterdir()):
             raise DockerlabError(f"{folder} is not empty", hint="name a folder that is, or that is not there yet")
@@ -89,6 +100,13 @@ class FolderSink:
 
     def close(self) -> None:
         """Nothing is left to write."""
+
+    def abandon(self) -> None:
+        """The folder is empty again, or gone if it was made."""
+        for path in self._folder.iterdir():
+            remove_tree(path)
+        if self._made:
+            self._folder.rmdir()
 
 
 class _Counted:

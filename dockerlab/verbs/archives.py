@@ -10,6 +10,7 @@ from typing import IO, TYPE_CHECKING, BinaryIO
 
 from dockerlab.errors import DockerlabError, UsageError
 from dockerlab.oci import Reference, own_architecture
+from dockerlab.store.files import unique
 from dockerlab.verbs.dispatch import Terminal
 from dockerlab.verbs.flags import Parsed
 from dockerlab.verbs.images import stdin_of, writer
@@ -73,9 +74,9 @@ def written(path: str) -> Iterator[IO[bytes]]:
         with open(path, "wb") as out:
             yield out
         return
-    aside = f"{path}.{os.getpid()}~"
+    aside = f"{path}.{unique(4)}~"
     try:
-        with open(aside, "wb") as out:
+        with open(aside, "xb") as out:
             yield out
         os.replace(aside, path)
     except BaseException:

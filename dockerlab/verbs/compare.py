@@ -28,8 +28,6 @@ _TABLES = ("Labels", "ExposedPorts", "Volumes")
 def compare(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
     """`dockerlab compare [--files] [--json] IMAGE1 IMAGE2`; a container's name stands for the image that it was made of, and its own layer is told apart."""
     users = [user_of(engine, name) for name in parsed.words]
-    if users[0].name == users[1].name:
-        users = users[:1] * 2
     inspected = [engine.image_inspect(user.image) for user in users]
     config = list(config_differences(*inspected))
     files = _differences(engine, users)

@@ -14,7 +14,7 @@ import pytest
 from dockerlab.engine.embedded import EmbeddedEngine
 from dockerlab.store import Store
 from tests.conftest import Docker, build
-from tests.parts import missing
+from tests.parts import missing, sample
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="podman's and skopeo's storage wants root here")
 Tool = Callable[..., str]
@@ -78,7 +78,7 @@ def loaded_id(path: Path | str, tmp_path: Path, name: str = "fresh") -> str:
     return str(image["Id"])
 
 
-@pytest.mark.parametrize(("form", "packing"), FORMATS)
+@pytest.mark.parametrize(("form", "packing"), sample(FORMATS, 2))
 def test_podman_and_skopeo_take_what_we_save(docker: Docker, tools: Tool, tmp_path: Path, form: str, packing: str) -> None:
     build(docker, IMAGE, tag="dockerlab-interop:1", a="1", b="2" * 70_000)
     identifier = image_id(docker, "dockerlab-interop:1")

@@ -349,7 +349,11 @@ def test_an_archive_that_could_not_be_written_to_its_end_is_not_there(docker: Do
     tree.write_bytes(b"2")
     answer = docker("save", "-o", "kept.tar", "site:1")
     assert answer.code == 1 and "no longer has the content" in answer.err
-    assert Path("kept.tar").read_bytes() == before and sorted(os.listdir()) == ["Dockerfile", "a", "kept.tar"]
+    Path("empty").mkdir()
+    for folder in ("empty", "new"):
+        assert docker("save", "--format", "oci-dir", "-o", folder, "site:1").code == 1
+    assert Path("kept.tar").read_bytes() == before and sorted(os.listdir()) == ["Dockerfile", "a", "empty", "kept.tar"]
+    assert os.listdir("empty") == []
 
 
 def test_a_build_exports_a_layout(docker: Docker) -> None:

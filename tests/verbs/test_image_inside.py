@@ -16,6 +16,7 @@ from dockerlab.store.fsck import LEFT, examine, repair
 from tests.conftest import Docker, build
 from tests.parts import ROOT
 
+pytestmark = pytest.mark.usefixtures("containers_run_here")
 SITE = """\
 FROM busybox AS site
 COPY a.txt /srv/a.txt
