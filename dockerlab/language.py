@@ -22,6 +22,11 @@ def language() -> str:
     return "ko" if chosen.lower().startswith("ko") else "en"
 
 
+def say(en: str, ko: str) -> str:
+    """The one that is in the learner's language."""
+    return ko if language() == "ko" else en
+
+
 def speak_as(notebook: str) -> None:
     """Speak the language that this notebook's metadata names, if it names one."""
     try:

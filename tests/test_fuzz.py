@@ -23,7 +23,7 @@ from dockerlab.errors import DockerlabError
 from dockerlab.oci import ImageConfig, Reference
 from dockerlab.store import Store
 from dockerlab.store.fsck import examine
-from dockerlab.transfer.docker_archive import read_archive
+from dockerlab.transfer.loading import load as read_archive
 from tests.parts import whole
 
 _RUNS = 3000 if whole() else 200

@@ -96,6 +96,7 @@ class BuildRun:
             raise placed(error, request.dockerfile) from None
         target = self.stages[plan.target.index]
         image = self.store.images.add(target.state.image_config(dict(request.labels), self.now()))
+        self.store.images.set_origins(image.id, target.state.origins)
         remember(self.store, image.id, [step for one in self.stages.values() for step in one.steps])
         yield Built(image, warnings)
 

@@ -32,6 +32,7 @@ from dockerlab.oci import Reference
 from dockerlab.runtime.spec import Waiting
 from dockerlab.store import Layer
 from dockerlab.store.depth import HINT, MOST_BELOW_A_STEP
+from dockerlab.store.origins import Origin
 
 if TYPE_CHECKING:
     from dockerlab.build.builder import BuildRun
@@ -106,7 +107,7 @@ class StageBuild:
             image = base_image(run.builder.resolve, self.planned.base)
         except BuildError as error:
             raise error.at(self._line, label) from None
-        self.state = StageState.of_image(name, image, run.store)
+        self.state = StageState.of_image(name, image, run.store, Reference.parse(self.planned.base).familiar)
         self._note(1, label)
         yield StepDone(started.number, label, False, Reason("base"), 0.0)
         return 1
@@ -128,6 +129,7 @@ class StageBuild:
         """One instruction, and what is remembered of it. BuildError for whatever is wrong with it."""
         label, state = self.planned.label(count, self.plan.alone), self.state
         named = f"{label} {instruction.shown}"
+        state.origin = Origin(self.run.request.dockerfile.name, instruction.first, instruction.last, state.name, instruction.shown)
         try:
             yield from self._instruction(instruction, label)
         except (BuildError, NotFoundError, RuntimeUnavailableError, ValueError) as error:

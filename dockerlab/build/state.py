@@ -9,6 +9,7 @@ from dockerlab.dockerfile import Scope
 from dockerlab.layers import TreeView, User, find_user, may_name_others
 from dockerlab.oci import DEFAULT_PATH, HistoryEntry, ImageConfig, chain_ids, environment_of, own_architecture
 from dockerlab.store import Image, Layer, Store
+from dockerlab.store.origins import Origin, of_base
 
 COMMENT = "buildkit.dockerfile.v0"
 EXPORTER = "buildkit.exporter.image.v0"
@@ -56,6 +57,10 @@ class StageState:
     """The name of the step that the topmost layer is from."""
     users: dict[str, User] = field(default_factory=dict)
     """Whom names of users mean, as far as that was looked up and no layer may have changed it since."""
+    origins: list[Origin | None] = field(default_factory=list)
+    """Where each line of `history` was written."""
+    origin: Origin | None = None
+    """Where the instruction under way stands."""
 
     @classmethod
     def scratch(cls, name: str) -> StageState:
@@ -63,8 +68,8 @@ class StageState:
         return cls(name, {"Env": [f"PATH={DEFAULT_PATH}"], "WorkingDir": "/"}, [], [], "scratch", scope={"PATH": DEFAULT_PATH})
 
     @classmethod
-    def of_image(cls, name: str, image: Image, store: Store) -> StageState:
-        """FROM an image."""
+    def of_image(cls, name: str, image: Image, store: Store, base: str) -> StageState:
+        """FROM an image, which is called `base`."""
         config = {key: value for key, value in image.config.config.items() if value is not None}
         chain = chain_ids(image.config.diff_ids)
         state = cls(
@@ -73,6 +78,7 @@ class StageState:
         state.author = image.config.author
         state.created = image.config.created
         state.scope = environment_of(config)
+        state.origins = of_base(store.images.origins(image), base)
         return state
 
     def child(self, name: str) -> StageState:
@@ -80,6 +86,7 @@ class StageState:
         return StageState(
             name, {key: _copy(value) for key, value in self.config.items()}, list(self.layers), list(self.history), self.key, self.author, self.base,
             dict(self.arguments), dict(self.scope), self.escape, False, self.created, self.made_by, dict(self.users),
+            list(self.origins),
         )  # fmt: skip
 
     @property
@@ -123,6 +130,7 @@ class StageState:
         self.history.append(
             HistoryEntry(created=created or self.created, created_by=created_by, comment=COMMENT, empty_layer=layer is None)
         )
+        self.origins.append(self.origin)
 
     def image_config(self, labels: dict[str, str], now: str) -> ImageConfig:
         """The configuration of the finished image."""

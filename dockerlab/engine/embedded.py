@@ -5,7 +5,6 @@ Everything is opened on first use: `docker images` must not wait for the runtime
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
@@ -13,6 +12,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from dockerlab.engine.foresight import Foresight
 from dockerlab.engine.happenings import happened, tell_container, tell_sizes
+from dockerlab.engine.looking import Looking
 from dockerlab.engine.records import Records
 from dockerlab.store import Store
 
@@ -23,21 +23,20 @@ if TYPE_CHECKING:
     from dockerlab.engine.images import Images
     from dockerlab.engine.specs import BuildOptions, ContainerSpec, ExecSpec, Streams
     from dockerlab.engine.volumes import Volumes
-    from dockerlab.layers import TreeView
-    from dockerlab.layers.inside import LayerInside
     from dockerlab.oci import Reference
     from dockerlab.runtime.container import ProcessRow
     from dockerlab.runtime.control import Control
     from dockerlab.runtime.runtime import Runtime
     from dockerlab.store import Image
     from dockerlab.transfer.catalogue import Catalogue
+    from dockerlab.transfer.saving import Saving
 
 Json = dict[str, Any]
 _DEATH = 10.0
 """Seconds that a killed container may take to end."""
 
 
-class EmbeddedEngine(Foresight):
+class EmbeddedEngine(Foresight, Looking):
     """Docker's verbs with no daemon (see `Engine` for what each does)."""
 
     def __init__(self, store: Store | None = None) -> None:
@@ -125,9 +124,6 @@ class EmbeddedEngine(Foresight):
     def resolve_name(self, name: str) -> str:
         return self.images_.find(name).id
 
-    def layer_inside(self, image: str, number: int) -> LayerInside:
-        return self.images_.inside(image, number)
-
     def build(self, options: BuildOptions) -> Iterator[BuildEvent]:
         from dockerlab.engine.building import build
 
@@ -150,9 +146,6 @@ class EmbeddedEngine(Foresight):
     def history(self, name: str) -> list[Json]:
         return self.images_.history(name)
 
-    def image_files(self, name: str) -> TreeView:
-        return self.images_.files(name)
-
     def tag(self, source: str, target: str) -> None:
         self.images_.tag(source, target)
 
@@ -164,29 +157,14 @@ class EmbeddedEngine(Foresight):
         self.store.journal.add("image", "prune", "", {"reclaimed": str(freed)})
         return done, freed
 
-    def save(self, names: Iterable[str], out: IO[bytes]) -> None:
-        self.images_.save(names, out)
+    def save(self, names: Iterable[str], out: IO[bytes] | str, saving: Saving | None = None, *, platform: str = "") -> None:
+        self.images_.save(names, out, saving, platform)
 
-    def load(self, source: IO[bytes]) -> list[str]:
-        return self.images_.load(source)
+    def load(self, source: IO[bytes] | str, *, platform: str = "") -> list[str]:
+        return self.images_.load(source, platform)
 
     def import_(self, source: IO[bytes], reference: str = "", *, changes: Iterable[str] = (), message: str = "") -> str:
         return self.images_.import_(source, reference, changes, message)
-
-    def export_image(self, name: str, target: str) -> None:
-        """`build -o type=local`: the image's file system as a folder of this machine."""
-        from dockerlab.engine import copying
-
-        os.makedirs(target, exist_ok=True)
-        view = self.image_files(name)
-        if view.trees:
-            copying.copy_out(view, name, "/.", target)
-
-    def export_image_tar(self, name: str, out: IO[bytes]) -> None:
-        """`build -o type=tar`: the image's file system as a tar."""
-        from dockerlab.engine import copying
-
-        copying.export(self.image_files(name), name, out)
 
     def prune_build_cache(self, *, all: bool = False) -> tuple[list[Json], int]:
         from dockerlab.engine.disk import prune_build_cache

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from dockerlab.engine.removal import Removal
     from dockerlab.layers import TreeView
     from dockerlab.layers.inside import LayerInside
+    from dockerlab.transfer.saving import Saving
 
 Json = dict[str, Any]
 _T = TypeVar("_T")
@@ -236,9 +237,9 @@ class Images:
 
     # --- archives
 
-    def save(self, names: Iterable[str], out: IO[bytes]) -> None:
-        """`docker save`: NotFoundError before the first byte if one of the names is unknown."""
-        from dockerlab.transfer.docker_archive import write_archive
+    def save(self, names: Iterable[str], out: IO[bytes] | str, saving: Saving | None = None, platform: str = "") -> None:
+        """`docker save`: NotFoundError before the first byte if one of the names is unknown, or not there for a platform."""
+        from dockerlab.transfer.saving import Saving, save
 
         wanted = []
         for name in [one for asked in names for one in self._whole_repository(asked)]:
@@ -248,7 +249,12 @@ class Images:
                     f"{name} has no layer, so it can't be saved", hint="an image FROM scratch needs at least one COPY or ADD"
                 )
             wanted.append((image, self._as_name(name, image.id)))
-        write_archive(self._store, wanted, out)
+            if platform and f"{image.config.os}/{image.config.architecture}" != "/".join(platform.split("/")[:2]):
+                raise NotFoundError(
+                    f"image with reference {name} was found but does not provide the specified platform ({platform})",
+                    hint=f"it is for {image.config.os}/{image.config.architecture}",
+                )
+        save(self._store, wanted, out, saving or Saving())
         for image, _ in wanted:
             tell_image(self._store, "save", image)
 
@@ -265,11 +271,11 @@ class Images:
         ]
         return sorted(tags) or [name]
 
-    def load(self, source: IO[bytes]) -> list[str]:
+    def load(self, source: IO[bytes] | str, platform: str = "") -> list[str]:
         """`docker load`: names, or IDs where an image has none."""
-        from dockerlab.transfer.docker_archive import read_archive
+        from dockerlab.transfer.loading import load
 
-        loaded = read_archive(self._store, source)
+        loaded = load(self._store, source, platform)
         for identifier in dict.fromkeys(self._store.images.find_id(name) for name in loaded):
             tell_image(self._store, "load", self._store.images.get(identifier))
         return loaded

@@ -11,11 +11,13 @@ if TYPE_CHECKING:
     from dockerlab.build.outline import Offer, Outline
     from dockerlab.build.variables import Timeline
     from dockerlab.dockerfile.checks import BuildCheck
+    from dockerlab.engine.inside import ImageInside
     from dockerlab.engine.specs import BuildOptions, ContainerSpec, ExecSpec, Streams
     from dockerlab.errors import DockerlabError
     from dockerlab.layers import TreeView
     from dockerlab.layers.inside import LayerInside
     from dockerlab.runtime.container import ProcessRow
+    from dockerlab.transfer.saving import Saving
 
 Json = dict[str, Any]
 
@@ -80,6 +82,9 @@ class Engine(Protocol):
     def history(self, name: str) -> list[Json]:
         """Newest first: Id, Created (seconds), CreatedBy, Size, Comment, Tags, EmptyLayer."""
 
+    def image_inside(self, name: str) -> ImageInside:
+        """An image's layers as trees, what each of them did, and what their room is used for."""
+
     def layer_inside(self, image: str, number: int) -> LayerInside:
         """What an image's layer (1 is the lowest) does to the files below it."""
 
@@ -95,11 +100,14 @@ class Engine(Protocol):
     def image_prune(self, *, all: bool = False, keep: Callable[[Json], bool] = ...) -> tuple[list[Json], int]:
         """Remove images without a name (`all`: those that no container uses) that `keep` does not want kept: what was untagged and deleted, bytes set free."""
 
-    def save(self, names: Iterable[str], out: IO[bytes]) -> None:
-        """Write a docker archive."""
+    def save(self, names: Iterable[str], out: IO[bytes] | str, saving: Saving | None = None, *, platform: str = "") -> None:
+        """Write a docker archive, or what `saving` says, to a stream or (where that is a folder) into this folder. `platform`: they must be for that."""
 
-    def load(self, source: IO[bytes]) -> list[str]:
-        """Read a docker archive; the names, or IDs ("sha256:…") of images without one."""
+    def load(self, source: IO[bytes] | str, *, platform: str = "") -> list[str]:
+        """Read a docker archive or an OCI layout from a stream or a folder; the names, or IDs ("sha256:…") of images without one.
+
+        `platform`: which to take where there are several.
+        """
 
     def import_(self, source: IO[bytes], reference: str = "", *, changes: Iterable[str] = (), message: str = "") -> str:
         """An image of one layer from a tar of a file system; its ID."""

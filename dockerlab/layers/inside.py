@@ -12,6 +12,7 @@ import stat
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
+from typing import BinaryIO
 
 from dockerlab.data import dataclass
 from dockerlab.errors import DockerlabError
@@ -163,11 +164,24 @@ class LayerInside:
             place = f"{place}/{part}"
             try:
                 st = lstat_lent(place)
+            except NotADirectoryError:
+                return "hides"  # what leads there is no folder any more
             except OSError:
                 return "hides" if opaque else ""
             if is_whiteout(place, st):
                 return "hides"
         return "holds"
+
+    def entry(self, path: str) -> InsideEntry | None:
+        """What the layer holds at a path, or the entry of what it hides there; None if it says nothing of it, or hides nothing."""
+        folder, _, name = path.rstrip("/").rpartition("/")
+        said = self.says(path)
+        if not name or not said:
+            return None
+        under = self._under(folder or "/")
+        return (
+            self._entry(folder or "/", self._place(folder), name, under) if said == "holds" else self._deleted(folder or "/", name, under)
+        )
 
     # --- the whole layer
 
@@ -218,6 +232,14 @@ class LayerInside:
 
     # --- a file
 
+    def open(self, path: str) -> BinaryIO:
+        """A file that this layer holds. DockerlabError for what is no file, or not in this layer."""
+        place = self._place(path)
+        st = lstat_lent(place)
+        if is_whiteout(place, st):
+            raise DockerlabError(f"{path} is not in this layer")
+        return _opened(place, st, path)
+
     def read(self, path: str, most: int) -> bytes:
         """The first bytes of a file of this layer, or of one that it deletes, as it was below. DockerlabError for what is no file."""
         try:
@@ -234,10 +256,14 @@ class LayerInside:
 
 
 def _head(place: str, st: os.stat_result, path: str, most: int) -> bytes:
+    with _opened(place, st, path) as file:
+        return file.read(most)
+
+
+def _opened(place: str, st: os.stat_result, path: str) -> BinaryIO:
     if not stat.S_ISREG(st.st_mode):
         raise DockerlabError(f"{path} is no file")
-    with os.fdopen(open_lent(place), "rb") as file:
-        return file.read(most)
+    return os.fdopen(open_lent(place), "rb")
 
 
 def _join(folder: str, name: str) -> str:

@@ -162,6 +162,13 @@ def write_entries(entries: Iterator[tuple[Entry, str]], sink: Sink) -> tuple[int
     return size, links, count
 
 
+def length_of(entries: Iterator[tuple[Entry, str]]) -> int:
+    """The bytes of the tar that `write_entries` makes, without reading a file."""
+    return len(_ZEROS) + sum(
+        len(header(entry)) + (-(-entry.size // 512) * 512 if entry.kind == "file" and real else 0) for entry, real in entries
+    )
+
+
 class _Tee:
     def __init__(self, digest: Sha256, out: Sink | None) -> None:
         self._digest, self._out = digest, out

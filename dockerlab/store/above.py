@@ -17,6 +17,7 @@ from dockerlab.store.bases import OURS, UNUSABLE, Base
 from dockerlab.store.files import boot_id, explained, write_atomically
 from dockerlab.store.images import Image, ImageStore
 from dockerlab.store.layers import BORROWED, NOTE, Layer, LayerStore
+from dockerlab.store.origins import Origin
 
 T = TypeVar("T")
 
@@ -202,6 +203,10 @@ class ImagesAbove(ImageStore):
         """The ID of the image that this one was committed from, or ""; it may be gone."""
         return self._ask(identifier, lambda images: images.parent(identifier))
 
+    def origins(self, image: Image) -> list[Origin | None]:
+        """Where its lines of history were written, as its store knows it."""
+        return self._ask(image.id, lambda images: images.origins(image))
+
     def added_at(self, identifier: str) -> float:
         """When the image came into its store, in seconds since 1970."""
         return self._ask(identifier, lambda images: images.added_at(identifier))
@@ -229,7 +234,9 @@ class ImagesAbove(ImageStore):
         """As for a store without bases: an image of a base that gets a name here is one's own from then on, but for its layers."""
         if not self._own.holds(identifier) and self._holder(identifier) is not None:
             image = self.get(identifier)
+            origins = self.origins(image)
             self.add(image.config, self.raw(identifier), parent=self.parent(identifier))
+            self.set_origins(identifier, origins)
         return super().tag(identifier, reference)
 
     def named(self, reference: Reference) -> str | None:

@@ -71,6 +71,7 @@ def examine(store: Store, *, contents: bool = True) -> Examination:
         "containers": _containers(store),
         "volumes": _volumes(store),
         "cached steps": _cache(store),
+        "indices": _indices(store),
     }
     with store.using():  # nothing that is found may be swept away before it is looked at
         for kind, look in looks.items():
@@ -239,6 +240,13 @@ def _cache(store: Store) -> Found:
             yield None
         else:
             yield Problem(LEFT, "cached step", f"its layer {record['layer']} is not here", "the step is done again when it is needed")
+
+
+def _indices(store: Store) -> Found:
+    known = store.needed_layers() | set(store.layers.all())
+    for path in store.indices.all():
+        sound = store.indices.is_sound(path, known)
+        yield None if sound else Problem(LEFT, f"index {path.name}", "it is damaged, or its layer is not here", _LATER)
 
 
 def _remains(store: Store) -> list[Problem]:

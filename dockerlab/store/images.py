@@ -12,6 +12,7 @@ from dockerlab.errors import ConflictError, InvalidReferenceError, NotFoundError
 from dockerlab.oci import ImageConfig, Reference
 from dockerlab.oci.digest import digest_of, hex_of, is_digest, short_id
 from dockerlab.store.files import explained, write_atomically
+from dockerlab.store.origins import SUFFIX, Origin, Origins, fitted, of_text, to_text
 
 _PREFIX = re.compile(r"(?:sha256:)?([0-9a-f]{1,64})\Z")
 _LONGEST = 240  # characters of a file's name; a file system takes 255 with what is added while it is written
@@ -95,6 +96,26 @@ class ImageStore:
         except FileNotFoundError:
             return ""
 
+    def set_origins(self, identifier: str, origins: Origins) -> None:
+        """Note where its lines of history were written, in the place of what was noted before."""
+        with explained(self._home):
+            write_atomically(self._origins(identifier), to_text(origins))
+
+    def origins(self, image: Image) -> list[Origin | None]:
+        """Where each of its lines of history was written, the oldest first, as far as that is known: of a committed image, what is known of the one it began with."""
+        count, identifier = len(image.config.history), image.id
+        for _ in range(count + 1):  # an image is longer than its parent; a record that says otherwise ends somewhere too
+            try:
+                return fitted(of_text(self._origins(identifier).read_bytes()), count)
+            except OSError:
+                identifier = self.parent(identifier)
+            if not is_digest(identifier):
+                break
+        return [None] * count
+
+    def _origins(self, identifier: str) -> Path:
+        return self._marks / (hex_of(identifier) + SUFFIX)
+
     def added_at(self, identifier: str) -> float:
         """When the image came into this store, in seconds since 1970."""
         return (self._marks / hex_of(identifier)).stat().st_mtime
@@ -121,6 +142,7 @@ class ImageStore:
         """Forget an image that has no name any more; its configuration and its layers stay until the store is swept."""
         mark, parent = self._marks / hex_of(identifier), self.parent(identifier)
         mark.unlink(missing_ok=True)
+        self._origins(identifier).unlink(missing_ok=True)
         if self.names(identifier):  # somebody has just given it one, and may have looked before
             self._restore(mark, parent)
 
@@ -134,6 +156,9 @@ class ImageStore:
         for name in os.listdir(self._blobs):
             if "sha256:" + name not in kept and _HEX.match(name):
                 (self._blobs / name).unlink(missing_ok=True)
+        for path in self._marks.glob(f"*{SUFFIX}"):
+            if not path.with_suffix("").exists():
+                path.unlink(missing_ok=True)
 
     # --- names
 

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 
 from dockerlab import layers
 from dockerlab.data import dataclass
 from dockerlab.errors import NotFoundError, StoreError
-from dockerlab.oci.digest import hex_of, is_digest
+from dockerlab.oci.digest import Sha256, hex_of, is_digest
 from dockerlab.store.files import boot_id, explained, write_atomically
 
 BORROWED, NOTE = "borrowed", "base.json"
@@ -41,6 +41,25 @@ class Layer:
     def tree(self) -> Path:
         """The change set in overlay's upper format."""
         return self.path / "tree"
+
+
+class _Hashed:
+    """A stream, and the digest of what was read of it."""
+
+    def __init__(self, source: IO[bytes]) -> None:
+        self._source, self._hash = source, Sha256()
+
+    def read(self, size: int = -1) -> bytes:
+        data = self._source.read(size)
+        self._hash.update(data)
+        return data
+
+    def readable(self) -> bool:
+        return True
+
+    @property
+    def digest(self) -> str:
+        return "sha256:" + self._hash.hexdigest()
 
 
 class LayerStore:
@@ -155,11 +174,7 @@ class LayerStore:
 
                 copy_within(source, keep, room(folder))
             diff_id = "sha256:" + digest.hexdigest()
-            if expect and diff_id != expect:
-                raise StoreError(
-                    f"a layer's content has the digest {diff_id}, but the image says {expect}",
-                    hint="the archive is damaged or was tampered with; nothing of it was kept",
-                )
+            self._compare(diff_id, expect or diff_id)
             if self.has(diff_id):
                 return self.get(diff_id)
             tree = layers.Tree(folder / "tree")
@@ -170,6 +185,34 @@ class LayerStore:
             if summary.diff_id == diff_id:
                 os.unlink(kept)  # our own writer makes these very bytes again
             return self._place(folder, diff_id, summary.diff_id, summary.size + summary.links, entries)
+
+    def add_layer(self, opened: Callable[[], IO[bytes]], folder: Path, expect: str) -> Layer:
+        """Take in a layer tar that can be opened again, through the empty `folder`: it is read once if our own writer makes the same bytes, else kept.
+
+        StoreError if its digest is not `expect`.
+        """
+        with explained(self._home):
+            from dockerlab.layers.packed import copy_within, room
+
+            with layers.Tree(folder / "tree") as tree, opened() as source:
+                hashed = _Hashed(source)
+                entries = layers.read_tar(hashed, tree)
+                copy_within(cast(IO[bytes], hashed), lambda block: None, room(folder))  # what follows the tar's end is part of the digest
+            self._compare(hashed.digest, expect)
+            summary = layers.write_layer(folder / "tree")
+            if summary.diff_id != expect:
+                with opened() as source, open(folder / "layer.tar", "wb") as kept:
+                    again = _Hashed(source)
+                    copy_within(cast(IO[bytes], again), kept.write, room(folder))
+                self._compare(again.digest, expect)
+            return self._place(folder, expect, summary.diff_id, summary.size + summary.links, entries)
+
+    def _compare(self, diff_id: str, expect: str) -> None:
+        if diff_id != expect:
+            raise StoreError(
+                f"a layer's content has the digest {diff_id}, but the image says {expect}",
+                hint="the archive is damaged or was tampered with; nothing of it was kept",
+            )
 
     def _place(self, folder: Path, diff_id: str, canonical: str, size: int, entries: int) -> Layer:
         target = self._path(diff_id)
@@ -208,6 +251,15 @@ class LayerStore:
                 f"layer {layer.diff_id} no longer has the content that it was named after",
                 hint="something wrote into the store; remove the image and build it again",
             )
+
+    def tar_size(self, layer: Layer) -> int:
+        """The bytes of that tar, without writing it."""
+        kept = self._tar(layer)
+        if kept.exists():
+            return kept.stat().st_size
+        from dockerlab.layers.writer import length_of
+
+        return length_of(layers.tree_entries(layer.tree))
 
     def _tar(self, layer: Layer) -> Path:
         """Where the tar lies that came from outside, if one did."""

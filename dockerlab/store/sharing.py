@@ -24,7 +24,7 @@ from dockerlab.store.layers import BORROWED, SHARED
 from dockerlab.store.store import Store
 
 _OPEN = ("blobs", "blobs/sha256", "names", "images", "catalogue", "catalogue/images")
-_CLOSED = ("layers", "cache", "snapshots", "containers", "container-names", "volumes", "tmp", "cache-mounts", BORROWED)
+_CLOSED = ("layers", "cache", "snapshots", "containers", "container-names", "volumes", "tmp", "cache-mounts", "indices", BORROWED)
 
 
 def share(store: Store) -> Iterator[str]:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from dockerlab.store.cache import BuildCache
     from dockerlab.store.cache_mounts import CacheMounts
     from dockerlab.store.images import ImageStore
+    from dockerlab.store.indices import Indices
     from dockerlab.store.snapshots import Snapshotter
 
 _FOLDERS = ("blobs/sha256", "layers", "names", "images", "cache", "snapshots", "containers", "container-names", "volumes", "tmp")
@@ -80,6 +81,13 @@ class Store:
         from dockerlab.store.cache_mounts import CacheMounts
 
         return CacheMounts(self.home)
+
+    @cached_property
+    def indices(self) -> Indices:
+        """What was found out about layers."""
+        from dockerlab.store.indices import Indices
+
+        return Indices(self.home)
 
     @cached_property
     def snapshots(self) -> Snapshotter:
@@ -180,6 +188,7 @@ class Store:
                 freed += self.layers.size(diff_id)
                 self.layers.remove(diff_id)
             self._sweep_of_others(needed)
+            self.indices.sweep(needed)
             return freed
 
     def _sweep_of_others(self, needed: set[str]) -> None:
@@ -205,7 +214,7 @@ class Store:
             for path in (self.home / name).glob("*.lock"):
                 if not path.with_suffix("").exists() and _forgotten(path) and not _held(path):
                     path.unlink(missing_ok=True)
-        for folder in (self.home / name for name in ("blobs/sha256", "names", "images", "cache", "cache-mounts")):
+        for folder in (self.home / name for name in ("blobs/sha256", "names", "images", "cache", "cache-mounts", "indices")):
             for path in list(folder.iterdir()) if folder.is_dir() else ():
                 if path.name.endswith("~") and _forgotten(path):
                     remove_tree(path)

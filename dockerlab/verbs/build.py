@@ -192,14 +192,14 @@ def outputs(parsed: Parsed, engine: Engine, terminal: Terminal, built: Built, op
         target = target if target in ("", "-") else os.path.join(terminal.cwd, target)
         if kind == "local":
             engine.export_image(built.image.id, target)
-        elif kind in ("docker", "oci", "tar"):
+        elif kind in ("docker", "oci"):
+            from dockerlab.verbs.archives import write_output
+
+            write_output(engine, options.tags[0] if options.tags else built.image.id, {**fields, "type": kind}, target, terminal)
+        elif kind == "tar":
             from dockerlab.verbs.images import writer
 
-            stream = writer(terminal) if target in ("", "-") else open(target, "wb")
-            with stream:
-                if kind in ("docker", "oci"):  # one archive is both: manifest.json for docker load, index.json for who reads OCI layouts
-                    engine.save([options.tags[0] if options.tags else built.image.id], stream)
-                else:
-                    engine.export_image_tar(built.image.id, stream)
+            with writer(terminal) if target in ("", "-") else open(target, "wb") as stream:
+                engine.export_image_tar(built.image.id, stream)
         elif kind not in ("image", None):
             raise UsageError(f"ERROR: failed to build: unknown exporter {kind!r}", hint="local, tar, docker or oci", exit_code=1)

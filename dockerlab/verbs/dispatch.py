@@ -27,15 +27,16 @@ VERBS: dict[str, str] = {
     "attach": "attaching",
     "build": "build", "commit": "containers", "container inspect": "inspect", "container prune": "containers", "cp": "copy", "create": "running",
     "diff": "containers", "exec": "executing", "export": "copy", "history": "images", "image inspect": "inspect", "image prune": "images",
-    "images": "images", "import": "images", "info": "system", "inspect": "inspect", "kill": "containers", "load": "images", "logs": "containers",
+    "images": "images", "import": "archives", "info": "system", "inspect": "inspect", "kill": "containers", "load": "archives", "logs": "containers",
     "pause": "containers", "port": "containers", "ps": "containers", "rename": "containers", "restart": "containers", "rm": "containers",
-    "rmi": "images", "run": "running", "save": "images", "start": "running", "stop": "containers", "tag": "images", "unpause": "containers",
+    "rmi": "images", "run": "running", "save": "archives", "start": "running", "stop": "containers", "tag": "images", "unpause": "containers",
     "version": "system", "volume ls": "volumes", "volume create": "volumes", "volume prune": "volumes", "volume rm": "volumes",
     "volume inspect": "volumes", "network ls": "networks", "network create": "networks", "network rm": "networks", "network inspect": "networks",
     "network prune": "networks", "network connect": "networks", "network disconnect": "networks", "system df": "disk", "system prune": "prune",
     "builder prune": "system", "wait": "containers", "top": "top", "context look": "context", "context show": "contexts", "context ls": "contexts", "context inspect": "contexts",
     "context use": "contexts", "context rm": "contexts", "context create": "contexts", "context export": "contexts", "context import": "contexts",
     "context update": "contexts", "stats": "stats", "events": "events",
+    "layers": "layers", "compare": "compare", "cat": "paths", "blame": "paths",
 }  # fmt: skip
 """Each verb that works here, and the module that holds it."""
 OURS: dict[str, dict[str, Any]] = {
@@ -46,7 +47,8 @@ OURS: dict[str, dict[str, Any]] = {
 OURS["volume create"] = {"name": {"type": "string"}}  # docker's own, which its help does not tell
 OURS["build"] = {"explain": {"type": "bool"}, "trace": {"type": "bool"}}
 OURS["run"] = OURS["create"] = {"step": {"type": "string"}, "timeout": {"type": "decimal"}, "disk": {"type": "bytes"}}
-OURS["context look"] = {"json": {"type": "bool"}}
+OURS["save"] = {"format": {"type": "string"}, "compress": {"type": "bool"}, "compression-format": {"type": "string"}}
+OURS["context look"] = OURS["layers"] = OURS["compare"] = OURS["blame"] = {"json": {"type": "bool"}}
 
 
 @dataclass

@@ -17,11 +17,26 @@ _WHOLE = {"int", "uint", "uint16", "uint32", "uint64"}
 _STOP_AT_FIRST_WORD = {"run", "create", "exec", "container run", "container create", "container exec", "", "top", "container top"}
 
 
-_OWN_VERBS = {
+OWN_VERBS = {
     "context look": {
         "usage": "[OPTIONS] PATH",
         "flags": {"file": {"type": "string", "short": "f"}, "format": {"type": "string"}},
     },
+    "layers": {
+        "usage": "[OPTIONS] [IMAGE|CONTAINER...]",
+        "flags": {
+            "files": {"type": "bool"},
+            "shared": {"type": "bool"},
+            "ci": {"type": "bool"},
+            "lowestEfficiency": {"type": "string"},
+            "highestWastedBytes": {"type": "string"},
+            "highestUserWastedPercent": {"type": "string"},
+            "format": {"type": "string"},
+        },
+    },
+    "compare": {"usage": "[OPTIONS] IMAGE1 IMAGE2", "flags": {"files": {"type": "bool"}, "format": {"type": "string"}}},
+    "cat": {"usage": "[OPTIONS] IMAGE PATH", "flags": {"layer": {"type": "int", "short": "l"}}},
+    "blame": {"usage": "[OPTIONS] IMAGE PATH", "flags": {"format": {"type": "string"}}},
 }
 """Verbs that docker has not."""
 
@@ -30,7 +45,7 @@ _OWN_VERBS = {
 def table() -> dict[str, Any]:
     """Verb → its usage and flags; "" is docker itself."""
     with open(os.path.join(os.path.dirname(__file__), "flags.json"), encoding="utf-8") as file:
-        return {**json.load(file), **_OWN_VERBS}
+        return {**json.load(file), **OWN_VERBS}
 
 
 class _Flags(dict[str, Any]):
@@ -102,6 +117,8 @@ class Parsed:
 
 def shown_name(verb: str) -> str:
     """The verb as docker names it in its messages: since BuildKit `docker build` is `docker buildx build`."""
+    if verb in OWN_VERBS and " " not in verb:
+        return f"dockerlab {verb}"
     return "docker buildx build" if verb in ("build", "image build", "builder build") else f"docker {verb}".strip()
 
 

@@ -1,4 +1,4 @@
-"""Verbs about images: images, history, tag, rmi, save, load, import, image prune."""
+"""Verbs about images: images, history, tag, rmi, image prune."""
 
 from __future__ import annotations
 
@@ -220,23 +220,6 @@ def confirmed(terminal: Terminal, warning: str) -> bool:
     return answer in ("y", "yes")
 
 
-def save(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
-    """`docker save [-o FILE] IMAGE…`."""
-    if path := parsed.text("output"):
-        folder = os.path.dirname(os.path.abspath(os.path.join(terminal.cwd, path)))
-        if not os.path.isdir(folder):
-            raise DockerlabError(f"failed to save image: invalid output path: stat {os.path.dirname(path)}: no such file or directory")
-        for name in parsed.words:
-            engine.image_inspect(name)
-        with open(os.path.join(terminal.cwd, path), "wb") as out:
-            engine.save(parsed.words, out)
-        return 0
-    if terminal.is_terminal:
-        raise UsageError("cowardly refusing to save to a terminal. Use the -o flag or redirect", exit_code=1)
-    engine.save(parsed.words, writer(terminal))
-    return 0
-
-
 def writer(terminal: Terminal) -> IO[bytes]:
     """Standard output as a binary file."""
     return cast(IO[bytes], _Writer(terminal))
@@ -268,44 +251,3 @@ def stdin_of(terminal: Terminal) -> BinaryIO:
     if terminal.stdin is None:
         raise DockerlabError("there is no standard input here", hint="name a file")
     return open(terminal.stdin, "rb", closefd=False)
-
-
-def load(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
-    """`docker load [-i FILE]`."""
-    path = parsed.text("input")
-    if path:
-        try:
-            source: BinaryIO = open(os.path.join(terminal.cwd, path), "rb")
-        except OSError as error:
-            raise DockerlabError(f"open {path}: {os.strerror(error.errno or 0).lower()}") from None
-    else:
-        if terminal.stdin is not None and os.isatty(terminal.stdin):
-            raise UsageError("requested load from stdin, but stdin is empty", exit_code=1)
-        source = stdin_of(terminal)
-    with source:
-        for name in engine.load(source):
-            terminal.line(f"Loaded image ID: {name}" if name.startswith("sha256:") else f"Loaded image: {name}")
-    return 0
-
-
-def import_(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
-    """`docker import FILE|- [REPOSITORY[:TAG]]`."""
-    path, reference = parsed.words[0], parsed.words[1] if len(parsed.words) > 1 else ""
-    if reference:
-        Reference.parse(reference)
-    if path == "-":
-        source: BinaryIO = stdin_of(terminal)
-    else:
-        try:
-            source = open(os.path.join(terminal.cwd, path), "rb")
-        except OSError as error:
-            raise DockerlabError(f"open {path}: {os.strerror(error.errno or 0).lower()}") from None
-    with source:
-        try:
-            identifier = engine.import_(source, reference, changes=parsed.all("change"), message=parsed.text("message"))
-        except DockerlabError as error:
-            if "damaged" in error.message or "cut short" in error.message:
-                raise DockerlabError(f"unexpected EOF: {path} is no tar of a file system: {error.message}", hint=error.hint) from None
-            raise
-    terminal.line(identifier)
-    return 0

@@ -18,6 +18,11 @@ def human_size(count: float, digits: int = 3) -> str:
     return text + units[at]
 
 
+def counted(count: int, noun: str) -> str:
+    """`1 layer`, `2 layers`."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
 def binary_size(count: float) -> str:
     """Bytes with four significant digits and units of 1024: `1.281MiB`."""
     value, units = float(count), ["B", "KiB", "MiB", "GiB", "TiB", "PiB"]

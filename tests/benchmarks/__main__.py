@@ -21,7 +21,16 @@ from pathlib import Path
 
 from dockerlab.engine.embedded import EmbeddedEngine
 from dockerlab.store import Store
-from tests.benchmarks.absolute import INTERRUPT_GOAL, KINDS, MEMORY_GOAL, interrupted, together
+from tests.benchmarks.absolute import (
+    INTERRUPT_GOAL,
+    KINDS,
+    LAYERS_GOALS,
+    LAYERS_MEMORY,
+    MEMORY_GOAL,
+    interrupted,
+    layers_of_many_files,
+    together,
+)
 from tests.benchmarks.rows import ROOT, Action, Bench, Row
 from tests.benchmarks.workloads import write
 from tests.conformance.program import Program, recorded_base
@@ -94,6 +103,20 @@ def absolutes(engine: EmbeddedEngine, folder: Path, wanted: str, runs: int) -> N
         print(f"{name}: {together(engine, 100):.0f} MB (goal: {MEMORY_GOAL})", flush=True)
 
 
+def layers(folder: Path, home: Path, wanted: str, runs: int) -> None:
+    """How long it takes to look into an image of many files, and what memory."""
+    if wanted not in "layers of 100,000 files":
+        return
+    found = list(layers_of_many_files(home, folder, runs))
+    for kind, goal in LAYERS_GOALS.items():
+        seconds = statistics.median(took for which, took, _ in found if which == kind)
+        memory = max(peak for which, _, peak in found if which == kind)
+        print(
+            f"layers of 100,000 files, 1 GB, {kind}: {seconds:.3f} s (goal: {goal}), {memory:.0f} MB at its peak (goal: {LAYERS_MEMORY})",
+            flush=True,
+        )
+
+
 def in_a_browser(folder: Path, home: Path, wanted: str, runs: int) -> None:
     """How long a large layer takes to open, where there is a browser."""
     if wanted not in "opening in a browser" or not find_spec("playwright") or not find_spec("jupyterlab") or not shutil.which("chromium"):
@@ -159,6 +182,7 @@ def main() -> int:
             if options.row in "peak memory of the 200 MB build":
                 print(f"peak memory of the 200 MB build: {peak_memory(work):.0f} MB above an idle process (goal: 100)", flush=True)
             absolutes(engine, work, options.row, options.runs)
+            layers(Path(scratch, "wide"), home, options.row, min(options.runs, 3))
             a_class(Path(scratch, "class"), options.row, options.students, min(options.runs, 3))
             in_a_browser(Path(scratch, "lab"), home, options.row, options.runs)
         finally:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -100,6 +101,29 @@ def _kernel(kind: str, folder: Path, seconds: str) -> Iterator[Callable[[], obje
     finally:
         client.stop_channels()
         manager.shutdown_kernel(now=True)
+
+
+LAYERS_GOALS = {"cold": 3.0, "again": 0.2}
+"""Seconds of `dockerlab layers` on 1 GB in 100,000 files, with no index of it and with one; LAYERS_MEMORY: MB at its peak."""
+LAYERS_MEMORY = 200
+
+
+def layers_of_many_files(home: Path, folder: Path, runs: int) -> Iterator[tuple[str, float, float]]:
+    """("cold" or "again", seconds, MB) of each look at the image's layers, as a process of its own."""
+    from tests.benchmarks.rows import OURS
+    from tests.benchmarks.workloads import wide
+
+    wide(folder)
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    subprocess.run([*OURS, "build", "-q", "-t", "bench-wide", str(folder)], check=True, env=environment, stdout=subprocess.DEVNULL)
+    for _ in range(runs):
+        shutil.rmtree(home / "indices", ignore_errors=True)
+        for kind in LAYERS_GOALS:
+            began = time.perf_counter()
+            process = subprocess.Popen([*OURS, "layers", "bench-wide"], env=environment, stdout=subprocess.DEVNULL)
+            _, status, used = os.wait4(process.pid, 0)
+            assert status == 0
+            yield kind, time.perf_counter() - began, used.ru_maxrss / 1024
 
 
 def interrupted(kind: str, folder: Path, seconds: str) -> float:

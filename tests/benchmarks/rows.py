@@ -14,6 +14,7 @@ from pathlib import Path
 
 from dockerlab.engine import BuildOptions, ContainerSpec, ExecSpec, Streams
 from dockerlab.engine.embedded import EmbeddedEngine
+from dockerlab.store import Store
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 Action = Callable[[], object]
@@ -71,7 +72,7 @@ class Bench:
         """Take them away again, at Docker's too."""
         for program in self.programs:
             command(*program, "rm", "-f", "bench-changed", "bench-on", check=False)()
-            command(*program, "rmi", "-f", "bench-small", "bench-deep", "bench-large", "bench-commit", check=False)()
+            command(*program, "rmi", "-f", "bench-small", "bench-deep", "bench-large", "bench-commit", "bench-moved", check=False)()
 
     def _beside(self, *words: str, kernel: Action | None = None, raw: Action | None = None) -> dict[str, Action]:
         out = {"process": command(*OURS, *words)}
@@ -107,6 +108,57 @@ class Bench:
         tree = self.engine.store.layers_of(image.config)[0].tree
         return command("bwrap", "--ro-bind", str(tree), "/", "--proc", "/proc", "--dev", "/dev", "--unshare-all", "true")
 
+    def _moved(self) -> dict[str, Row]:
+        """The large image in and out. Each load has a store of its own, of which nothing is removed meanwhile; Docker's image is."""
+        archive, count, folder = self.folder / "moved.tar", itertools.count(), self.folder
+        command(*OURS, "tag", "bench-large", "bench-moved")()
+        command(*OURS, "save", "-o", str(archive), "bench-moved")()
+
+        def new(name: str) -> str:
+            return str(folder / f"{name}{next(count)}")
+
+        def loads(*words: str) -> Action:
+            return lambda: subprocess.run(
+                words, check=True, stdout=subprocess.DEVNULL, env={**os.environ, "PYTHONPATH": str(ROOT), "DOCKERLAB_HOME": new("home")}
+            )
+
+        def in_kernel() -> None:
+            with open(archive, "rb") as source:
+                EmbeddedEngine(Store.open(new("home"), bases="")).load(source)
+
+        def out_of_kernel() -> None:
+            with open(folder / "out.tar", "wb") as out:
+                self.engine.save(["bench-moved"], out)
+
+        load: dict[str, Action] = {"process": loads(*OURS, "load", "-i", str(archive)), "kernel": in_kernel}
+        save: dict[str, Action] = {"process": command(*OURS, "save", "-o", str(folder / "out.tar"), "bench-moved"), "kernel": out_of_kernel}
+        if self.docker:
+            load["docker"] = command(self.docker, "load", "-q", "-i", str(archive))
+            load["docker"]()
+            save["docker"] = command(self.docker, "save", "-o", str(folder / "theirs.tar"), "bench-moved")
+        if shutil.which("skopeo"):
+
+            def copied(source: Callable[[], str], target: Callable[[], str]) -> Action:
+                # its storage mounts itself; that ends with the namespace
+                return lambda: command("unshare", "--mount", "skopeo", "--insecure-policy", "copy", "-q", source(), target())()
+
+            storage = lambda where: f"containers-storage:[overlay@{where}+{where}-run]localhost/bench-moved:1"  # noqa: E731
+            kept = new("storage")
+            load["raw"] = copied(lambda: f"docker-archive:{archive}", lambda: storage(new("storage")))
+            copied(lambda: f"docker-archive:{archive}", lambda: storage(kept))()
+            beside = folder / "beside.tar"  # it overwrites none
+
+            def save_by_skopeo() -> None:
+                beside.unlink(missing_ok=True)
+                copied(lambda: storage(kept), lambda: f"docker-archive:{beside}")()
+
+            save["raw"] = save_by_skopeo
+        away = command(self.docker, "rmi", "-f", "bench-moved", check=False) if self.docker else lambda: None
+        return {
+            "save an image of 200 MB": Row(save, 1.0, 1.0, 1.0, "skopeo copy"),
+            "load an image of 200 MB": Row(load, 1.0, 1.0, 1.0, "skopeo copy", before=away),
+        }
+
     def rows(self) -> dict[str, Row]:
         """Name → row, in the order in which they are told."""
         large, copies = shlex.quote(str(self.folder / "large")), shlex.quote(str(self.folder / "copies"))
@@ -139,6 +191,7 @@ class Bench:
                 loops=10,
             ),
             "commit after 2,000 changed files": Row(self._beside("commit", "bench-changed", "bench-commit", kernel=commit), 0.10, 0.05, before=changed),
+            **self._moved(),
             "history": Row(self._beside("history", "bench-deep", raw=start), 1.0, raw=interpreter),
             "images": Row(self._beside("images", raw=start), 1.0, raw=interpreter),
             "ps": Row(self._beside("ps", "-a", raw=start), 1.0, raw=interpreter),

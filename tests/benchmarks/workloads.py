@@ -11,6 +11,19 @@ SMALL = (
 )
 
 
+def wide(root: Path) -> None:
+    """100,000 files, 1 GB, in ten COPYs; then a RUN that removes and touches some, and a COPY of a hundred once more."""
+    root.mkdir(parents=True)
+    bytes_of_all = random.Random(7).randbytes(1 << 20)
+    for number in range(100_000):
+        file = root / f"g{number // 10_000}/d{number // 100 % 100:02d}/f{number % 100:02d}.dat"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(bytes_of_all[number * 5 :][:10_500])
+    copies = "".join(f"COPY g{group} /srv/g{group}\n" for group in range(10))
+    some = "RUN rm -rf /srv/g3/d00 && touch /srv/g4/d00/f00.dat\nCOPY g5/d01 /srv/g5/d01\n"
+    (root / "Dockerfile").write_text(f"FROM busybox\n{copies}{some}")
+
+
 def write(root: Path) -> None:
     """small: five steps; deep: thirty RUNs; large: 10,000 files, about 200 MB, COPY and a RUN; changed: a container's 2,000 changed files."""
     for name, text in {

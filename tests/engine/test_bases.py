@@ -98,8 +98,12 @@ def test_everything_is_seen_of_a_base_and_nothing_is_changed_there(base: Path, a
         assert above(*words).code == 0
     assert above("load", "-i", "all.tar").code == 0
     assert len(list((tmp_path / "own/layers").iterdir())) == 3  # RUN, COPY, commit
+    assert "Dockerfile:" in above("blame", "odd:1", "/d/secret").out and above("cat", "odd:1", "/d/secret").out == "secret\n"
+    assert "Dockerfile:2 " in above("blame", "mine:1", "/d/secret").out and "(odd:1)" in above("blame", "mine:1", "/d/secret").out
+    assert above("layers", "odd:1").code == 0 and list((tmp_path / "own/indices").iterdir())
     assert above("rm", "box").code == 0 and above("system", "prune", "-af").code == 0
     assert {line.split()[0] for line in above("images").out.splitlines()[1:]} == {"busybox", "odd"}
+    assert list((tmp_path / "own/indices").iterdir()) == []
     assert list((tmp_path / "own/layers").iterdir()) == [] and list((tmp_path / "own/borrowed").iterdir()) == []
 
 

@@ -307,3 +307,18 @@ def test_the_way_to_an_error_is_shown_to_who_asks_for_it(notebook: Run) -> None:
     cells = notebook("%docker_debug", "%layers nosuch", "%docker_debug")
     assert "no magic has failed yet" in shown(cells[0]) and "Traceback" not in error(cells[1])
     assert "Traceback (most recent call last)" in shown(cells[2]) and "No such image: nosuch" in shown(cells[2])
+
+
+def test_the_inside_of_an_image_is_told_in_a_cell(notebook: Run) -> None:
+    cells = notebook(
+        "%%dockerfile -q -t site:1\nFROM busybox\nRUN echo one > /f\nRUN echo two > /f",
+        "%docker layers site:1",
+        "%docker blame site:1 /f",
+        "%docker cat site:1 /f",
+        "%docker compare busybox site:1",
+        "%docker layers --ci --lowestEfficiency 1 site:1",
+    )
+    assert "1 path" not in shown(cells[1]) and "레이어" not in shown(cells[1]) and "/f" in shown(cells[1]).split("IN LAYER")[1]
+    assert [line.split()[:2] for line in shown(cells[2]).splitlines()[1:3]] == [["3", "C"], ["2", "A"]]
+    assert shown(cells[3]) == "two\n" and "A /f" in shown(cells[4])
+    assert "FAIL: lowestEfficiency" in shown(cells[5]) and error(cells[5])

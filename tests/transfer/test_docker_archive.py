@@ -18,7 +18,8 @@ from dockerlab.errors import DockerlabError, StoreError
 from dockerlab.layers import Tree
 from dockerlab.oci import HistoryEntry, ImageConfig, Reference
 from dockerlab.store import Image, Store
-from dockerlab.transfer.docker_archive import read_archive, write_archive
+from dockerlab.transfer.loading import load as read_archive
+from dockerlab.transfer.saving import save as write_archive
 
 Members = dict[str, bytes]
 
@@ -116,7 +117,7 @@ def configuration(data: bytes) -> Callable[[Members], Members]:
 @pytest.mark.parametrize(
     "damage",
     [
-        lambda members: {name: data for name, data in members.items() if name != "manifest.json"},
+        lambda members: {name: data for name, data in members.items() if name not in ("manifest.json", "index.json")},
         lambda members: {**members, "manifest.json": b"{half"},
         lambda members: {**members, "manifest.json": b"[" * 100_000},
         lambda members: {**members, "manifest.json": b"\xff\xfe"},

@@ -27,6 +27,7 @@ from dockerlab.oci.timestamps import rfc3339
 from dockerlab.runtime.spec import Waiting
 from dockerlab.store import Image, Layer
 from dockerlab.store.depth import HINT, MOST_LAYERS
+from dockerlab.store.origins import Origin, of_base
 
 if TYPE_CHECKING:
     from dockerlab.build.builder import Builder
@@ -114,11 +115,14 @@ class ClassicRun:
         yield started
         self._busted = False
         try:
-            image = self._base(stage)
+            image, named = self._base(stage)
         except (BuildError, DockerlabError, ValueError) as error:
             raise BuildError.of(error).at(stage.source.first, started.name) from None
         state = ClassicState.begin(self.arguments, image, self.store)
         state.escape = self.request.dockerfile.escape
+        if image is not None:
+            known = self.store.images.origins(image)
+            state.origins = of_base(known, named) if named else known
         self.stages.append((stage.name, state))
         left = triggers(state.config, stage.source.first)
         if not left:
@@ -130,7 +134,8 @@ class ClassicRun:
         for instruction in stage.instructions:
             yield from self._instruction(state, instruction)
 
-    def _base(self, stage: Stage) -> Image | None:
+    def _base(self, stage: Stage) -> tuple[Image | None, str]:
+        """(the image to begin with, the name of it if it is none of an earlier stage)."""
         known = {name: value for name, value in self.arguments.globals.items() if value is not None}
         scope = Scope(known, self.request.dockerfile.escape)
         name = scope.word(stage.base)
@@ -143,10 +148,11 @@ class ClassicRun:
             raise BuildError(f"base name ({stage.base}) should not be blank", hint="ARG NAME=value before the first FROM gives it a value")
         for other, state in reversed(self.stages):
             if other and other == name.lower():
-                return state.image
+                return state.image, ""
         if name == "scratch":
-            return None
-        return self.builder.resolve(Reference.parse(name))
+            return None, ""
+        reference = Reference.parse(name)
+        return self.builder.resolve(reference), reference.familiar
 
     def stage_or_image(self, name: str) -> TreeView:
         """The file system that --from names: an earlier stage by name or number, else an image. BuildError in docker's words."""
@@ -178,6 +184,8 @@ class ClassicRun:
 
     def _one(self, state: ClassicState, instruction: Instruction, started: StepStarted, *, last: bool = True) -> Iterator[BuildEvent]:
         """One step: from the cache, or done. Of several triggers only the `last` tells its image."""
+        stage = self.stages[-1][0] or f"stage-{len(self.stages) - 1}"
+        state.origin = Origin(self.request.dockerfile.name, instruction.first, instruction.last, stage, instruction.shown)
         try:
             before = (state.config.get("Healthcheck") or {}).get("Test")
             if instruction.keyword == "HEALTHCHECK" and before:
@@ -200,6 +208,7 @@ class ClassicRun:
         layer: Layer | None = None
         if image is not None:
             state.become(image, None)
+            self.store.images.set_origins(image.id, state.origins)
             state.layers = self.store.layers_of(image.config)
             yield self._done(started, image, True, Reason("same"), clock, last)
             return
@@ -223,6 +232,7 @@ class ClassicRun:
         image = self.store.images.add(state.child(rfc3339(), step.created_by, layer), parent=state.image.id if state.image else "")
         self.store.cache.put(key, {"image": image.id})
         state.become(image, layer)
+        self.store.images.set_origins(image.id, state.origins)
         yield self._done(started, image, False, reason, clock, last, layer)
 
     def _done(

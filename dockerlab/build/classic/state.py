@@ -16,6 +16,7 @@ from dockerlab.layers import TreeView
 from dockerlab.oci import DEFAULT_PATH, HistoryEntry, ImageConfig, environment_of
 from dockerlab.oci.ports import container_ports
 from dockerlab.store import Image, Layer, Store
+from dockerlab.store.origins import Origin
 
 Json = dict[str, Any]
 
@@ -59,6 +60,10 @@ class ClassicState:
     author: str = ""
     escape: str = "\\"
     cmd_set: bool = False
+    origins: list[Origin | None] = field(default_factory=list)
+    """Where each line of the image's history was written."""
+    origin: Origin | None = None
+    """Where the instruction under way stands."""
 
     @classmethod
     def begin(cls, arguments: Arguments, image: Image | None, store: Store) -> ClassicState:
@@ -114,6 +119,7 @@ class ClassicState:
     def become(self, image: Image, layer: Layer | None) -> None:
         """Go on from the image that a step made."""
         self.image = image
+        self.origins.append(self.origin)
         if layer is not None:
             self.layers = [*self.layers, layer]
 

@@ -18,12 +18,14 @@ from dockerlab.store import Store
 if TYPE_CHECKING:
     from dockerlab.build import Builder, BuildEvent
     from dockerlab.engine.daemon.shadow import Shadow
+    from dockerlab.engine.inside import ImageInside
     from dockerlab.engine.specs import BuildOptions
     from dockerlab.layers import TreeView
     from dockerlab.layers.inside import LayerInside
     from dockerlab.oci import Reference
     from dockerlab.store import Image
     from dockerlab.transfer.catalogue import Catalogue
+    from dockerlab.transfer.saving import Saving
 
 Json = dict[str, Any]
 
@@ -116,6 +118,11 @@ class DaemonEngine(Foresight, ContainerLife):
     def history(self, name: str) -> list[Json]:
         return self.images_.history(name)
 
+    def image_inside(self, name: str) -> ImageInside:
+        from dockerlab.engine.inside import ImageInside
+
+        return ImageInside(self.shadow.store, self.shadow.image(str(self.names.found(name)["Id"])))
+
     def layer_inside(self, image: str, number: int) -> LayerInside:
         return self.images_.inside(image, number)
 
@@ -131,11 +138,11 @@ class DaemonEngine(Foresight, ContainerLife):
     def image_prune(self, *, all: bool = False, keep: Callable[[Json], bool] = lambda item: False) -> tuple[list[Json], int]:
         return self.images_.prune(all, keep)
 
-    def save(self, names: Iterable[str], out: IO[bytes]) -> None:
-        self.images_.save(names, out)
+    def save(self, names: Iterable[str], out: IO[bytes] | str, saving: Saving | None = None, *, platform: str = "") -> None:
+        self.images_.save(names, out, saving, platform)
 
-    def load(self, source: IO[bytes]) -> list[str]:
-        return self.images_.load(source)
+    def load(self, source: IO[bytes] | str, *, platform: str = "") -> list[str]:
+        return self.images_.load(source, platform)
 
     def import_(self, source: IO[bytes], reference: str = "", *, changes: Iterable[str] = (), message: str = "") -> str:
         return self.images_.import_(source, reference, changes, message)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tempfile
 from collections.abc import Callable, Iterable
 from typing import IO, TYPE_CHECKING, Any, cast
 
@@ -13,6 +14,7 @@ from dockerlab.errors import DockerlabError, InvalidReferenceError, NotFoundErro
 from dockerlab.oci import HistoryEntry, ImageConfig, Reference
 from dockerlab.oci.timestamps import rfc3339
 from dockerlab.store import Image
+from dockerlab.transfer.saving import Saving
 
 if TYPE_CHECKING:
     from dockerlab.layers import TreeView
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 _LAYERED = re.compile(r"(RUN|COPY|ADD|WORKDIR) |/bin/sh -c (?!#\(nop\))|/bin/sh -c #\(nop\) +(COPY|ADD|WORKDIR) |\|\d+ ")
 _BLOCK = 1 << 20
+_IN_MEMORY = 32 << 20
 
 
 class DaemonImages:
@@ -126,12 +129,29 @@ class DaemonImages:
 
     # --- archives
 
-    def save(self, names: Iterable[str], out: IO[bytes]) -> None:
-        """`docker save`; NotFoundError before the first byte."""
+    def save(self, names: Iterable[str], out: IO[bytes] | str, saving: Saving | None, platform: str) -> None:
+        """`docker save`; NotFoundError before the first byte. Other forms than Docker's archive are written from the shadow."""
         wanted = [self._called(name) for name in names]
-        body = Body(self._calls.get("/images/get", as_stream=True, names=wanted))
-        while block := body.read(_BLOCK):
-            out.write(block)
+        for name in wanted if platform else ():
+            self._check_platform(name, platform)
+        if saving is None or saving == Saving():
+            assert not isinstance(out, str)
+            body = Body(self._calls.get("/images/get", as_stream=True, names=wanted))
+            while block := body.read(_BLOCK):
+                out.write(block)
+            return
+        from dockerlab.transfer.saving import save
+
+        shadow = self._shadow()
+        known = [
+            (shadow.image(self._names.local(name)["Id"]), None if name.startswith("sha256:") else Reference.parse(name)) for name in wanted
+        ]
+        save(shadow.store, known, out, saving)
+
+    def _check_platform(self, name: str, platform: str) -> None:
+        found = self._names.local(name)
+        if platform.split("/")[:2] != [found["Os"], found["Architecture"]]:
+            raise NotFoundError(f"image {name} is for {found['Os']}/{found['Architecture']}, and not for {platform}")
 
     def _called(self, name: str) -> str:
         found = self._names.local(name)
@@ -143,8 +163,23 @@ class DaemonImages:
             return name  # every tag of it
         return next((tag for tag in found.get("RepoTags") or [] if Reference.parse(tag) == reference), str(found["Id"]))
 
-    def load(self, source: IO[bytes]) -> list[str]:
-        """`docker load`: names, or IDs where an image has none. StoreError-like refusals are the daemon's."""
+    def load(self, source: IO[bytes] | str, platform: str) -> list[str]:
+        """`docker load`: names, or IDs where an image has none. A folder, and what is chosen by platform, goes through the shadow: a daemon takes archives."""
+        if not isinstance(source, str) and not platform:
+            return self._loaded(source)
+        from dockerlab.transfer.loading import load
+        from dockerlab.transfer.saving import save
+
+        store = self._shadow().store
+        known = []
+        for name in load(store, source, platform):
+            known.append((store.images.find(name), None if name.startswith("sha256:") else Reference.parse(name)))
+        with tempfile.SpooledTemporaryFile(_IN_MEMORY, dir=str(store.home / "tmp")) as file:
+            save(store, known, cast(IO[bytes], file))
+            file.seek(0)
+            return self._loaded(cast(IO[bytes], file))
+
+    def _loaded(self, source: IO[bytes]) -> list[str]:
         out = []
         for item in objects(self._calls.post("/images/load", as_stream=True, body=source, quiet=1)):
             if "error" in item:

@@ -113,7 +113,7 @@ class Names:
     def _loaded(self, reference: Reference) -> Json:
         """Compose the catalogue's image, or take it from the embedded engine's store, and load it into the daemon."""
         from dockerlab.engine.pulling import pull
-        from dockerlab.transfer.docker_archive import write_archive
+        from dockerlab.transfer.saving import save
 
         image = self._store.images.named(reference)
         kept = self._store.images.get(image) if image is not None and self._catalogue().image(reference).id == image else None
@@ -124,7 +124,7 @@ class Names:
         name = ours(reference)
         with tempfile.SpooledTemporaryFile(_IN_MEMORY, dir=str(self._store.home / "tmp")) as file:
             archive = cast(IO[bytes], file)
-            write_archive(self._store, [(kept, name)], archive)
+            save(self._store, [(kept, name)], archive)
             archive.seek(0)
             for item in objects(self._calls.post("/images/load", as_stream=True, body=archive, quiet=1)):
                 if "error" in item:

@@ -29,11 +29,11 @@ class Shadow:
             return self.store.images.get(identifier)
         except NotFoundError:
             pass
-        from dockerlab.transfer.docker_archive import read_archive
+        from dockerlab.transfer.loading import load
 
         self._let_go()
         answer = self._calls.get("/images/get", as_stream=True, names=identifier)
-        read_archive(self.store, cast(IO[bytes], Body(answer)))
+        load(self.store, cast(IO[bytes], Body(answer)))
         return self.store.images.get(identifier)
 
     def trees(self, image: Image) -> list[Path]:
