@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from dockerlab.layers.inside import LayerInside
     from dockerlab.runtime.container import ProcessRow
     from dockerlab.runtime.control import Control
+    from dockerlab.transfer.registry import Progress
+    from dockerlab.transfer.registry.credentials import Credentials
 
 Json = dict[str, Any]
 
@@ -72,6 +74,15 @@ class Engine(Protocol):
 
     def image_prune(self, *, all: bool = False, keep: Callable[[Json], bool] = ...) -> tuple[list[Json], int]:
         """Remove images without a name (`all`: those that no container uses) that `keep` does not want kept: what was untagged and deleted, bytes set free."""
+
+    def pull(self, name: str, platform: str = "", *, all_tags: bool = False) -> Iterator[Progress]:
+        """Bring an image from its registry, what happens as it happens. Closing the iterator ends it; there is an image or there is none."""
+
+    def push(self, name: str, *, all_tags: bool = False) -> Iterator[Progress]:
+        """Bring an image to the registry that its name says, what happens as it happens."""
+
+    def login(self, domain: str, credentials: Credentials) -> None:
+        """Show a registry a name and a password. RegistryError if it does not take them."""
 
     def save(self, names: Iterable[str], out: IO[bytes]) -> None:
         """Write a docker archive."""

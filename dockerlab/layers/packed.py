@@ -85,7 +85,7 @@ def unpacked(source: IO[bytes]) -> IO[bytes]:
             raise DockerlabError(
                 "the archive is compressed with zstd, which needs the Python package zstandard", hint="pip install zstandard"
             ) from None
-        return _as_stream(zstandard.ZstdDecompressor().stream_reader(buffered), zstandard.ZstdError)
+        return _as_stream(zstandard.ZstdDecompressor().stream_reader(buffered, read_across_frames=True), zstandard.ZstdError)
     return cast(IO[bytes], buffered)
 
 

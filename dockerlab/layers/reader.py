@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     import tarfile
 
 _IMPOSSIBLE = (errno.ENAMETOOLONG, errno.EINVAL, errno.ERANGE, errno.E2BIG)  # what no disk could hold, as opposed to a full one
-_WHITEOUT, _OPAQUE = ".wh.", ".wh..wh..opq"
-_INODE = 256  # bytes that the smallest entry takes of a disk
+WHITEOUT, _OPAQUE = ".wh.", ".wh..wh..opq"
+INODE = 256  # bytes that the smallest entry takes of a disk
 
 
 def _clean(name: str) -> str:
@@ -46,12 +46,17 @@ def read_tar(source: IO[bytes] | Any, tree: Tree, *, as_layer: bool = True, owne
     `as_layer`: `.wh.` names are whiteouts. `owner` overrides the recorded owners. `prefix` is a folder of the tree to unpack into.
     Raises StoreError for a damaged archive, a path that leads out, or more than there is room for.
     """
+    return read_entries(unpacked(source), tree, as_layer=as_layer, owner=owner, prefix=prefix)
+
+
+def read_entries(source: IO[bytes], tree: Tree, *, as_layer: bool = True, owner: tuple[int, int] | None = None, prefix: str = "") -> int:
+    """The same of a tar that is not packed, from wherever in it an entry begins."""
     import tarfile
 
     count, total, most = 0, 0, room(tree.root)
     try:
-        for tar, member in entries(unpacked(source)):
-            total += _INODE + (member.size if member.isreg() else 0)
+        for tar, member in entries(source):
+            total += INODE + (member.size if member.isreg() else 0)
             if total > most:
                 raise too_large(most)
             _one(tar, member, tree, as_layer, owner, prefix)
@@ -74,12 +79,12 @@ def _one(tar: tarfile.TarFile, member: tarfile.TarInfo, tree: Tree, as_layer: bo
     name = rel.rpartition("/")[2]
     if prefix:
         rel = f"{prefix}/{rel}" if rel else prefix
-    if as_layer and name.startswith(_WHITEOUT):
+    if as_layer and name.startswith(WHITEOUT):
         folder = rel[: -len(name)].rstrip("/")
         if name == _OPAQUE:
             tree.opaque(folder)
         elif not name.startswith(".wh..wh."):  # aufs kept its own notes under that prefix
-            tree.whiteout(f"{folder}/{name[len(_WHITEOUT) :]}".lstrip("/"))
+            tree.whiteout(f"{folder}/{name[len(WHITEOUT) :]}".lstrip("/"))
         return
     uid, gid = owner if owner is not None else (member.uid, member.gid)
     mode, mtime = member.mode & 0o7777, int(member.mtime)

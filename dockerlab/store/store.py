@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from dockerlab.store.cache import BuildCache
     from dockerlab.store.cache_mounts import CacheMounts
     from dockerlab.store.images import ImageStore
+    from dockerlab.store.origins import Origins
     from dockerlab.store.snapshots import Snapshotter
 
 _FOLDERS = ("blobs/sha256", "layers", "names", "images", "cache", "snapshots", "containers", "container-names", "volumes", "tmp")
@@ -80,6 +81,13 @@ class Store:
         from dockerlab.store.cache_mounts import CacheMounts
 
         return CacheMounts(self.home)
+
+    @cached_property
+    def origins(self) -> Origins:
+        """Where layers have been as blobs of registries."""
+        from dockerlab.store.origins import Origins
+
+        return Origins(self.home)
 
     @cached_property
     def snapshots(self) -> Snapshotter:
@@ -180,6 +188,7 @@ class Store:
                 freed += self.layers.size(diff_id)
                 self.layers.remove(diff_id)
             self._sweep_of_others(needed)
+            self.origins.sweep(needed)
             return freed
 
     def _sweep_of_others(self, needed: set[str]) -> None:
