@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, Any
 
 from dockerlab.errors import StoreError
@@ -51,27 +53,34 @@ def read_tar(source: IO[bytes] | Any, tree: Tree, *, as_layer: bool = True, owne
 
 def read_entries(source: IO[bytes], tree: Tree, *, as_layer: bool = True, owner: tuple[int, int] | None = None, prefix: str = "") -> int:
     """The same of a tar that is not packed, from wherever in it an entry begins."""
-    import tarfile
-
     count, total, most = 0, 0, room(tree.root)
-    try:
+    with damage_told(lambda: count):
         for tar, member in entries(source):
             total += INODE + (member.size if member.isreg() else 0)
             if total > most:
                 raise too_large(most)
             _one(tar, member, tree, as_layer, owner, prefix)
             count += 1
+    return count
+
+
+@contextmanager
+def damage_told(count: Callable[[], int]) -> Iterator[None]:
+    """What is wrong with an archive as a StoreError, with the number of the entry: `count` of them are in order."""
+    import tarfile
+
+    try:
+        yield
     except tarfile.TarError as error:
         raise StoreError(f"the archive is damaged: {error}") from error
     except EOFError as error:
         raise StoreError("the archive is cut short") from error
     except (OverflowError, ValueError) as error:
-        raise StoreError(f"the archive is damaged: entry {count + 1} has an impossible value ({error})") from error
+        raise StoreError(f"the archive is damaged: entry {count() + 1} has an impossible value ({error})") from error
     except OSError as error:
         if error.errno not in _IMPOSSIBLE:
             raise
-        raise StoreError(f"entry {count + 1} of the archive can't be kept here: {os.strerror(error.errno).lower()}") from error
-    return count
+        raise StoreError(f"entry {count() + 1} of the archive can't be kept here: {os.strerror(error.errno).lower()}") from error
 
 
 def _one(tar: tarfile.TarFile, member: tarfile.TarInfo, tree: Tree, as_layer: bool, owner: tuple[int, int] | None, prefix: str) -> None:

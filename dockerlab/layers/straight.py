@@ -14,7 +14,7 @@ from dockerlab.data import dataclass
 from dockerlab.errors import StoreError
 from dockerlab.layers.entry import Entry
 from dockerlab.layers.packed import room, too_large
-from dockerlab.layers.reader import INODE, WHITEOUT, read_entries
+from dockerlab.layers.reader import INODE, WHITEOUT, damage_told, read_entries
 from dockerlab.layers.tree import Tree
 from dockerlab.layers.writer import header
 
@@ -47,7 +47,9 @@ class LaidOut:
 
 def lay_out(source: Source, tree: Tree) -> LaidOut:
     """Unpack a layer's tar into an empty tree, which is closed afterwards. Raises as `read_tar` does; what follows the tar's end is left unread."""
-    return _Layout(_Exact(source), tree).run()
+    layout = _Layout(_Exact(source), tree)
+    with damage_told(lambda: layout.count):
+        return layout.run()
 
 
 class _Exact:
@@ -86,7 +88,7 @@ class _Layout:
     def __init__(self, source: _Exact, tree: Tree) -> None:
         self._source, self._tree = source, tree
         self._most = room(tree.root)
-        self._count = self._size = self._links = 0
+        self.count = self._size = self._links = 0
         self._before: list[str] = []
         self._folders = {""}
         self._files: list[tuple[Entry, bytes]] = []
@@ -99,14 +101,14 @@ class _Layout:
                 straight = self._source.take(_BLOCK) == _ZEROS and not self._source.take(1)
                 self._write_files()
                 self._tree.close()
-                return LaidOut(self._count, straight, self._size, self._links)
+                return LaidOut(self.count, straight, self._size, self._links)
             entry, raw = self._next(raw)
             if entry is None:
                 self._source.put_back(raw)
                 self._write_files()
-                self._count += read_entries(cast(IO[bytes], self._source), self._tree)
+                self.count += read_entries(cast(IO[bytes], self._source), self._tree)
                 self._tree.close()
-                return LaidOut(self._count, False)
+                return LaidOut(self.count, False)
             self._put(entry)
 
     def _next(self, raw: bytes) -> tuple[Entry | None, bytes]:
@@ -143,8 +145,8 @@ class _Layout:
 
     def _put(self, entry: Entry) -> None:
         path, mode, owner = entry.path, entry.mode, (entry.uid, entry.gid, entry.mtime)
-        self._count += 1
-        if self._size + entry.size + self._count * INODE > self._most:
+        self.count += 1
+        if self._size + entry.size + self.count * INODE > self._most:
             raise too_large(self._most)
         if entry.kind == "dir":
             self._tree.mkdir(path, mode, *owner)
