@@ -2,17 +2,21 @@
 
 Docker's builders write entries as we do, in the same order. As long as each header is, byte for byte, what `writer.header` gives for the entry that it tells of,
 each path comes after the one before and below a folder that came, nothing has to be read again: the digest of what came is the digest of what would be written. The
-first entry that is otherwise (a hard link, a whiteout, an attribute, another program's header) is `reader`'s, and so is all that follows.
+first entry that is otherwise (a hard link, a whiteout, an attribute, another program's header) is `reader`'s, and so is all that follows; the tar is kept then, its
+beginning made again of the headers, which are held, and of what was laid out.
 """
 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from pathlib import Path
 from typing import IO, Protocol, cast
 
 from dockerlab.data import dataclass
 from dockerlab.errors import StoreError
 from dockerlab.layers.entry import Entry
+from dockerlab.layers.lending import open_lent
 from dockerlab.layers.packed import room, too_large
 from dockerlab.layers.reader import INODE, WHITEOUT, damage_told, read_entries
 from dockerlab.layers.tree import Tree
@@ -45,11 +49,16 @@ class LaidOut:
     links: int = 0
 
 
-def lay_out(source: Source, tree: Tree) -> LaidOut:
-    """Unpack a layer's tar into an empty tree, which is closed afterwards. Raises as `read_tar` does; what follows the tar's end is left unread."""
-    layout = _Layout(_Exact(source), tree)
-    with damage_told(lambda: layout.count):
-        return layout.run()
+def lay_out(source: Source, tree: Tree, kept: Path) -> LaidOut:
+    """Unpack a layer's tar, all of it, into an empty tree, which is closed afterwards. `kept` is written if it is not straight, and holds the tar then.
+
+    Raises as `read_tar` does.
+    """
+    with open(f"{kept}.headers", "w+b") as headers:
+        os.unlink(headers.name)
+        layout = _Layout(_Exact(source), tree, headers, kept)
+        with damage_told(lambda: layout.count):
+            return layout.run()
 
 
 class _Exact:
@@ -57,6 +66,8 @@ class _Exact:
 
     def __init__(self, source: Source) -> None:
         self._source, self._held = source, memoryview(b"")
+        self.copy: Callable[[bytes], object] = lambda data: None
+        """Gets what is read by `read`."""
 
     def take(self, size: int) -> bytes:
         """So many bytes, fewer at the end."""
@@ -75,9 +86,11 @@ class _Exact:
     def read(self, size: int = -1) -> bytes:
         """As of any file: whatever is there."""
         if self._held:
-            taken, self._held = self._held[:size], self._held[size:]
-            return bytes(taken)
-        return self._source.read(size)
+            taken, self._held = bytes(self._held[:size]), self._held[size:]
+        else:
+            taken = self._source.read(size)
+        self.copy(taken)
+        return taken
 
     def put_back(self, data: bytes) -> None:
         """What was taken last is still to come."""
@@ -85,8 +98,8 @@ class _Exact:
 
 
 class _Layout:
-    def __init__(self, source: _Exact, tree: Tree) -> None:
-        self._source, self._tree = source, tree
+    def __init__(self, source: _Exact, tree: Tree, headers: IO[bytes], kept: Path) -> None:
+        self._source, self._tree, self._headers, self._kept = source, tree, headers, kept
         self._most = room(tree.root)
         self.count = self._size = self._links = 0
         self._before: list[str] = []
@@ -96,41 +109,43 @@ class _Layout:
 
     def run(self) -> LaidOut:
         while True:
-            raw = self._source.take(_BLOCK)
-            if raw == _ZEROS:
-                straight = self._source.take(_BLOCK) == _ZEROS and not self._source.take(1)
-                self._write_files()
-                self._tree.close()
-                return LaidOut(self.count, straight, self._size, self._links)
-            entry, raw = self._next(raw)
-            if entry is None:
-                self._source.put_back(raw)
-                self._write_files()
-                self.count += read_entries(cast(IO[bytes], self._source), self._tree)
-                self._tree.close()
-                return LaidOut(self.count, False)
+            entry, raw = _next(self._source)
+            if entry is None or not self._follows(entry):
+                break
+            self._headers.write(raw)
             self._put(entry)
+        self._write_files()
+        end = raw == _ZEROS
+        if end and (raw := raw + self._source.take(_BLOCK + 1)) == _ZEROS * 2:
+            self._tree.close()
+            return LaidOut(self.count, True, self._size, self._links)
+        with open(self._kept, "wb") as kept:
+            self._begin(kept)
+            self._source.put_back(raw)
+            self._source.copy = kept.write
+            if not end:
+                self.count += read_entries(cast(IO[bytes], self._source), self._tree)
+            total = kept.tell()
+            while block := self._source.read(_SMALL):
+                total += len(block)
+                if total > self._most:
+                    raise too_large(self._most)
+        self._tree.close()
+        return LaidOut(self.count, False)
 
-    def _next(self, raw: bytes) -> tuple[Entry | None, bytes]:
-        """The next entry, or None if it is not as we write it; and all the bytes that told of it."""
-        names: dict[bytes, bytes] = {}
-        if raw[156:157] == b"x":
-            try:
-                size = int(raw[124:135], 8)
-            except ValueError:
-                return None, raw
-            if size > _NAMES:
-                return None, raw
-            raw += self._source.take(size + -size % _BLOCK)
-            names = _pax(raw[_BLOCK : _BLOCK + size])
-            last = self._source.take(_BLOCK)
-            raw += last
-        else:
-            last = raw
-        entry = _entry(last, names)
-        if entry is None or header(entry) != raw or not self._follows(entry):
-            return None, raw
-        return entry, raw
+    def _begin(self, kept: IO[bytes]) -> None:
+        """Write what came until now."""
+        self._headers.seek(0)
+        headers = _Exact(self._headers)
+        for _ in range(self.count):
+            entry, raw = _next(headers)
+            assert entry is not None
+            kept.write(raw)
+            if entry.kind == "file":
+                with open(open_lent(self._tree.path(entry.path)), "rb") as file:
+                    while block := file.read(_SMALL):
+                        kept.write(block)
+                kept.write(bytes(-entry.size % _BLOCK))
 
     def _follows(self, entry: Entry) -> bool:
         """Whether our writer could come to it now: after what came before, in a folder that it has been in."""
@@ -176,6 +191,25 @@ class _Layout:
         """What was read of small files becomes files."""
         files, self._files, self._waiting = self._files, [], 0
         self._tree.write_files(files)
+
+
+def _next(source: _Exact) -> tuple[Entry | None, bytes]:
+    """The next entry, or None if its header is not as we write it; and all the bytes that told of it."""
+    raw = last = source.take(_BLOCK)
+    names: dict[bytes, bytes] = {}
+    if raw[156:157] == b"x":
+        try:
+            size = int(raw[124:135], 8)
+        except ValueError:
+            return None, raw
+        if size > _NAMES:
+            return None, raw
+        raw += source.take(size + -size % _BLOCK)
+        names = _pax(raw[_BLOCK : _BLOCK + size])
+        last = source.take(_BLOCK)
+        raw += last
+    entry = _entry(last, names)
+    return (entry if entry is not None and header(entry) == raw else None), raw
 
 
 def _cut_short() -> StoreError:

@@ -1,10 +1,10 @@
-"""A layer's tar on its way into the store: hashed, kept and read ahead by a thread of its own, while another lays out what came before."""
+"""A layer's tar on its way into the store: hashed and read ahead by a thread of its own, while another lays out what came before."""
 
 from __future__ import annotations
 
 import hashlib
-import io
 from collections import deque
+from pathlib import Path
 from threading import Condition, Thread
 
 from dockerlab.layers.packed import too_large
@@ -16,10 +16,10 @@ _AHEAD = 8
 
 
 class Arriving:
-    """Reads `source` to its end, at most `most` bytes, keeping them in `kept`. Its errors are raised to whoever reads; `close` ends the thread."""
+    """Reads `source` to its end, at most `most` bytes. Its errors are raised to whoever reads; `close` ends the thread."""
 
-    def __init__(self, source: Source, kept: io.FileIO, most: int) -> None:
-        self._source, self._kept, self._most = source, kept, most
+    def __init__(self, source: Source, most: int) -> None:
+        self._source, self._most = source, most
         self._hash = hashlib.sha256()
         self._waiting: deque[bytes] = deque()
         self._changed = Condition()
@@ -36,9 +36,6 @@ class Arriving:
                 if total > self._most:
                     raise too_large(self._most)
                 self._hash.update(block)
-                view = memoryview(block)
-                while view:
-                    view = view[self._kept.write(view) :]
                 with self._changed:
                     while len(self._waiting) >= _AHEAD and not self._closed:
                         self._changed.wait()
@@ -69,11 +66,6 @@ class Arriving:
             self._changed.notify()
             return block
 
-    def drain(self) -> None:
-        """Read what nobody asked for, to the end."""
-        while self.read(_BLOCK):
-            pass
-
     @property
     def digest(self) -> str:
         """Of all that came, once it was read to its end."""
@@ -88,3 +80,9 @@ class Arriving:
             self._closed = True
             self._changed.notify()
         self._thread.join()
+
+
+def digest_of_file(path: Path) -> str:
+    """The digest of what a file holds."""
+    with open(path, "rb") as file:
+        return f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"

@@ -181,12 +181,12 @@ class LayerStore:
         """
         from dockerlab.layers.packed import room
         from dockerlab.layers.straight import lay_out
-        from dockerlab.store.arriving import Arriving
+        from dockerlab.store.arriving import Arriving, digest_of_file
 
-        with explained(self._home), open(folder / "layer.tar", "wb", buffering=0) as kept:
-            with Arriving(source, kept, room(folder)) as arriving:
-                laid = lay_out(arriving, layers.Tree(folder / "tree"))
-                arriving.drain()
+        kept = folder / "layer.tar"
+        with explained(self._home):
+            with Arriving(source, room(folder)) as arriving:
+                laid = lay_out(arriving, layers.Tree(folder / "tree"), kept)
             if (diff_id := arriving.digest) != expect:
                 raise StoreError(
                     f"a layer's content has the digest {diff_id}, but the image says {expect}",
@@ -194,11 +194,14 @@ class LayerStore:
                 )
             checked()
             if laid.straight:
-                os.unlink(kept.name)
                 return self._place(folder, diff_id, diff_id, laid.size + laid.links, laid.entries)
             summary = layers.write_layer(folder / "tree")
             if summary.diff_id == diff_id:
-                os.unlink(kept.name)
+                os.unlink(kept)
+            elif digest_of_file(kept) != diff_id:
+                raise StoreError(
+                    f"layer {diff_id} could not be kept as it came", hint="this is a mistake of dockerlab: please tell us of the image"
+                )
             return self._place(folder, diff_id, summary.diff_id, summary.size + summary.links, laid.entries)
 
     def _place(self, folder: Path, diff_id: str, canonical: str, size: int, entries: int) -> Layer:

@@ -33,7 +33,11 @@ def canonical(tmp_path: Path, *members: Member) -> bytes:
 
 
 def laid(tar: bytes, root: Path) -> LaidOut:
-    return lay_out(io.BytesIO(tar), Tree(root))
+    """What became of it; what is not straight is kept as it came."""
+    kept = root.with_name(f"{root.name}-kept")
+    found = lay_out(io.BytesIO(tar), Tree(root), kept)
+    assert (kept.read_bytes() == tar) if not found.straight else not kept.exists()
+    return found
 
 
 PLAIN = (
