@@ -87,7 +87,9 @@ class Pulls:
         return ["skopeo", "copy", "-q", "--insecure-policy", "--src-tls-verify=false", f"docker://{self.name}", target]
 
     def close(self) -> None:
-        """End the registry."""
+        """End the registry, and what skopeo leaves mounted."""
+        for mounted in self.folder.glob("home-*/root/overlay"):
+            subprocess.run(["umount", str(mounted)], stderr=subprocess.DEVNULL, check=False)
         self._process.terminate()
         self._process.wait(10)
 
