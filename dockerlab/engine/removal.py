@@ -34,7 +34,7 @@ class Removal:
         out: list[Json] = []
         for image in images.own.all():
             names = images.own.names(image.id)
-            if image.id in used or image.id in spared or images.has_children(image.id) or (names and not all):
+            if image.id in used or image.id in spared or images.has_children(image.id) or (any(name.tag for name in names) and not all):
                 continue
             out += self._untag_all(image.id, names)
             if images.base_of(image.id):

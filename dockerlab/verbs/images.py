@@ -60,7 +60,7 @@ def _filtered(engine: Engine, parsed: Parsed) -> list[Json]:
         item["_names"] += [name for name in item["RepoDigests"] if Reference.parse(name).repository not in tagged]
         if not item["_names"] and item["Id"] in parents and not parsed.on("all"):
             continue
-        if "dangling" in filters and boolean("dangling", filters["dangling"][0]) == bool(item["_names"]):
+        if "dangling" in filters and (item["RepoTags"] if boolean("dangling", filters["dangling"][0]) else not item["_names"]):
             continue
         if not all(label_matches(item["Labels"], wanted) for wanted in filters.get("label", ())):
             continue

@@ -126,7 +126,7 @@ class Bench:
             actions["docker"] = lambda: command(self.docker, "pull", "-q", pulls.name)()
         if shutil.which("skopeo"):
             actions["raw"] = lambda: command(*pulls.skopeo())()
-        return {"pull of 200 MB, 10,000 files": Row(actions, 1.0, 1.0, 1.0, "skopeo copy", pulls.renew)}
+        return {"pull of 200 MB, 10,000 files": Row(actions, 0.7, 0.7, 1.0, "skopeo copy", pulls.renew)}
 
     def rows(self) -> dict[str, Row]:
         """Name → row, in the order in which they are told."""

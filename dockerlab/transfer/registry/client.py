@@ -61,6 +61,8 @@ class Registry:
         self._authorizing = threading.Lock()
         self._stopped = threading.Event()
         self._open: set[BaseHTTPResponse] = set()
+        self._answered = False
+        """Whether anybody is there: who never answered is not waited for."""
 
     @cached_property
     def _pool(self) -> PoolManager | ProxyManager:
@@ -103,7 +105,7 @@ class Registry:
             try:
                 response = self._authorized(method, path, headers, body, scope)
             except UnreachableRegistryError:
-                if tries <= 0 or not self.scheme:
+                if tries <= 0 or not self._answered:
                     raise
             else:
                 if response.status in ok:
@@ -181,6 +183,7 @@ class Registry:
         except HTTPError as error:
             raise unreachable(url, error) from error
         self._open.add(response)
+        self._answered = True
         if self._stopped.is_set():
             self.stop()
             raise Stopped

@@ -54,7 +54,10 @@ def layer_tar(files: dict[str, bytes]) -> bytes:
 
 
 def image_of(
-    *layers: dict[str, bytes], pack: Callable[[bytes], bytes] = gzip.compress, kind: str = LAYER + "+gzip", machine: str = ""
+    *layers: dict[str, bytes],
+    pack: Callable[[bytes], bytes] = lambda tar: gzip.compress(tar, mtime=0),
+    kind: str = LAYER + "+gzip",
+    machine: str = "",
 ) -> Image:
     """An image of these files; `pack` makes a layer's blob of its tar."""
     tars = [layer_tar(files) for files in layers]

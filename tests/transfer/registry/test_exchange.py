@@ -144,6 +144,17 @@ def test_the_catalogue_alone_is_asked_where_that_is_wanted(docker: Docker, regis
     assert answer.code == 1 and "DOCKERLAB_BASES=catalogue asks no registry" in answer.err
 
 
+def test_what_lost_its_tag_to_a_newer_one_is_dangling(docker: Docker, registry: str) -> None:
+    name, images = f"{registry}/lab/moved:1", [image_of({"moved": bytes([number])}) for number in range(2)]
+    for one in images:
+        put(registry, "lab/moved", "1", one)
+        assert docker("pull", "-q", name).code == 0
+    assert docker("images", "-q", "--no-trunc", "-f", "dangling=true").out == images[0].id + "\n"
+    answer = docker("image", "prune", "-f")
+    assert f"untagged: {registry}/lab/moved@{digest(images[0].raw)}\ndeleted: {images[0].id}\n" in answer.out
+    assert image_id(docker, name) == images[1].id
+
+
 def test_an_index_gives_each_platform_its_image(docker: Docker, registry: str) -> None:
     images = {machine: image_of({"machine": machine.encode()}, machine=machine) for machine in ("s390x", "arm64", "amd64")}
     entries = []
