@@ -55,7 +55,7 @@ class EmbeddedEngine(Transfers, Foresight):
             self.store,
             self.records,
             self._from_elsewhere,
-            lambda reference: self._anew()(reference),
+            lambda reference: self._anew(strict=True)(reference),
             lambda record: self.containers_.running(record),
         )
 

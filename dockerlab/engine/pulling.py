@@ -76,11 +76,13 @@ def alike(store: Store, reference: Reference, *, composable: bool = False) -> st
 class Pulling:
     """Finds an image by its name anew, once a build: the registry's, or today's packages for what the catalogue makes.
 
-    Where no registry can be asked, an image that is not the catalogue's stays as it is, and that is said.
+    Where no registry can be asked, an image that is not the catalogue's stays as it is, and that is said; `strict`: it is an error, as of `run --pull always`.
     """
 
-    def __init__(self, store: Store, catalogue: Catalogue, resolve: Callable[[Reference], Image], notice: Notice) -> None:
-        self._store, self._catalogue, self._resolve, self._notice = store, catalogue, resolve, notice
+    def __init__(
+        self, store: Store, catalogue: Catalogue, resolve: Callable[[Reference], Image], notice: Notice, *, strict: bool = False
+    ) -> None:
+        self._store, self._catalogue, self._resolve, self._notice, self._strict = store, catalogue, resolve, notice, strict
         self._asked: dict[Reference, Image] = {}
 
     def __call__(self, reference: Reference) -> Image:
@@ -95,7 +97,7 @@ class Pulling:
         try:
             return Registries(self._store).bring(reference, self._notice, missing=False)
         except ABSENT as error:
-            if not isinstance(error, UnreachableRegistryError) and not self._is_catalogues(reference):
+            if (self._strict or not isinstance(error, UnreachableRegistryError)) and not self._is_catalogues(reference):
                 raise
             self._notice(f"{reference.familiar}: {error.message}")
             return None
@@ -103,6 +105,11 @@ class Pulling:
     def _from_here(self, reference: Reference) -> Image:
         if self._is_catalogues(reference):
             composed(self._store, self._catalogue, reference, self._notice, refresh=True)
+        elif self._strict:
+            raise NotFoundError(
+                f"{reference.familiar} can't be had anew: DOCKERLAB_BASES=catalogue asks no registry, and the image is not the catalogue's",
+                hint="leave --pull always away: the image of the store is used",
+            )
         else:
             self._notice(f"{reference.familiar}: --pull leaves the store's image as it is, since it is not the catalogue's")
         return self._resolve(reference)

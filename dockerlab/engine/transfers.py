@@ -67,11 +67,11 @@ class Transfers:
 
         return pull(self.store, self.catalogue, reference, lambda text: self.notice(text))
 
-    def _anew(self) -> Pulling:
-        """Finds images as `--pull` asks for them."""
+    def _anew(self, *, strict: bool = False) -> Pulling:
+        """Finds images as `build --pull` asks for them; `strict`: as `run --pull always` does."""
         from dockerlab.engine.pulling import Pulling
 
-        return Pulling(self.store, self.catalogue, self.resolve, lambda text: self.notice(text))
+        return Pulling(self.store, self.catalogue, self.resolve, lambda text: self.notice(text), strict=strict)
 
     def _pulling(self) -> Builder:
         from dockerlab.build import Builder

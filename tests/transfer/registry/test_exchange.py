@@ -207,7 +207,8 @@ def test_docker_and_we_exchange_images_and_passwords(docker: Docker, dockerd: No
     try:
         assert reference("pull", "-q", ours) == ours  # with the password that we kept
         assert reference("image", "inspect", "-f", "{{.Id}}", ours) == image_id(docker, ours)
-        reference("build", "-q", "-t", theirs, ".")
+        Path("theirs").write_text(f"FROM {ours}\nRUN ln -s one /link && rm /other\n")
+        reference("build", "-q", "-t", theirs, "-f", "theirs", ".")
         assert "digest: sha256:" in reference("push", theirs)
         docker("logout", protected)
         subprocess.run(
