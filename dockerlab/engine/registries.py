@@ -135,6 +135,16 @@ def status(reference: Reference, found: Pulled) -> str:
     return f"{'Downloaded newer image' if found.newer else 'Image is up to date'} for {reference.familiar}"
 
 
+def other_platform(reference: Reference, image: Image, asked: str) -> str:
+    """Docker's warning where a name has one image alone, and that for another platform than was asked for; "" otherwise."""
+    if not asked or (wanted := _platform(asked)).split("/")[:2] == [image.config.os, image.config.architecture]:
+        return ""
+    return (
+        f"WARNING: image with reference {reference.familiar} was found but its platform ({image.config.os}/{image.config.architecture}) "
+        f"does not match the specified platform ({wanted})"
+    )
+
+
 def _last(generator: Generator[Progress, None, _T]) -> _T:
     while True:
         try:

@@ -84,7 +84,7 @@ class Transfers:
 
     def pull(self, name: str, platform: str = "", *, all_tags: bool = False) -> Iterator[Progress]:
         """`docker pull`."""
-        from dockerlab.engine.registries import only_catalogue, status
+        from dockerlab.engine.registries import only_catalogue, other_platform, status
         from dockerlab.oci import Reference
         from dockerlab.transfer.registry import Progress
 
@@ -102,6 +102,8 @@ class Transfers:
                 return
             yield Progress(f"Digest: {found.digest}")
             yield Progress(f"Status: {status(reference, found)}")
+            if warning := other_platform(reference, found.image, platform):
+                self.notice(warning)
             return
         newer = False
         for tag in self.registries.tags(reference):

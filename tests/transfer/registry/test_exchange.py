@@ -169,6 +169,11 @@ def test_an_index_gives_each_platform_its_image(docker: Docker, registry: str) -
         answer = docker("pull", "--platform", asked, name)
         assert answer.code == 0 and f"Digest: {digest(raw)}" in answer.out, answer.err
         assert image_id(docker, name) == images[machine].id
+    answer = docker("pull", "--platform", "linux/arm64", f"{registry}/lab/many:s390x")
+    assert answer.code == 0 and answer.err == (
+        f"WARNING: image with reference {registry}/lab/many:s390x was found but its platform (linux/s390x) "
+        "does not match the specified platform (linux/arm64)\n"
+    )
     answer = docker("pull", "--platform", "linux/riscv64", name)
     assert answer.code == 1 and "no matching manifest for linux/riscv64 in the manifest list entries" in answer.err
     assert "linux/s390x, linux/arm64/v8, linux/amd64" in answer.err
