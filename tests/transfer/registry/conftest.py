@@ -32,8 +32,8 @@ def asks_registries(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     assert client.FIRST_WAIT == 0.01
 
 
-def served(folder: Path, *more: str) -> Iterator[str]:
-    """A docker-registry; host:port."""
+def served(folder: Path, *more: str, tls: str = "") -> Iterator[str]:
+    """A docker-registry; host:port. `tls`: what its configuration says of certificates."""
     program = shutil.which("docker-registry")
     if not program:
         missing("a registry", "apt install docker-registry")
@@ -47,7 +47,7 @@ def served(folder: Path, *more: str) -> Iterator[str]:
         "storage:",
         f"  filesystem: {{rootdirectory: {folder}/data}}",
     ]
-    config.write_text("\n".join([*lines, "  delete: {enabled: true}", f"http: {{addr: {host}}}", *more]))
+    config.write_text("\n".join([*lines, "  delete: {enabled: true}", f"http: {{addr: {host}{tls}}}", *more]))
     with open(folder / "log", "wb") as log:
         process = subprocess.Popen([str(program), "serve", str(config)], stdout=log, stderr=log)
     try:
@@ -79,6 +79,17 @@ def protected(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("protected")
     (folder / "htpasswd").write_text(PASSWORDS)
     yield from served(folder, f"auth: {{htpasswd: {{realm: lab, path: {folder}/htpasswd}}}}")
+
+
+@pytest.fixture
+def encrypted(tmp_path: Path) -> Iterator[str]:
+    """One whose certificate nobody has signed."""
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    words = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=nobody"]
+    if not shutil.which("openssl"):
+        missing("openssl", "apt install openssl")
+    subprocess.run([*words, "-keyout", key, "-out", certificate], capture_output=True, check=True)
+    yield from served(tmp_path, tls=f", tls: {{certificate: {certificate}, key: {key}}}")
 
 
 @pytest.fixture

@@ -13,7 +13,10 @@ from pathlib import Path
 import pytest
 
 from dockerlab.engine.embedded import EmbeddedEngine
+from dockerlab.errors import UnreachableRegistryError
 from dockerlab.store import Store
+from dockerlab.transfer.registry import Registry
+from dockerlab.transfer.registry.endpoints import Endpoint
 from tests.conftest import Docker, build
 from tests.parts import missing
 from tests.transfer.registry.faults import INDEX, MANIFEST, Image, digest, image_of
@@ -187,6 +190,17 @@ def test_docker_hubs_images_come_from_a_mirror(docker: Docker, registry: str, mo
     assert answer.code == 0 and "latest: Pulling from library/mirrored" in answer.out, answer.err
     assert answer.out.endswith("Status: Downloaded newer image for mirrored:latest\ndocker.io/library/mirrored:latest\n")
     assert image_id(docker, "mirrored") == image.id
+
+
+def test_a_certificate_that_nobody_signed_is_good_enough_on_loopback_alone(docker: Docker, encrypted: str, other: EmbeddedEngine) -> None:
+    name = f"{encrypted}/lab/encrypted:1"
+    assert build(docker, DOCKERFILE, tag=name).code == 0
+    answer = docker("push", name)
+    assert answer.code == 0, answer.err
+    assert list(other.pull(name))[-1].status.startswith("Status: Downloaded newer image")
+    elsewhere = Registry(Endpoint(encrypted, encrypted), "lab/encrypted")  # as if it were not on loopback
+    with pytest.raises(UnreachableRegistryError, match="certificate verify failed"):
+        elsewhere.tags()
 
 
 def test_a_password_is_asked_for_kept_shown_and_forgotten(docker: Docker, protected: str, tmp_path: Path) -> None:
