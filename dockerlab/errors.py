@@ -120,3 +120,19 @@ class StoreError(DockerlabError):
 
 class CatalogueError(DockerlabError):
     """A base image could not be composed here."""
+
+
+class RegistryError(DockerlabError):
+    """A registry refuses, or what it sent is not what it should be."""
+
+
+class UnreachableRegistryError(RegistryError):
+    """Nobody answers where the registry should be."""
+
+
+class NotInRegistryError(RegistryError):
+    """The registry has no such image, or not for who asks."""
+
+
+class RateLimitError(RegistryError):
+    """The registry answers no more for a while: too much was asked of it."""

@@ -24,6 +24,8 @@ from tests.ordinary import OrdinaryUser
 from tests.ordinary import ordinary_user as some_ordinary_user
 from tests.parts import ROOT, busybox, missing, package_tools
 
+os.environ["DOCKERLAB_BASES"] = "catalogue"  # no test waits for a registry but those about registries, which take this away
+
 
 @dataclass(frozen=True)
 class Answer:

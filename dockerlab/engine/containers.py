@@ -89,7 +89,7 @@ class Containers:
         if spec.step:
             return self._state_of_build(spec)
         images = self._images()
-        return images.local(spec.image) if spec.pull == "never" else images.find(spec.image)
+        return {"never": images.local, "always": images.newest}.get(spec.pull, images.find)(spec.image)
 
     def _state_of_build(self, spec: ContainerSpec) -> Image:
         """The state after a step of a build, as an image that is in no list; `spec.image` is an image, or the name of a build that failed."""

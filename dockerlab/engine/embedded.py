@@ -14,6 +14,7 @@ from dockerlab.engine.foresight import Foresight
 from dockerlab.engine.happenings import happened, tell_container, tell_sizes
 from dockerlab.engine.looking import Looking
 from dockerlab.engine.records import Records
+from dockerlab.engine.transfers import Transfers
 from dockerlab.store import Store
 
 if TYPE_CHECKING:
@@ -23,20 +24,16 @@ if TYPE_CHECKING:
     from dockerlab.engine.images import Images
     from dockerlab.engine.specs import BuildOptions, ContainerSpec, ExecSpec, Streams
     from dockerlab.engine.volumes import Volumes
-    from dockerlab.oci import Reference
     from dockerlab.runtime.container import ProcessRow
     from dockerlab.runtime.control import Control
     from dockerlab.runtime.runtime import Runtime
-    from dockerlab.store import Image
-    from dockerlab.transfer.catalogue import Catalogue
-    from dockerlab.transfer.saving import Saving
 
 Json = dict[str, Any]
 _DEATH = 10.0
 """Seconds that a killed container may take to end."""
 
 
-class EmbeddedEngine(Foresight, Looking):
+class EmbeddedEngine(Transfers, Foresight, Looking):
     """Docker's verbs with no daemon (see `Engine` for what each does)."""
 
     def __init__(self, store: Store | None = None) -> None:
@@ -52,7 +49,13 @@ class EmbeddedEngine(Foresight, Looking):
         """The images of the store."""
         from dockerlab.engine.images import Images
 
-        return Images(self.store, self.records, self._from_catalogue, lambda record: self.containers_.running(record))
+        return Images(
+            self.store,
+            self.records,
+            self._from_elsewhere,
+            lambda reference: self._anew(strict=True)(reference),
+            lambda record: self.containers_.running(record),
+        )
 
     @cached_property
     def runtime(self) -> Runtime:
@@ -72,13 +75,6 @@ class EmbeddedEngine(Foresight, Looking):
 
         machine = Capabilities.load(self.store.home / "capabilities.json")
         return machine.snapshots == "copy" or bool((item := machine.get("borrowed_bytes")) and item.available)
-
-    @cached_property
-    def catalogue(self) -> Catalogue:
-        """The base images that can be composed here."""
-        from dockerlab.transfer.catalogue import Catalogue
-
-        return Catalogue(self.store)
 
     @cached_property
     def volumes_(self) -> Volumes:
@@ -112,15 +108,6 @@ class EmbeddedEngine(Foresight, Looking):
 
     # --- images
 
-    def _from_catalogue(self, reference: Reference) -> Image | None:
-        from dockerlab.engine.pulling import pull
-
-        return pull(self.store, self.catalogue, reference, self.notice)
-
-    def resolve(self, reference: Reference) -> Image:
-        """FROM: the store first, then the catalogue."""
-        return self.images_.find(reference.familiar)
-
     def resolve_name(self, name: str) -> str:
         return self.images_.find(name).id
 
@@ -128,14 +115,6 @@ class EmbeddedEngine(Foresight, Looking):
         from dockerlab.engine.building import build
 
         return build(self.store, self._pulling() if options.pull else self.builder, options)
-
-    def _pulling(self) -> Builder:
-        from dockerlab.build import Builder
-        from dockerlab.engine.pulling import Pulling
-
-        builder = Builder(self.store, lambda: self.runtime, Pulling(self.store, self.catalogue, self.resolve, self.notice))
-        builder.digests = self.builder.digests
-        return builder
 
     def images(self, *, all: bool = False) -> list[Json]:
         return self.images_.summaries()
@@ -156,15 +135,6 @@ class EmbeddedEngine(Foresight, Looking):
         done, freed = self.images_.prune(all, keep)
         self.store.journal.add("image", "prune", "", {"reclaimed": str(freed)})
         return done, freed
-
-    def save(self, names: Iterable[str], out: IO[bytes] | str, saving: Saving | None = None, *, platform: str = "") -> None:
-        self.images_.save(names, out, saving, platform)
-
-    def load(self, source: IO[bytes] | str, *, platform: str = "") -> list[str]:
-        return self.images_.load(source, platform)
-
-    def import_(self, source: IO[bytes], reference: str = "", *, changes: Iterable[str] = (), message: str = "") -> str:
-        return self.images_.import_(source, reference, changes, message)
 
     def prune_build_cache(self, *, all: bool = False) -> tuple[list[Json], int]:
         from dockerlab.engine.disk import prune_build_cache

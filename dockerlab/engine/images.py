@@ -40,15 +40,20 @@ def _ordered(value: Any) -> Any:
 
 
 class Images:
-    """The images of a store as an engine shows them; `resolve` finds what the store has not (the catalogue)."""
+    """The images of a store as an engine shows them; `resolve` finds what the store has not (a registry's, the catalogue's), `renew` finds it anew."""
 
     def __init__(
-        self, store: Store, records: Records, resolve: Callable[[Reference], Image | None], running: Callable[[Record], bool]
+        self,
+        store: Store,
+        records: Records,
+        resolve: Callable[[Reference], Image | None],
+        renew: Callable[[Reference], Image],
+        running: Callable[[Record], bool],
     ) -> None:
-        self._store, self._records, self._resolve, self._running = store, records, resolve, running
+        self._store, self._records, self._resolve, self._renew, self._running = store, records, resolve, renew, running
 
     def find(self, name: str) -> Image:
-        """The image that a user means; one that is only in the catalogue is composed and kept."""
+        """The image that a user means; one that is only elsewhere is fetched, or composed, and kept."""
         try:
             return self._store.images.find(name)
         except NotFoundError:
@@ -61,6 +66,10 @@ class Images:
             from dockerlab.engine.pulling import alike
 
             raise NotFoundError(f"No such image: {reference.familiar}", hint=alike(self._store, reference, composable=True)) from None
+
+    def newest(self, name: str) -> Image:
+        """The image of a name as it is elsewhere now. RegistryError, NotFoundError if it is nowhere."""
+        return self._renew(Reference.parse(name))
 
     def files(self, name: str) -> TreeView:
         """See `Engine.image_files`."""
@@ -115,8 +124,8 @@ class Images:
                 {
                     "Id": image.id,
                     "ParentId": self._store.images.parent(image.id),
-                    "RepoTags": [name.familiar for name in own],
-                    "RepoDigests": [],
+                    "RepoTags": [name.familiar for name in own if name.tag],
+                    "RepoDigests": [name.familiar for name in own if name.digest],
                     "Created": int(self.created(image)),
                     "Size": self.size(image),
                     "Labels": image.config.config.get("Labels") or {},
@@ -138,10 +147,11 @@ class Images:
         if not data["LowerDir"]:
             del data["LowerDir"]
         last = config.history[-1] if config.history else None
+        names = self._store.images.names(image.id)
         out: Json = {
             "Id": image.id,
-            "RepoTags": [reference.familiar for reference in self._store.images.names(image.id)],
-            "RepoDigests": [],
+            "RepoTags": [reference.familiar for reference in names if reference.tag],
+            "RepoDigests": [reference.familiar for reference in names if reference.digest],
             "Parent": self._store.images.parent(image.id),
             "Comment": last.comment if last else "",
             "Created": config.created,
@@ -190,7 +200,7 @@ class Images:
         names = self._store.images.all_names()
         while current is not None and at < len(lines):
             lines[at]["Id"] = current.id
-            lines[at]["Tags"] = [name.familiar for name in names.get(current.id, ())] or None
+            lines[at]["Tags"] = [name.familiar for name in names.get(current.id, ()) if name.tag] or None
             parent = self._store.images.parent(current.id)
             try:
                 older = self._store.images.get(parent) if parent else None
@@ -248,7 +258,8 @@ class Images:
                 raise DockerlabError(
                     f"{name} has no layer, so it can't be saved", hint="an image FROM scratch needs at least one COPY or ADD"
                 )
-            wanted.append((image, self._as_name(name, image.id)))
+            reference = self._as_name(name, image.id)
+            wanted.append((image, reference if reference is not None and reference.tag else None))
             if platform and f"{image.config.os}/{image.config.architecture}" != "/".join(platform.split("/")[:2]):
                 raise NotFoundError(
                     f"image with reference {name} was found but does not provide the specified platform ({platform})",
@@ -267,7 +278,10 @@ class Images:
         if ":" in name or "@" in name:
             return [name]
         tags = [
-            one.familiar for names in self._store.images.all_names().values() for one in names if one.repository == reference.repository
+            one.familiar
+            for names in self._store.images.all_names().values()
+            for one in names
+            if one.tag and one.repository == reference.repository
         ]
         return sorted(tags) or [name]
 

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from dockerlab.layers import TreeView
     from dockerlab.layers.inside import LayerInside
     from dockerlab.runtime.container import ProcessRow
+    from dockerlab.transfer.registry import Progress
+    from dockerlab.transfer.registry.credentials import Credentials
     from dockerlab.transfer.saving import Saving
 
 Json = dict[str, Any]
@@ -102,6 +104,15 @@ class Engine(Protocol):
 
     def save(self, names: Iterable[str], out: IO[bytes] | str, saving: Saving | None = None, *, platform: str = "") -> None:
         """Write a docker archive, or what `saving` says, to a stream or (where that is a folder) into this folder. `platform`: they must be for that."""
+
+    def pull(self, name: str, platform: str = "", *, all_tags: bool = False) -> Iterator[Progress]:
+        """Bring an image from its registry, what happens as it happens. Closing the iterator ends it; there is an image or there is none."""
+
+    def push(self, name: str, *, all_tags: bool = False) -> Iterator[Progress]:
+        """Bring an image to the registry that its name says, what happens as it happens."""
+
+    def login(self, domain: str, credentials: Credentials) -> None:
+        """Show a registry a name and a password. RegistryError if it does not take them."""
 
     def load(self, source: IO[bytes] | str, *, platform: str = "") -> list[str]:
         """Read a docker archive or an OCI layout from a stream or a folder; the names, or IDs ("sha256:…") of images without one.

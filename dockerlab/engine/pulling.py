@@ -1,4 +1,4 @@
-"""Images that the store has not: the catalogue's, since registries are not part of this version. `build --pull` asks for bases anew, even where they are there."""
+"""Images that the store has not: their registry's, else the catalogue's, and whose it is is always told. `--pull` asks for them anew, even where they are there."""
 
 from __future__ import annotations
 
@@ -6,22 +6,51 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from dockerlab.engine.happenings import tell_image
+from dockerlab.engine.registries import ABSENT, Registries, only_catalogue
+from dockerlab.errors import NotFoundError, RegistryError, UnreachableRegistryError
 from dockerlab.oci import Reference
 from dockerlab.store import Image, Store
 
 if TYPE_CHECKING:
     from dockerlab.transfer.catalogue import Catalogue
 
+Notice = Callable[[str], None]
 
-def pull(store: Store, catalogue: Catalogue, reference: Reference, notice: Callable[[str], None]) -> Image | None:
-    """An image of the catalogue, which gets the name that it was asked for by; None if there is none."""
-    if catalogue.find(reference) is None:
+
+def pull(store: Store, catalogue: Catalogue, reference: Reference, notice: Notice) -> Image | None:
+    """An image of its registry, else of the catalogue, which gets the name that it was asked for by; None if there is none.
+
+    RegistryError if the registry has it not, or not for us, and the catalogue neither.
+    """
+    if not only_catalogue():
+        try:
+            return Registries(store).bring(reference, notice)
+        except ABSENT as error:
+            if reference.digest or catalogue.find(reference) is None:
+                raise _absent(store, reference, error) from None
+            notice(f"{reference.familiar}: {error.message}")
+    if reference.digest or catalogue.find(reference) is None:
         return None
     notice(f"{reference.familiar}: not in the store, taken from the catalogue (composed from Debian packages)")
-    image = catalogue.image(reference, lambda text: None if ": fetched " in text else notice(text))
+    return composed(store, catalogue, reference, notice)
+
+
+def composed(store: Store, catalogue: Catalogue, reference: Reference, notice: Notice, *, refresh: bool = False) -> Image:
+    """The catalogue's image of this name, under it."""
+    image = catalogue.image(reference, lambda text: None if ": fetched " in text else notice(text), refresh=refresh)
     store.images.tag(image.id, reference)
     tell_image(store, "pull", reference.familiar, reference.familiar)
     return image
+
+
+def _absent(store: Store, reference: Reference, error: RegistryError) -> Exception:
+    """That neither has it; nobody being there to ask is not the registry's no."""
+    hint = alike(store, reference, composable=True)
+    if isinstance(error, UnreachableRegistryError):
+        return NotFoundError(f"No such image: {reference.familiar}", hint=f"{hint}\n{error.message}")
+    if hint.startswith("did you mean"):
+        error.hint = f"{hint}\n{error.hint}".rstrip()
+    return error
 
 
 def alike(store: Store, reference: Reference, *, composable: bool = False) -> str:
@@ -32,7 +61,7 @@ def alike(store: Store, reference: Reference, *, composable: bool = False) -> st
 
     catalogue = tags_of() if composable else {}
     tags = {name: list(all_of) for name, all_of in catalogue.items()}
-    for name in (name for names in store.images.all_names().values() for name in names):
+    for name in (name for names in store.images.all_names().values() for name in names if name.tag):
         tags.setdefault(name.repository, []).append(name.tag)
     if (own := tags.get(reference.repository)) is not None:
         close = [f"{reference.repository}:{tag}" for tag in get_close_matches(reference.tag, own, 1, 0) or own[:1]]
@@ -45,27 +74,50 @@ def alike(store: Store, reference: Reference, *, composable: bool = False) -> st
 
 
 class Pulling:
-    """Finds a base by its name, once a build: today's packages for what the catalogue makes; an image from elsewhere stays as it is, and that is said."""
+    """Finds an image by its name anew, once a build: the registry's, or today's packages for what the catalogue makes.
 
-    def __init__(self, store: Store, catalogue: Catalogue, resolve: Callable[[Reference], Image], notice: Callable[[str], None]) -> None:
-        self._store, self._catalogue, self._resolve, self._notice = store, catalogue, resolve, notice
+    Where no registry can be asked, an image that is not the catalogue's stays as it is, and that is said; `strict`: it is an error, as of `run --pull always`.
+    """
+
+    def __init__(
+        self, store: Store, catalogue: Catalogue, resolve: Callable[[Reference], Image], notice: Notice, *, strict: bool = False
+    ) -> None:
+        self._store, self._catalogue, self._resolve, self._notice, self._strict = store, catalogue, resolve, notice, strict
         self._asked: dict[Reference, Image] = {}
 
     def __call__(self, reference: Reference) -> Image:
-        """The image of this name. NotFoundError, CatalogueError as without --pull."""
+        """The image of this name. NotFoundError, CatalogueError as without --pull; RegistryError if the registry has it not."""
         if reference not in self._asked:
-            if self._is_catalogues(reference):
-                image = self._catalogue.image(reference, lambda text: None if ": fetched " in text else self._notice(text), refresh=True)
-                self._store.images.tag(image.id, reference)
-            else:
-                self._notice(f"{reference.familiar}: --pull leaves the store's image as it is, since it is not the catalogue's")
-            self._asked[reference] = self._resolve(reference)
+            self._asked[reference] = self._from_registry(reference) or self._from_here(reference)
         return self._asked[reference]
+
+    def _from_registry(self, reference: Reference) -> Image | None:
+        if only_catalogue():
+            return None
+        try:
+            return Registries(self._store).bring(reference, self._notice, missing=False)
+        except ABSENT as error:
+            if (self._strict or not isinstance(error, UnreachableRegistryError)) and not self._is_catalogues(reference):
+                raise
+            self._notice(f"{reference.familiar}: {error.message}")
+            return None
+
+    def _from_here(self, reference: Reference) -> Image:
+        if self._is_catalogues(reference):
+            composed(self._store, self._catalogue, reference, self._notice, refresh=True)
+        elif self._strict:
+            raise NotFoundError(
+                f"{reference.familiar} can't be had anew: DOCKERLAB_BASES=catalogue asks no registry, and the image is not the catalogue's",
+                hint="leave --pull always away: the image of the store is used",
+            )
+        else:
+            self._notice(f"{reference.familiar}: --pull leaves the store's image as it is, since it is not the catalogue's")
+        return self._resolve(reference)
 
     def _is_catalogues(self, reference: Reference) -> bool:
         from dockerlab.transfer.catalogue.compose import COMMENT
 
-        if self._catalogue.find(reference) is None:
+        if reference.digest or self._catalogue.find(reference) is None:
             return False
         known = self._store.images.named(reference)
         return known is None or any(entry.comment == COMMENT for entry in self._store.images.get(known).config.history[-1:])

@@ -34,11 +34,9 @@ class Removal:
         out: list[Json] = []
         for image in images.own.all():
             names = images.own.names(image.id)
-            if image.id in used or image.id in spared or images.has_children(image.id) or (names and not all):
+            if image.id in used or image.id in spared or images.has_children(image.id) or (any(name.tag for name in names) and not all):
                 continue
-            for name in names:
-                self._untag(image.id, name)
-                out.append({"Untagged": name.familiar})
+            out += self._untag_all(image.id, names)
             if images.base_of(image.id):
                 images.remove(image.id)
             else:
@@ -82,19 +80,18 @@ class Removal:
         users = [record for record in self._records.all() if record.image == identifier]
         running = next((record for record in users if self._running(record)), None)
         if reference is not None:
-            others = [other for other in names if other != reference]
+            others = _left_without(names, reference)
             if users and not others and not force:
                 raise ConflictError(
                     f'conflict: unable to remove repository reference "{name}" (must force) - container {short_id(users[0].id)} is using its '
                     f"referenced image {short_id(identifier)}",
                     hint=f"dockerlab rm {users[0].name} first",
                 )
-            self._untag(identifier, reference)
-            done: list[Json] = [{"Untagged": reference.familiar}]
+            done = self._untag(identifier, reference, names)
             if others or running is not None or self._store.images.has_children(identifier):
                 return done
             return done + self._delete(identifier, prune)
-        if len(names) > 1 and not force:
+        if len(_counted(names)) > 1 and not force:
             raise _several_names(identifier)
         if running is not None:
             raise ConflictError(
@@ -108,35 +105,46 @@ class Removal:
             )
         if self._store.images.has_children(identifier):
             raise ConflictError(f"conflict: unable to delete {short_id(identifier)} (cannot be forced) - image has dependent child images")
-        done = []
-        for other in names:
-            self._untag(identifier, other)
-            done.append({"Untagged": other.familiar})
-        return done + self._delete(identifier, prune)
+        return self._untag_all(identifier, names) + self._delete(identifier, prune)
 
     def _forget_names(self, name: str, identifier: str, reference: Reference | None, base: str, force: bool) -> list[Json]:
         """Of an image in a base store: only names that it has here can go."""
         own = self._store.images.own
         names = [one for one in own.names(identifier) if reference in (None, one)]
+        digests = [one for one in own.names(identifier) if one.digest and one not in names and reference is not None]
         if not names:
             raise ConflictError(
                 f'conflict: unable to remove "{name}" - image {short_id(identifier)} is in the read-only base store {base}',
                 hint=f"it stays there for everybody; its owner removes it: DOCKERLAB_HOME={base} dockerlab rmi {name}",
             )
-        if len(names) > 1 and not force:
+        if len(_counted(names)) > 1 and not force:
             raise _several_names(identifier)
-        for one in names:
-            self._untag(identifier, one)
+        done = self._untag_all(identifier, names, [*names, *digests])
         if not own.names(identifier):
             own.remove(identifier)
-        return [{"Untagged": one.familiar} for one in names]
+        return done
 
-    def _untag(self, identifier: str, reference: Reference) -> None:
-        self._store.images.untag(reference)
-        try:
-            tell_image(self._store, "untag", self._store.images.get(identifier))
-        except DockerlabError:  # damaged: that is what it is removed for
-            tell_image(self._store, "untag", identifier)
+    def _untag_all(self, identifier: str, names: list[Reference], known: list[Reference] | None = None) -> list[Json]:
+        """Take these names away, tags before digests; `known`: all that the image has."""
+        done: list[Json] = []
+        left = list(names if known is None else known)
+        for name in sorted(names, key=lambda name: (bool(name.digest), name)):
+            if name in left:
+                done += self._untag(identifier, name, left)
+                left = _left_without(left, name)
+        return done
+
+    def _untag(self, identifier: str, reference: Reference, names: list[Reference]) -> list[Json]:
+        """Take a name of an image away; the digests of a repository go with its last tag."""
+        left = _left_without(names, reference)
+        gone = [reference, *(name for name in names if name not in left and name != reference)]
+        for name in gone:
+            self._store.images.untag(name)
+            try:
+                tell_image(self._store, "untag", self._store.images.get(identifier))
+            except DockerlabError:  # damaged: that is what it is removed for
+                tell_image(self._store, "untag", identifier)
+        return [{"Untagged": name.familiar} for name in gone]
 
     def _delete(self, identifier: str, prune: bool = True) -> list[Json]:
         parent = self._store.images.parent(identifier)
@@ -148,6 +156,20 @@ class Removal:
             if not wanted and not any(record.image == parent for record in self._records.all()):
                 out += self._delete(parent)
         return out
+
+
+def _left_without(names: list[Reference], reference: Reference) -> list[Reference]:
+    """The names that an image keeps if this one goes: a digest stays as long as a tag of its repository does, or where there was none."""
+    left = [name for name in names if name != reference]
+    if reference.tag and not any(name.tag and name.repository == reference.repository for name in left):
+        left = [name for name in left if name.repository != reference.repository]
+    return left
+
+
+def _counted(names: list[Reference]) -> list[Reference]:
+    """The names that docker counts: a digest beside a tag of its repository is none of its own."""
+    tagged = {name.repository for name in names if name.tag}
+    return [name for name in names if name.tag or name.repository not in tagged]
 
 
 def _several_names(identifier: str) -> ConflictError:

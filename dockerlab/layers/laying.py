@@ -15,9 +15,8 @@ from collections.abc import Iterable
 
 from dockerlab.layers.laid_links import LinkOwner, link_owner
 from dockerlab.layers.lending import lent, link_target, open_lent, reached
-from dockerlab.layers.owners import DEVICE, MODE, Owners, lent_mode, own_mode
+from dockerlab.layers.owners import DEVICE, MODE, Owners, lent_mode, made_device, own_mode
 from dockerlab.layers.pouring import copy_bytes
-from dockerlab.layers.tree import made_device
 from dockerlab.layers.view import Node, TreeView
 
 _OVERLAYS_OWN = "user.overlay."

@@ -14,7 +14,8 @@ from pathlib import Path
 from dockerlab.errors import StoreError
 from dockerlab.layers.held import Held, Inside, hold, named
 from dockerlab.layers.removal import remove_tree
-from dockerlab.layers.tree import Tree, nanoseconds
+from dockerlab.layers.times import nanoseconds
+from dockerlab.layers.tree import Tree
 
 _HOPS = 40
 _PATH_MAX = 4096  # bytes of a path, with its end

@@ -143,3 +143,12 @@ def write_links(tree: Path | str, links: Links) -> None:
     with open(path + "~", "w", encoding="utf-8") as file:
         json.dump({key: list(value) for key, value in sorted(links.items())}, file)
     os.replace(path + "~", path)
+
+
+def made_device(path: str, bits: int, device: tuple[int, int]) -> bool:
+    """False where root may not make devices (a pod without CAP_MKNOD)."""
+    try:
+        os.mknod(path, bits, os.makedev(*device))
+    except PermissionError:
+        return False
+    return True

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, Any
 
 from dockerlab.errors import StoreError
@@ -19,8 +21,8 @@ if TYPE_CHECKING:
     import tarfile
 
 _IMPOSSIBLE = (errno.ENAMETOOLONG, errno.EINVAL, errno.ERANGE, errno.E2BIG)  # what no disk could hold, as opposed to a full one
-_WHITEOUT, _OPAQUE = ".wh.", ".wh..wh..opq"
-_INODE = 256  # bytes that the smallest entry takes of a disk
+WHITEOUT, _OPAQUE = ".wh.", ".wh..wh..opq"
+INODE = 256  # bytes that the smallest entry takes of a disk
 
 
 def _clean(name: str) -> str:
@@ -46,27 +48,39 @@ def read_tar(source: IO[bytes] | Any, tree: Tree, *, as_layer: bool = True, owne
     `as_layer`: `.wh.` names are whiteouts. `owner` overrides the recorded owners. `prefix` is a folder of the tree to unpack into.
     Raises StoreError for a damaged archive, a path that leads out, or more than there is room for.
     """
-    import tarfile
+    return read_entries(unpacked(source), tree, as_layer=as_layer, owner=owner, prefix=prefix)
 
+
+def read_entries(source: IO[bytes], tree: Tree, *, as_layer: bool = True, owner: tuple[int, int] | None = None, prefix: str = "") -> int:
+    """The same of a tar that is not packed, from wherever in it an entry begins."""
     count, total, most = 0, 0, room(tree.root)
-    try:
-        for tar, member in entries(unpacked(source)):
-            total += _INODE + (member.size if member.isreg() else 0)
+    with damage_told(lambda: count):
+        for tar, member in entries(source):
+            total += INODE + (member.size if member.isreg() else 0)
             if total > most:
                 raise too_large(most)
             _one(tar, member, tree, as_layer, owner, prefix)
             count += 1
+    return count
+
+
+@contextmanager
+def damage_told(count: Callable[[], int]) -> Iterator[None]:
+    """What is wrong with an archive as a StoreError, with the number of the entry: `count` of them are in order."""
+    import tarfile
+
+    try:
+        yield
     except tarfile.TarError as error:
         raise StoreError(f"the archive is damaged: {error}") from error
     except EOFError as error:
         raise StoreError("the archive is cut short") from error
     except (OverflowError, ValueError) as error:
-        raise StoreError(f"the archive is damaged: entry {count + 1} has an impossible value ({error})") from error
+        raise StoreError(f"the archive is damaged: entry {count() + 1} has an impossible value ({error})") from error
     except OSError as error:
         if error.errno not in _IMPOSSIBLE:
             raise
-        raise StoreError(f"entry {count + 1} of the archive can't be kept here: {os.strerror(error.errno).lower()}") from error
-    return count
+        raise StoreError(f"entry {count() + 1} of the archive can't be kept here: {os.strerror(error.errno).lower()}") from error
 
 
 def _one(tar: tarfile.TarFile, member: tarfile.TarInfo, tree: Tree, as_layer: bool, owner: tuple[int, int] | None, prefix: str) -> None:
@@ -74,12 +88,12 @@ def _one(tar: tarfile.TarFile, member: tarfile.TarInfo, tree: Tree, as_layer: bo
     name = rel.rpartition("/")[2]
     if prefix:
         rel = f"{prefix}/{rel}" if rel else prefix
-    if as_layer and name.startswith(_WHITEOUT):
+    if as_layer and name.startswith(WHITEOUT):
         folder = rel[: -len(name)].rstrip("/")
         if name == _OPAQUE:
             tree.opaque(folder)
         elif not name.startswith(".wh..wh."):  # aufs kept its own notes under that prefix
-            tree.whiteout(f"{folder}/{name[len(_WHITEOUT) :]}".lstrip("/"))
+            tree.whiteout(f"{folder}/{name[len(WHITEOUT) :]}".lstrip("/"))
         return
     uid, gid = owner if owner is not None else (member.uid, member.gid)
     mode, mtime = member.mode & 0o7777, int(member.mtime)

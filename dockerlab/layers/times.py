@@ -28,3 +28,9 @@ def settle_times(tree: Path | str, since: int, until: int, epoch: int) -> None:
             if since - _SLACK <= st.st_mtime_ns <= until + _SLACK:
                 with reached(path):
                     os.utime(path, ns=(when, when), follow_symlinks=False)
+
+
+def nanoseconds(seconds: float) -> int:
+    """A time as the kernel wants it, exact for whole seconds."""
+    whole = int(seconds)
+    return whole * 1_000_000_000 + round((seconds - whole) * 1_000_000_000)

@@ -61,6 +61,11 @@ class Reference:
         return cls(domain, path, tag or ("" if digest else "latest"), digest)
 
     @property
+    def pinned(self) -> Reference:
+        """What a store knows the image by: beside a digest a tag says nothing."""
+        return Reference(self.domain, self.path, "", self.digest) if self.digest and self.tag else self
+
+    @property
     def repository(self) -> str:
         """The name without tag, as docker shows it: `site`, `me/site`, `localhost:5000/site`."""
         if self.domain == HUB:

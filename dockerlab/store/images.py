@@ -163,7 +163,7 @@ class ImageStore:
     # --- names
 
     def _name_file(self, reference: Reference) -> Path:
-        name = quote(str(reference), safe="")
+        name = quote(str(reference.pinned), safe="")
         return self._names / (name if len(name) <= _LONGEST else f"{name[:100]}-{hex_of(digest_of(name.encode()))}")
 
     def tag(self, identifier: str, reference: Reference) -> str | None:
@@ -172,7 +172,7 @@ class ImageStore:
         before = self.named(reference)
         mark, parent = self._marks / hex_of(identifier), self.parent(identifier)
         with explained(self._home):
-            write_atomically(self._name_file(reference), f"{identifier}\n{reference}".encode(), durable=True)
+            write_atomically(self._name_file(reference), f"{identifier}\n{reference.pinned}".encode(), durable=True)
         if not mark.exists():
             self._restore(mark, parent)
         return before if before != identifier else None

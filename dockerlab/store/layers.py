@@ -11,13 +11,16 @@ import os
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import IO, TYPE_CHECKING, Any, cast
 
 from dockerlab import layers
 from dockerlab.data import dataclass
 from dockerlab.errors import NotFoundError, StoreError
 from dockerlab.oci.digest import Sha256, hex_of, is_digest
 from dockerlab.store.files import boot_id, explained, write_atomically
+
+if TYPE_CHECKING:
+    from dockerlab.layers.straight import Source
 
 BORROWED, NOTE = "borrowed", "base.json"
 """The folder of what a store knows of layers that lie in base stores, and the file that says where one does."""
@@ -213,6 +216,36 @@ class LayerStore:
                 f"a layer's content has the digest {diff_id}, but the image says {expect}",
                 hint="the archive is damaged or was tampered with; nothing of it was kept",
             )
+
+    def arrive(self, source: Source, folder: Path, expect: str, checked: Callable[[], object]) -> Layer:
+        """Take in an uncompressed layer tar as it comes, in one pass, through the empty `folder`.
+
+        `checked` is called when all was read and its digest is `expect`, and may refuse it still: only then is there a layer. StoreError as of `add_tar`.
+        """
+        from dockerlab.layers.packed import room
+        from dockerlab.layers.straight import lay_out
+        from dockerlab.store.arriving import Arriving, digest_of_file
+
+        kept = folder / "layer.tar"
+        with explained(self._home):
+            with Arriving(source, room(folder)) as arriving:
+                laid = lay_out(arriving, layers.Tree(folder / "tree"), kept)
+            if (diff_id := arriving.digest) != expect:
+                raise StoreError(
+                    f"a layer's content has the digest {diff_id}, but the image says {expect}",
+                    hint="what came was damaged or tampered with; nothing of it was kept",
+                )
+            checked()
+            if laid.straight:
+                return self._place(folder, diff_id, diff_id, laid.size + laid.links, laid.entries)
+            summary = layers.write_layer(folder / "tree")
+            if summary.diff_id == diff_id:
+                os.unlink(kept)
+            elif digest_of_file(kept) != diff_id:
+                raise StoreError(
+                    f"layer {diff_id} could not be kept as it came", hint="this is a mistake of dockerlab: please tell us of the image"
+                )
+            return self._place(folder, diff_id, summary.diff_id, summary.size + summary.links, laid.entries)
 
     def _place(self, folder: Path, diff_id: str, canonical: str, size: int, entries: int) -> Layer:
         target = self._path(diff_id)

@@ -19,6 +19,7 @@ from dockerlab.store.layers import BORROWED, SHARED, Layer, LayerStore
 if TYPE_CHECKING:
     from dockerlab.oci import ImageConfig
     from dockerlab.store.bases import Base
+    from dockerlab.store.blob_origins import Origins
     from dockerlab.store.cache import BuildCache
     from dockerlab.store.cache_mounts import CacheMounts
     from dockerlab.store.images import ImageStore
@@ -88,6 +89,13 @@ class Store:
         from dockerlab.store.indices import Indices
 
         return Indices(self.home)
+
+    @cached_property
+    def blob_origins(self) -> Origins:
+        """Where layers have been as blobs of registries."""
+        from dockerlab.store.blob_origins import Origins
+
+        return Origins(self.home)
 
     @cached_property
     def snapshots(self) -> Snapshotter:
@@ -189,6 +197,7 @@ class Store:
                 self.layers.remove(diff_id)
             self._sweep_of_others(needed)
             self.indices.sweep(needed)
+            self.blob_origins.sweep(needed)
             return freed
 
     def _sweep_of_others(self, needed: set[str]) -> None:

@@ -4,25 +4,14 @@ from __future__ import annotations
 
 from dockerlab.errors import UsageError
 
-_REGISTRY = "images of a registry are not part of this version"
-_LOGIN = "there is no registry to log in to"
-_SIGNED = "signatures live in a registry, which is not part of this version"
+_REGISTRY = "only whole images are brought from a registry and to one"
+_SIGNED = "signatures are not looked at"
 _BUILDER = "there is one builder, dockerlab's own, and it is always there"
 _ONE_MACHINE = "a swarm is several machines with Docker's daemon, and here is one without"
-_PULL = (
-    "base images come from the catalogue by themselves: FROM nginx, or dockerlab run nginx; others can be brought in with dockerlab load"
-)
-_PUSH = "dockerlab save NAME -o FILE writes an archive that docker load reads"
 _REASONS: dict[str, tuple[str, str]] = {
-    "pull": (_REGISTRY, _PULL),
-    "image pull": (_REGISTRY, _PULL),
-    "push": (_REGISTRY, _PUSH),
-    "image push": (_REGISTRY, _PUSH),
-    "login": (_LOGIN, "leave it away: nothing here asks for a password"),
-    "logout": (_LOGIN, "leave it away: no password is kept"),
     "search": (
-        "there is no registry to search",
-        "dockerlab images lists what is here; base images such as nginx come from the catalogue by themselves",
+        "no registry is searched",
+        "look at hub.docker.com; dockerlab pull NAME brings an image whose name you know",
     ),
     "manifest": (_REGISTRY, "dockerlab image inspect shows the configuration of an image that is here"),
     "trust": (_SIGNED, "an image is what its ID says: dockerlab images --no-trunc"),

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _ALIASES = {
     "container ls": "ps", "container ps": "ps", "container list": "ps", "image ls": "images", "image list": "images", "image rm": "rmi",
     "image remove": "rmi", "image build": "build", "builder build": "build", "buildx build": "build", "buildx prune": "builder prune", "buildx": "builder", "image history": "history",
-    "image import": "import", "image load": "load", "image save": "save", "image tag": "tag", "system info": "info", "system events": "events", "container remove": "rm",
+    "image import": "import", "image pull": "pull", "image push": "push", "image load": "load", "image save": "save", "image tag": "tag", "system info": "info", "system events": "events", "container remove": "rm",
     "volume list": "volume ls", "network list": "network ls", "volume remove": "volume rm", "network remove": "network rm", "context list": "context ls", "context remove": "context rm",
 }  # fmt: skip
 VERBS: dict[str, str] = {
@@ -35,8 +35,8 @@ VERBS: dict[str, str] = {
     "network prune": "networks", "network connect": "networks", "network disconnect": "networks", "system df": "disk", "system prune": "prune",
     "builder prune": "system", "wait": "containers", "top": "top", "context look": "context", "context show": "contexts", "context ls": "contexts", "context inspect": "contexts",
     "context use": "contexts", "context rm": "contexts", "context create": "contexts", "context export": "contexts", "context import": "contexts",
-    "context update": "contexts", "stats": "stats", "events": "events",
     "layers": "layers", "compare": "compare", "cat": "paths", "blame": "paths",
+    "context update": "contexts", "stats": "stats", "events": "events", "pull": "transferring", "push": "transferring", "login": "logging_in", "logout": "logging_in",
 }  # fmt: skip
 """Each verb that works here, and the module that holds it."""
 OURS: dict[str, dict[str, Any]] = {

@@ -55,10 +55,12 @@ def _filtered(engine: Engine, parsed: Parsed) -> list[Json]:
         items = [item for item in items if item["Created"] <= moment(text, "until")]
     out = []
     for item in items:
+        tagged = {Reference.parse(name).repository for name in item["RepoTags"]}
         item["_names"] = list(item["RepoTags"])
+        item["_names"] += [name for name in item["RepoDigests"] if Reference.parse(name).repository not in tagged]
         if not item["_names"] and item["Id"] in parents and not parsed.on("all"):
             continue
-        if "dangling" in filters and boolean("dangling", filters["dangling"][0]) == bool(item["_names"]):
+        if "dangling" in filters and (item["RepoTags"] if boolean("dangling", filters["dangling"][0]) else not item["_names"]):
             continue
         if not all(label_matches(item["Labels"], wanted) for wanted in filters.get("label", ())):
             continue
@@ -83,10 +85,11 @@ def _matches(name: str, pattern: str) -> bool:
 def image_row(item: Json, name: str, long: bool) -> Json:
     """The fields of one name of an image, "" for none, as `docker images` shows them."""
     reference = Reference.parse(name) if name else None
+    digests = [Reference.parse(one) for one in item["RepoDigests"]] if reference else []
     return {
         "Repository": reference.repository if reference else "<none>",
-        "Tag": reference.tag if reference else "<none>",
-        "Digest": "<none>",
+        "Tag": (reference.tag if reference else "") or "<none>",
+        "Digest": next((one.digest for one in digests if reference and one.repository == reference.repository), "<none>"),
         "ID": item["Id"] if long else short_id(item["Id"]),
         "CreatedSince": ago(item["Created"]),
         "CreatedAt": shown_time(item["Created"]),

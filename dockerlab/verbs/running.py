@@ -98,15 +98,10 @@ def _tell_unenforced(parsed: Parsed, terminal: Terminal) -> None:
 
 
 def _check_image_flags(parsed: Parsed) -> None:
-    """--pull and --platform: what they may say, and what can be had without a registry."""
+    """--pull and --platform: what they may say, and what runs on this machine."""
     pull = parsed.text("pull", "missing")
     if pull not in ("always", "missing", "never"):
         raise UsageError(f'docker: invalid pull option: \'{pull}\': must be one of "always", "missing" or "never"')
-    if pull == "always":
-        raise UsageError(
-            "docker: --pull always needs a registry, which is not part of this version",
-            hint="leave it away: the image of the store is used",
-        )
     platform = parsed.text("platform")
     if platform:
         own = own_architecture()

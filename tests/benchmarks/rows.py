@@ -15,6 +15,7 @@ from pathlib import Path
 from dockerlab.engine import BuildOptions, ContainerSpec, ExecSpec, Streams
 from dockerlab.engine.embedded import EmbeddedEngine
 from dockerlab.store import Store
+from tests.benchmarks.pulling import Pulls, can_pull
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 Action = Callable[[], object]
@@ -58,6 +59,7 @@ class Bench:
     def __init__(self, engine: EmbeddedEngine, folder: Path, docker: str) -> None:
         self.engine, self.folder, self.docker = engine, folder, docker
         self.programs = [OURS, *([(docker,)] if docker else [])]
+        self._pulls: Pulls | None = None
 
     def prepare(self) -> None:
         """The images and containers that rows look at."""
@@ -73,6 +75,10 @@ class Bench:
         for program in self.programs:
             command(*program, "rm", "-f", "bench-changed", "bench-on", check=False)()
             command(*program, "rmi", "-f", "bench-small", "bench-deep", "bench-large", "bench-commit", "bench-moved", check=False)()
+        if self._pulls is not None:
+            self._pulls.close()
+            if self.docker:
+                command(self.docker, "rmi", "-f", *self._pulls.names, check=False)()
 
     def _beside(self, *words: str, kernel: Action | None = None, raw: Action | None = None) -> dict[str, Action]:
         out = {"process": command(*OURS, *words)}
@@ -159,6 +165,21 @@ class Bench:
             "load an image of 200 MB": Row(load, 1.0, 1.0, 1.0, "skopeo copy", before=away),
         }
 
+    def _pull(self) -> dict[str, Row]:
+        """A pull, where there is a registry to pull from."""
+        if not can_pull():
+            return {}
+        self._pulls = pulls = Pulls(self.engine, self.folder / "pulls", self.folder / "large")
+        actions: dict[str, Action] = {
+            "process": lambda: command("env", f"DOCKERLAB_HOME={pulls.home()}", *OURS, "pull", "-q", pulls.name)(),
+            "kernel": pulls.ours,
+        }
+        if self.docker:
+            actions["docker"] = lambda: command(self.docker, "pull", "-q", pulls.name)()
+        if shutil.which("skopeo"):
+            actions["raw"] = lambda: command(*pulls.skopeo())()
+        return {"pull of 200 MB, 10,000 files": Row(actions, 0.7, 0.7, 1.0, "skopeo copy", pulls.renew)}
+
     def rows(self) -> dict[str, Row]:
         """Name → row, in the order in which they are told."""
         large, copies = shlex.quote(str(self.folder / "large")), shlex.quote(str(self.folder / "copies"))
@@ -192,6 +213,7 @@ class Bench:
             ),
             "commit after 2,000 changed files": Row(self._beside("commit", "bench-changed", "bench-commit", kernel=commit), 0.10, 0.05, before=changed),
             **self._moved(),
+            **self._pull(),
             "history": Row(self._beside("history", "bench-deep", raw=start), 1.0, raw=interpreter),
             "images": Row(self._beside("images", raw=start), 1.0, raw=interpreter),
             "ps": Row(self._beside("ps", "-a", raw=start), 1.0, raw=interpreter),

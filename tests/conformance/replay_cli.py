@@ -45,10 +45,11 @@ class Stage:
             engine.close()
 
     def _environment(self, home: Path) -> dict[str, str]:
-        without = ("DOCKER_HOST", "DOCKERLAB_PUBLISH_ADDRESS", "DOCKER_CONFIG", "DOCKERLAB_LANG", "DOCKERLAB_BASES")
+        without = ("DOCKER_HOST", "DOCKERLAB_PUBLISH_ADDRESS", "DOCKER_CONFIG", "DOCKERLAB_LANG")
         return {
             **{key: value for key, value in os.environ.items() if key not in without},
             "DOCKERLAB_HOME": str(home),
+            "DOCKERLAB_BASES": "catalogue",
             "PYTHONPATH": str(ROOT),
             "PATH": f"{self.folder / 'bin'}:{os.environ['PATH']}",
             "TZ": "UTC",

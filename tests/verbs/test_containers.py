@@ -337,8 +337,8 @@ def test_inspect_of_several_and_of_none(docker: Docker) -> None:
 
 
 def test_a_verb_that_docker_has_and_we_have_not_says_so(docker: Docker) -> None:
-    answer = docker("pull", "alpine")
-    assert answer.code == 1 and "dockerlab has no `docker pull`" in answer.err and "catalogue" in answer.err
+    answer = docker("search", "alpine")
+    assert answer.code == 1 and "dockerlab has no `docker search`" in answer.err and "dockerlab pull" in answer.err
 
 
 def test_a_process_finds_dockers_variables_unless_the_user_says_otherwise(docker: Docker) -> None:

@@ -55,9 +55,18 @@ class Calls:
         """HEAD, checked."""
         return self._checked("HEAD", path, params)
 
-    def post(self, path: str, /, *, as_stream: bool = False, body: IO[bytes] | Json | None = None, **params: Any) -> Response:
+    def post(
+        self,
+        path: str,
+        /,
+        *,
+        as_stream: bool = False,
+        body: IO[bytes] | Json | None = None,
+        headers: dict[str, str] | None = None,
+        **params: Any,
+    ) -> Response:
         """POST, checked; `body`: a tar, or an object."""
-        return self._checked("POST", path, params, as_stream, body)
+        return self._checked("POST", path, params, as_stream, body, headers)
 
     def delete(self, path: str, /, **params: Any) -> Response:
         """DELETE, checked."""
@@ -67,13 +76,21 @@ class Calls:
         """PUT a tar, checked."""
         return self._checked("PUT", path, params, body=body)
 
-    def _checked(self, method: str, path: str, params: Json, as_stream: bool = False, body: IO[bytes] | Json | None = None) -> Response:
+    def _checked(
+        self,
+        method: str,
+        path: str,
+        params: Json,
+        as_stream: bool = False,
+        body: IO[bytes] | Json | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> Response:
         query = {key: value for key, value in params.items() if value is not None}
-        wanted: Json = {"params": query, "stream": as_stream, "timeout": self.client.timeout}
+        wanted: Json = {"params": query, "stream": as_stream, "timeout": self.client.timeout, "headers": headers or {}}
         if isinstance(body, dict):
             wanted["json"] = body
         elif body is not None:
-            wanted |= {"data": body, "headers": {"Content-Type": "application/x-tar"}}
+            wanted |= {"data": body, "headers": {**wanted["headers"], "Content-Type": "application/x-tar"}}
         with told():
             answer: Response = self.client.request(method, self.root + path, **wanted)
         refused(answer)

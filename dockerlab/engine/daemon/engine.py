@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from dockerlab.oci import Reference
     from dockerlab.store import Image
     from dockerlab.transfer.catalogue import Catalogue
+    from dockerlab.transfer.registry import Progress
+    from dockerlab.transfer.registry.credentials import Credentials
     from dockerlab.transfer.saving import Saving
 
 Json = dict[str, Any]
@@ -137,6 +139,30 @@ class DaemonEngine(Foresight, ContainerLife):
 
     def image_prune(self, *, all: bool = False, keep: Callable[[Json], bool] = lambda item: False) -> tuple[list[Json], int]:
         return self.images_.prune(all, keep)
+
+    def pull(self, name: str, platform: str = "", *, all_tags: bool = False) -> Iterator[Progress]:
+        from dockerlab.engine.daemon.registries import pull
+        from dockerlab.engine.registries import only_catalogue
+        from dockerlab.oci import Reference
+        from dockerlab.transfer.registry import Progress
+
+        reference = Reference.parse(name)
+        if not only_catalogue() or all_tags:
+            yield from pull(self.calls, reference, platform, all_tags)
+            return
+        yield Progress(f"{reference.familiar}: DOCKERLAB_BASES=catalogue asks no registry; taken from the catalogue")
+        self.names.composed(reference)
+
+    def push(self, name: str, *, all_tags: bool = False) -> Iterator[Progress]:
+        from dockerlab.engine.daemon.registries import push
+        from dockerlab.oci import Reference
+
+        return push(self.calls, Reference.parse(name), all_tags)
+
+    def login(self, domain: str, credentials: Credentials) -> None:
+        from dockerlab.engine.daemon.registries import login
+
+        login(self.calls, domain, credentials)
 
     def save(self, names: Iterable[str], out: IO[bytes] | str, saving: Saving | None = None, *, platform: str = "") -> None:
         self.images_.save(names, out, saving, platform)

@@ -8,12 +8,12 @@ The daemon gets the catalogue's images as dockerlab.local/NAME:TAG, so that no n
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Callable
 from typing import IO, TYPE_CHECKING, Any, cast
 
 from dockerlab.engine.daemon.calls import Calls, objects
+from dockerlab.engine.registries import only_catalogue
 from dockerlab.errors import CatalogueError, DockerlabError, InvalidReferenceError, NotFoundError
 from dockerlab.oci import Reference
 
@@ -64,17 +64,17 @@ class Names:
         composable = reference is not None and not reference.digest and self._catalogue().find(reference) is not None
         if composable and self._is_lesson(reference):
             assert reference is not None
-            return self._inspected(str(ours(reference))) or self._loaded(reference)
+            return self._inspected(str(ours(reference))) or self.composed(reference)
         try:
             return self.local(name)
         except NotFoundError as missing:
-            if reference is None or reference.domain == OURS or os.environ.get("DOCKERLAB_BASES") == "catalogue":
+            if reference is None or reference.domain == OURS or only_catalogue():
                 raise
             try:
                 return self._pulled(reference)
             except DockerlabError as error:
                 if composable:
-                    return self._loaded(reference)
+                    return self.composed(reference)
                 raise NotFoundError(f"{missing.message}, and it can't be pulled: {error.message}", hint=missing.hint) from None
 
     def given(self, name: str) -> str:
@@ -91,7 +91,7 @@ class Names:
         return not self._is_lesson(reference) and any(Reference.parse(tag) == reference for tag in found.get("RepoTags") or ())
 
     def _is_lesson(self, reference: Reference | None) -> bool:
-        return reference is not None and os.environ.get("DOCKERLAB_BASES") == "catalogue" and self._catalogue().find(reference) is not None
+        return reference is not None and only_catalogue() and self._catalogue().find(reference) is not None
 
     def _inspected(self, name: str) -> Json | None:
         try:
@@ -100,17 +100,14 @@ class Names:
             return None
 
     def _pulled(self, reference: Reference) -> Json:
-        for item in objects(
-            self._calls.post(
-                "/images/create", as_stream=True, fromImage=f"{reference.domain}/{reference.path}", tag=reference.digest or reference.tag
-            )
-        ):
-            if "error" in item:
-                raise DockerlabError(str(item["error"]))
+        from dockerlab.engine.daemon.registries import pull
+
+        for _ in pull(self._calls, reference, "", all_tags=False):
+            pass
         self._notice(f"{reference.familiar}: not in the daemon, pulled from {reference.domain}")
         return cast(Json, self._calls.get(f"/images/{reference}/json").json())
 
-    def _loaded(self, reference: Reference) -> Json:
+    def composed(self, reference: Reference) -> Json:
         """Compose the catalogue's image, or take it from the embedded engine's store, and load it into the daemon."""
         from dockerlab.engine.pulling import pull
         from dockerlab.transfer.saving import save
