@@ -199,6 +199,13 @@ def _ignored_by_name(look: Look) -> str:
     return "a" if image.file("/srv/.env").exists else "b"
 
 
+def _ignored_by_a_wildcard(look: Look) -> str:
+    image = look.image("wild:1")
+    if image.missing:
+        return ""
+    return "c" if image.file("/srv/.env").exists else "b" if image.file("/srv/serve.sh").exists else "a"
+
+
 def _exception_first(look: Look) -> str:
     image = look.image("order:1")
     logs = _here(image, "a.log", "keep.log")
@@ -222,14 +229,21 @@ def _two_ignore_files(look: Look) -> str:
     return "" if image.missing else {(False, False): "a", (False, True): "b", (True, False): "c"}.get(here, "")
 
 
+def _its_own_dockerfile(look: Look) -> str:
+    image = look.image("itself:1")
+    return "" if image.missing else "b" if image.file("/srv/Dockerfile").exists else "c"
+
+
 PREDICTIONS: dict[str, Measure] = {
     "context-dot": _copied_by_a_dot,
     "context-sent": _sent,
     "context-depth": _logs_below,
     "context-named": _ignored_by_name,
+    "context-wildcard": _ignored_by_a_wildcard,
     "context-order": _exception_first,
     "context-path": _of_which_folder,
     "context-parent": _above_the_context,
     "context-own": _two_ignore_files,
+    "context-itself": _its_own_dockerfile,
 }
 """What each prediction of the lab is compared with."""
