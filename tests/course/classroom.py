@@ -241,7 +241,11 @@ class Classroom:
             item["Name"]: [item["Config"]["Image"], item["Config"]["Cmd"], item["State"]["Status"], self.engine.diff(item["Id"])]
             for item in self.engine.containers(all=True)
         }
-        files = {str(path.relative_to(self.work)): path.read_bytes() for path in sorted(self.work.rglob("*")) if path.is_file() and "Dockerfile" not in path.name}
+        files = {
+            str(path.relative_to(self.work)): path.read_bytes()
+            for path in sorted(self.work.rglob("*"))
+            if path.is_file() and "Dockerfile" not in path.name
+        }
         return {"images": images, "containers": containers, "files": files}
 
 
