@@ -75,6 +75,8 @@ class Compared:
 
         if not self.happened:
             return [word("experiment missing")]
+        if not self._choices:
+            return [word("question missing", name=self.name), word("what happened", what=told(self.happened))]
         guess = word("your guess", what=told(self.guess)) if self.guess else word("no guess")
         happened = word("what happened", what=told(self.happened))
         return [guess, happened] if not self.right else [word("guess right", what=told(self.happened))]
@@ -97,13 +99,13 @@ def ask(words: list[str], text: str, guesses: Guesses = GUESSES) -> Question | N
         guesses.take(words[0], words[1].strip("()."))
         print(word("guessed", letter=guesses.of(words[0])))
         return None
-    raise UsageError("%%predict takes a name, and below it a question with choices", hint="%predict NAME b answers it")
+    raise UsageError(word("usage predict"), hint="%predict NAME b answers it")
 
 
 def compare(words: list[str], text: str, engine: Engine, shell: Any, guesses: Guesses = GUESSES) -> Compared:
     """`%compare NAME`, or `%%compare NAME` with a Python expression below that says which letter is true."""
     if len(words) != 1:
-        raise UsageError("%compare takes the name of one prediction", hint="%compare NAME")
+        raise UsageError(word("usage compare"), hint="%compare NAME")
     name = words[0]
     happened = str(shell.ev(text.strip()) or "") if text.strip() else outcome(name, Look(engine, language()))
     asked = guesses.asked(name)

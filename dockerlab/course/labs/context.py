@@ -39,7 +39,7 @@ def kiosk(look: Look) -> None:
 @exercise(
     CHECKS, "context-2", 2,
     hint=say(
-        "the hint of the message says which pattern leaves menu.txt out", "메시지의 hint가 어느 패턴이 menu.txt를 제외하는지 알려 줍니다"
+        "the hint of the message says which pattern leaves menu.txt out", "메시지의 힌트가 어느 패턴이 menu.txt를 제외하는지 알려 줍니다"
     ),
     question=say("which other files does that pattern match, and which of them shall stay out?", "그 패턴에 맞는 다른 파일은 무엇이고, 그중 계속 제외해야 하는 것은 무엇입니까?"),
 )  # fmt: skip

@@ -169,15 +169,21 @@ def song(look: Look) -> None:
 )  # fmt: skip
 def sizes(look: Look) -> None:
     """Before and after, measured."""
-    told = _sizes(str(look.text("sizes.txt").value))
+    text = look.text("sizes.txt")
+    told = _sizes(str(text.value))
     for program, base in (("calc", "gcc"), ("shop", "openjdk:17-jdk")):
-        look.expect(look.image(f"{program}:build").built_on(base))
+        look.expect(
+            look.image(f"{program}:build")
+            .built_on(base)
+            .called(f"{program}:build is the build stage of {program}", f"{program}:build는 {program}의 빌드 스테이지입니다")
+            .at(f"%docker build --target …, {program}/Dockerfile", f"%docker build --target …, {program}/Dockerfile")
+        )
         for name in (f"{program}:build", f"{program}:1"):
             size = look.image(name).size
             about = About(
                 say(f"size of {name} in sizes.txt", f"sizes.txt에 적은 {name}의 크기"),
                 same(f"%docker images {name}"),
-                size.about.missing or (None if name in told else say("no line for it", "그 줄이 없습니다")),
+                size.about.missing or text.about.missing or (None if name in told else say("no line for it", "그 줄이 없습니다")),
             )
             noted = Number.bytes(about, told.get(name, 0))
             near = (noted > size.value * 0.94) & (noted < size.value * 1.06)
