@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from dockerlab.engine.happenings import tell_image
+from dockerlab.language import language
 from dockerlab.oci import Reference
 from dockerlab.store import Image, Store
 
@@ -17,7 +18,7 @@ def pull(store: Store, catalogue: Catalogue, reference: Reference, notice: Calla
     """An image of the catalogue, which gets the name that it was asked for by; None if there is none."""
     if catalogue.find(reference) is None:
         return None
-    notice(f"{reference.familiar}: not in the store, taken from the catalogue (composed from Debian packages)")
+    notice(_told(reference.familiar, catalogue.wanting(reference)))
     image = catalogue.image(reference, lambda text: None if ": fetched " in text else notice(text))
     store.images.tag(image.id, reference)
     tell_image(store, "pull", reference.familiar, reference.familiar)
@@ -42,6 +43,15 @@ def alike(store: Store, reference: Reference, *, composable: bool = False) -> st
         return "dockerlab images lists what is here"
     also = catalogue.get(reference.repository, ())
     return f"did you mean {close[0]}?" + (f" The catalogue has {reference.repository} with the tags {', '.join(also)}" if also else "")
+
+
+def _told(name: str, size: int) -> str:
+    """What is about to happen, and how large it is."""
+    if language() == "ko":
+        much = f". 약 {size / 1e6:.0f} MB, 처음 한 번만" if size else ""
+        return f"{name}: 저장소에 없어서 카탈로그에서 가져옵니다(Debian 패키지로 만듭니다{much})"
+    much = f", about {size / 1e6:.0f} MB, this once" if size else ""
+    return f"{name}: not in the store, taken from the catalogue (composed from Debian packages{much})"
 
 
 class Pulling:
