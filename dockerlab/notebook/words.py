@@ -49,7 +49,7 @@ _WORDS: dict[str, dict[str, str]] = {
     },
     "variables": {"en": "ARG and ENV, line by line", "ko": "줄마다 보이는 ARG와 ENV"},
     "line": {"en": "LINE", "ko": "줄"},
-    "instruction": {"en": "INSTRUCTION", "ko": "명령"},
+    "instruction": {"en": "INSTRUCTION", "ko": "지시어"},
     "at run": {"en": "in the container", "ko": "컨테이너 안"},
     "in history": {"en": "in the image's history", "ko": "이미지 히스토리"},
     "readable": {"en": "{n} × there", "ko": "{n}줄에 보임"},
