@@ -20,7 +20,7 @@ GUESSES = Guesses()
 _CHOICES = f"""
 .dockerlab-choices .widget-radio-box {{ max-width: 100%; }}
 .dockerlab-choices .widget-radio-box label {{
-  display: flex; gap: 6px; align-items: baseline; height: auto; line-height: 1.4; margin: 3px 0; white-space: normal; {READABLE}
+  display: flex; flex-direction: row-reverse; justify-content: flex-end; gap: 6px; align-items: baseline; height: auto; line-height: 1.4; margin: 3px 0; white-space: normal; {READABLE}
 }}
 .dockerlab-choices .widget-radio-box input {{ flex: none; margin: 0; }}
 """

@@ -55,5 +55,6 @@ def test_a_choice_of_several_lines_lies_over_no_other(notebook: Open) -> None:
     choices.nth(2).wait_for(timeout=BUSY)
     boxes = [choices.nth(at).bounding_box() for at in range(3)]
     assert boxes[0]["height"] > 30 and all(above["y"] + above["height"] <= below["y"] for above, below in itertools.pairwise(boxes))
+    assert choices.nth(0).locator("input").bounding_box()["x"] < boxes[0]["x"] + 10, "the button stands before its words"
     choices.nth(1).locator("input").click()
     one.page.get_by_text("your guess is noted: b").wait_for(timeout=BUSY)
