@@ -20,9 +20,10 @@ GUESSES = Guesses()
 _CHOICES = f"""
 .dockerlab-choices .widget-radio-box {{ max-width: 100%; }}
 .dockerlab-choices .widget-radio-box label {{
-  display: flex; flex-direction: row-reverse; justify-content: flex-end; gap: 6px; align-items: baseline; height: auto; line-height: 1.4; margin: 3px 0; white-space: normal; {READABLE}
+  display: flex; flex-direction: row-reverse; justify-content: flex-end; gap: 6px; align-items: flex-start;
+  height: auto; line-height: 20px; margin: 0 0 2px; white-space: normal; {READABLE}
 }}
-.dockerlab-choices .widget-radio-box input {{ flex: none; margin: 0; }}
+.dockerlab-choices .widget-radio-box input {{ flex: none; height: 20px; margin: 0; }}
 """
 """ipywidgets gives each choice the height of one line: a longer one would lie over the next, and hide its button."""
 
