@@ -17,7 +17,8 @@ AT_LEAST = 0.95
 PAGE = """# Mutants
 
 Each exercise's solution goes slightly wrong in every way that `tests/course/mutants.py` knows: an instruction, a line or a flag is left out, moved, or altered. Such a mutant is *killed* if the check does
-not give all points. A mutant that leaves the very artefacts of the solution is not wrong, and counts as *the same*. Of the others at least 95 % must be killed, in each lab; below the table stands what lived.
+not give all points. A mutant that leaves the very images, containers and files of the solution
+(the Dockerfile's own text apart) is not wrong, and counts as *the same*. Of the others at least 95 % must be killed, in each lab; below the table stands what lived.
 
     scripts/mutants --report docs/mutants.md             # all labs, which takes long; .ci/full does it
     scripts/mutants --report docs/mutants.md layers      # the rows of one lab anew
