@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from dockerlab.engine.happenings import tell_image
-from dockerlab.language import language
 from dockerlab.oci import Reference
 from dockerlab.store import Image, Store
 
@@ -47,6 +46,8 @@ def alike(store: Store, reference: Reference, *, composable: bool = False) -> st
 
 def _told(name: str, size: int) -> str:
     """What is about to happen, and how large it is."""
+    from dockerlab.language import language
+
     if language() == "ko":
         much = f". 약 {size / 1e6:.0f} MB, 처음 한 번만" if size else ""
         return f"{name}: 저장소에 없어서 카탈로그에서 가져옵니다(Debian 패키지로 만듭니다{much})"
