@@ -63,6 +63,7 @@ _KOREAN = (
     (r"write the question above them", r"그 위에 질문을 쓰십시오"),
     (r"in a cell of your own: %%compare NAME, below it a Python expression for the letter", r"자신의 셀에서는 %%compare 이름 아래에, 글자를 정하는 Python 식을 쓰십시오"),
     (r"leave it away", r"빼고 쓰십시오"),
+    (r"a shell in the state before this step: (.+)", r"이 단계 직전의 상태에서 셸을 시작할 수 있습니다: \1"),
     (r"there is no file (.+) in (.+); name it with -f", r"\2에 \1 파일이 없습니다. -f로 지정하십시오"),
     (r"write CONTAINER:/path on one side", r"한쪽은 컨테이너:/경로로 쓰십시오"),
     (r"ports go from 1 to 65535", r"포트는 1에서 65535까지 쓸 수 있습니다"),

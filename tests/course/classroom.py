@@ -131,13 +131,15 @@ class Classroom:
         self._note()
 
     def run_all(self) -> dict[str, Verdict]:
-        """Every cell with the instructor's answers; the verdicts."""
-        found = {}
+        """Every cell with the instructor's answers; the verdicts. `failed` has the cells that failed, and may."""
+        found, self.failed = {}, list[str]()
         with self._here():
             for cell in self.cells:
                 played = self.play(cell["source"])
                 may_fail = "raises-exception" in cell["metadata"].get("tags", [])
                 assert may_fail or played.error is None, f"{cell['source']}\n{played.error!r}\n{played.text}"
+                if played.error is not None:
+                    self.failed.append(cell["source"])
                 if grader(cell).get("grade"):
                     name = grader(cell)["grade_id"]
                     found[name] = verdict(name, self.engine, self.language, self.work)
