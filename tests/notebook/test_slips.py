@@ -12,6 +12,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from dockerlab.language import particles
 from dockerlab.notebook import slips
 from dockerlab.notebook.hints import in_language
+from dockerlab.notebook.predictions import GUESSES
 
 Run = Callable[[str], str]
 
@@ -117,6 +118,7 @@ def test_the_extension_can_be_loaded_twice_and_taken_away(run: Run) -> None:
 
 def test_a_comparison_without_its_question_says_where_the_question_is(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DOCKERLAB_LANG", "en")
+    monkeypatch.setattr(GUESSES, "_asked", {})  # other tests of this process may have asked
     run("%%dockerfile -q -t where:1\nFROM busybox\nRUN pwd > /where")
     assert "run the cell with %%predict build-cd above" in run("%compare build-cd")
 
