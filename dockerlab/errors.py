@@ -14,6 +14,8 @@ class DockerlabError(Exception):
     """
 
     exit_code = 1
+    hint_label = "hint"
+    """What stands before the hint; a notebook says it in the learner's language."""
 
     def __init__(self, message: str, *, hint: str = "", excerpt: str = "", exit_code: int | None = None) -> None:
         super().__init__(message)
@@ -26,7 +28,9 @@ class DockerlabError(Exception):
         return str(self).split("\n")
 
     def __str__(self) -> str:
-        return "\n".join(part for part in (self.excerpt.rstrip("\n"), self.message, self.hint and f"hint: {self.hint}") if part)
+        return "\n".join(
+            part for part in (self.excerpt.rstrip("\n"), self.message, self.hint and f"{self.hint_label}: {self.hint}") if part
+        )
 
 
 class Interrupted(KeyboardInterrupt):

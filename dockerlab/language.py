@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 
 _LOCALE = ("LC_ALL", "LC_MESSAGES", "LANG")
 _LAB_SETTINGS = "lab/user-settings/@jupyterlab/translation-extension/plugin.jupyterlab-settings"
@@ -51,3 +52,36 @@ def _of_lab() -> str:
             found = value.strip().rstrip(",").strip().strip('"')
             return "" if found == "default" else found
     return ""
+
+
+_DIGITS = "영일이삼사오육칠팔구"
+_PARTICLES = {"은(는)": ("은", "는"), "이(가)": ("이", "가"), "을(를)": ("을", "를"), "와(과)": ("과", "와"), "(으)로": ("으로", "로")}
+"""As written after a gap → after a consonant, after a vowel."""
+_UNDECIDED = re.compile(r"([가-힣]|[0-9]|[A-Za-z]+)(['\"`)\]]?)(은\(는\)|이\(가\)|을\(를\)|와\(과\)|\(으\)로)")
+
+
+def particles(text: str) -> str:
+    """Korean whose particles fit the word before them, as far as that can be known. `site:1이(가)` → `site:1이`; `shop이(가)` stays, since people differ."""
+
+    def fitting(found: re.Match[str]) -> str:
+        ends = _ends_in(found[1])
+        if not ends:
+            return found[0]
+        consonant = ends == "consonant" or (ends == "l" and found[3] != "(으)로")  # after ㄹ it is 로
+        return found[1] + found[2] + _PARTICLES[found[3]][0 if consonant else 1]
+
+    return _UNDECIDED.sub(fitting, text)
+
+
+def _ends_in(word: str) -> str:
+    """What is heard last of a word that is read aloud in Korean: "vowel", "l" or another "consonant"; "" where that can't be told by its letters."""
+    if not word.isascii() or word.isdigit():
+        final = (ord(_DIGITS[int(word)] if word.isdigit() else word) - 0xAC00) % 28
+        return "vowel" if not final else "l" if final == 8 else "consonant"
+    word = word.lower()
+    if word.endswith(("l", "le")):
+        return "l"
+    if re.search(r"([mn]e?|ng)$", word) and re.search("[aeiouy]", word[:-1]):
+        return "consonant"
+    # a stop after a vowel closes the syllable in some words (북) and not in others (로그)
+    return "" if re.search("[aeiouy][bcgkpt]$", word) else "vowel"

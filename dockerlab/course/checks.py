@@ -9,12 +9,13 @@ from importlib import import_module
 from pathlib import Path
 
 from dockerlab.course.labs import LABS
-from dockerlab.course.saying import Text
+from dockerlab.course.saying import Text, say
 from dockerlab.course.verdict import Verdict
 from dockerlab.course.vocabulary import Look, being_graded
 from dockerlab.data import dataclass, replace
 from dockerlab.engine import Engine
 from dockerlab.errors import NotFoundError
+from dockerlab.language import language
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,8 @@ def find(name: str) -> Check:
             return check
     known = all_checks()
     close = get_close_matches(name, list(known), 1)
-    raise NotFoundError(f"no exercise is called {name}", hint=f"did you mean {close[0]}?" if close else "exercises: " + ", ".join(known))
+    message = say(f"no exercise is called {name}", f"{name}이라는 연습 문제는 없습니다")[language()]
+    raise NotFoundError(message, hint=f"did you mean {close[0]}?" if close else "exercises: " + ", ".join(known))
 
 
 def verdict(name: str, engine: Engine, language: str, folder: Path | None = None) -> Verdict:

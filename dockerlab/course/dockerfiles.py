@@ -15,6 +15,10 @@ from dockerlab.dockerfile.model import Dockerfile, Instruction, Stage
 from dockerlab.errors import DockerfileError
 
 NO_FILE = say("no such file in this folder", "이 폴더에 그런 파일이 없습니다")
+UNANSWERED = say(
+    "not answered yet: raise NotImplementedError() still stands in it",
+    "아직 답을 쓰지 않았습니다: raise NotImplementedError()가 그대로 있습니다",
+)
 _MOST = 1 << 20
 
 
@@ -33,12 +37,18 @@ def read_text(folder: Path, name: str) -> str | None:
         os.close(fd)
 
 
+def is_stub(text: str) -> bool:
+    """Whether a file was written by a cell whose answer nobody has written yet."""
+    return "raise NotImplementedError()" in text.splitlines()
+
+
 class TextSubject(Words):
     """A text file of the folder: a .dockerignore, a source."""
 
     def __init__(self, folder: Path, name: str) -> None:
         text = read_text(folder, name)
-        super().__init__(About(same(name), same(f"!cat {name}"), NO_FILE if text is None else None), text or "")
+        missing = NO_FILE if text is None else UNANSWERED if is_stub(text) else None
+        super().__init__(About(same(name), same(f"!cat {name}"), missing), "" if missing else text or "")
 
     @property
     def exists(self) -> Expectation:
@@ -59,6 +69,9 @@ class DockerfileSubject:
         text = read_text(folder, name)
         if text is None:
             self.missing = NO_FILE
+            return
+        if is_stub(text):
+            self.missing = UNANSWERED
             return
         try:
             self._parsed = parse(text, name)

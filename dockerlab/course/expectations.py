@@ -16,7 +16,7 @@ from collections.abc import Callable, Collection, Sequence
 
 from dockerlab.course.saying import Text, filled, same, say, shortened, size
 from dockerlab.data import dataclass, replace
-from dockerlab.language import language
+from dockerlab.language import language, particles
 
 NOTHING = say("nothing", "없음")
 _IS = {
@@ -71,7 +71,7 @@ class Expectation:
 
     def __repr__(self) -> str:
         key = language()
-        line = f"{'✓' if self.holds else '✗'} {self.text[key]}"
+        line = particles(f"{'✓' if self.holds else '✗'} {self.text[key]}")
         if self.holds:
             return line
         words = {"en": ("seen", "expected", "where to look"), "ko": ("확인한 값", "기대한 값", "살펴볼 곳")}[key]

@@ -15,9 +15,11 @@ from difflib import get_close_matches
 from importlib import import_module
 
 from dockerlab.course.labs import LABS
+from dockerlab.course.saying import say
 from dockerlab.course.vocabulary import Look
 from dockerlab.data import dataclass
 from dockerlab.errors import NotFoundError, UsageError
+from dockerlab.language import language
 
 _CHOICE = re.compile(r"([a-z])\)\s+(.+)")
 Measure = Callable[[Look], str]
@@ -70,7 +72,8 @@ class Guesses:
         """UsageError for a letter that is none of its choices."""
         asked = self._asked.get(name)
         if asked is not None and letter not in asked.choices:
-            raise UsageError(f"{letter} is none of the choices", hint="choose one of " + ", ".join(asked.choices))
+            message = say(f"{letter} is none of the choices", f"{letter}라는 선택지는 없습니다")[language()]
+            raise UsageError(message, hint="choose one of " + ", ".join(asked.choices))
         self._taken[name] = letter
 
     def of(self, name: str) -> str:
@@ -89,7 +92,7 @@ def find(name: str) -> Measure:
     if name not in known:
         close = get_close_matches(name, list(known), 1)
         raise NotFoundError(
-            f"no prediction is called {name}",
+            say(f"no prediction is called {name}", f"{name}이라는 예측은 없습니다")[language()],
             hint=f"did you mean {close[0]}?"
             if close
             else "in a cell of your own: %%compare NAME, below it a Python expression for the letter",

@@ -30,7 +30,7 @@ _EMPTY = say("not answered", "답이 없습니다")
 _NOT_RUN = say("it was not run", "실행되지 않았습니다")
 _STDERR = say("something was written to standard error", "표준 오류에 출력이 있었습니다")
 _TOO_MANY = say(
-    "the cell gave {n} points, more than it has: tell your instructor", "셀이 배점보다 많은 {n}점을 주었습니다. 담당 교수에게 알려 주세요"
+    "the cell gave {n} points, more than it has: tell your instructor", "셀이 배점보다 많은 {n}점을 주었습니다. 담당 교수에게 알려 주십시오"
 )
 _LINE = r"Cell In\s*\[{count}\], line (\d+)"
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")

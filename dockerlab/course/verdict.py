@@ -14,6 +14,8 @@ from dockerlab.data import asdict, dataclass, replace
 from dockerlab.errors import DockerlabError
 
 ALL, PUBLIC, WAITS = "all", "public", "waits"
+READABLE = "word-break:keep-all;overflow-wrap:anywhere"
+"""How prose is broken into lines: Korean between words, as English is; what has no spaces, anywhere."""
 _WORDS = {
     "passed": {"en": "passed", "ko": "통과했습니다"},
     "public": {"en": "public checks passed", "ko": "공개 채점 항목을 통과했습니다"},
@@ -125,7 +127,7 @@ class Verdict:
             more = ""
             if not finding.passed:
                 more = "".join(
-                    f"<br/><small>{self.word(key)}: {escape(str(getattr(finding, key)))}</small>"
+                    f'<br/><small style="white-space:pre-line">{self.word(key)}: {escape(str(getattr(finding, key)))}</small>'
                     for key in ("seen", "expected", "look")
                     if getattr(finding, key)
                 )
@@ -133,7 +135,7 @@ class Verdict:
                 f'<tr><td>{"✓" if finding.passed else "✗"}</td><td align="left" style="text-align:left">{escape(finding.text)}{more}</td></tr>'
             )
         hint = f"<p>{self.word('hint')}: {escape(self.hint)}</p>" if self.hint else ""
-        return f"<b>{escape(self._title())}</b><table>{''.join(rows)}</table>{hint}"
+        return f'<div style="{READABLE}"><b>{escape(self._title())}</b><table>{"".join(rows)}</table>{hint}</div>'
 
 
 class CheckFailed(DockerlabError):

@@ -22,7 +22,7 @@ from dockerlab.course.images import ImageSubject
 from dockerlab.course.saying import same, say
 from dockerlab.course.verdict import ALL, PUBLIC, CheckFailed, Finding, Verdict
 from dockerlab.engine import Engine, open_engine
-from dockerlab.language import language
+from dockerlab.language import language, particles
 
 
 class Look:
@@ -72,8 +72,8 @@ class Look:
     def expect(self, *expectations: Expectation, weight: float = 1.0, hidden: bool = False) -> bool:
         """Note a part of the exercise for each, worth `weight` beside the other parts; whether all hold. `hidden`: learners hear of it when their work is graded."""
         for one in expectations:
-            key = self.language
-            self.findings.append(Finding(one.text[key], one.holds, one.seen[key], one.expected[key], one.where[key], weight, hidden))
+            text, seen, expected, where = (particles(part[self.language]) for part in (one.text, one.seen, one.expected, one.where))
+            self.findings.append(Finding(text, one.holds, seen, expected, where, weight, hidden))
         return all(one.holds for one in expectations)
 
     def need(self, expectation: Expectation, weight: float = 1.0) -> bool:

@@ -31,7 +31,7 @@ def pull(store: Store, catalogue: Catalogue, reference: Reference, notice: Notic
             notice(f"{reference.familiar}: {error.message}")
     if reference.digest or catalogue.find(reference) is None:
         return None
-    notice(f"{reference.familiar}: not in the store, taken from the catalogue (composed from Debian packages)")
+    notice(_told(reference.familiar, catalogue.wanting(reference)))
     return composed(store, catalogue, reference, notice)
 
 
@@ -71,6 +71,17 @@ def alike(store: Store, reference: Reference, *, composable: bool = False) -> st
         return "dockerlab images lists what is here"
     also = catalogue.get(reference.repository, ())
     return f"did you mean {close[0]}?" + (f" The catalogue has {reference.repository} with the tags {', '.join(also)}" if also else "")
+
+
+def _told(name: str, size: int) -> str:
+    """What is about to happen, and how large it is."""
+    from dockerlab.language import language
+
+    if language() == "ko":
+        much = f". 약 {size / 1e6:.0f} MB, 처음 한 번만" if size else ""
+        return f"{name}: 저장소에 없어서 카탈로그에서 가져옵니다(Debian 패키지로 만듭니다{much})"
+    much = f", about {size / 1e6:.0f} MB, this once" if size else ""
+    return f"{name}: not in the store, taken from the catalogue (composed from Debian packages{much})"
 
 
 class Pulling:

@@ -82,7 +82,7 @@ def _build(parsed: Parsed, text: str, engine: Engine, without: list[str], *, liv
             state = f"--step {step} {name}" if step else name
             raise DockerlabError(
                 told(error, classic=classic).message,
-                hint=word("look around", state=state) if state else error.hint,
+                hint=_hint(error, text, state),
                 excerpt=error.excerpt if parsed.text("file") else cells.in_cell(error.excerpt, 0 if parsed.on("whole-cell") else 1),
             ) from None
         progress.warnings(built.warnings)
@@ -91,6 +91,13 @@ def _build(parsed: Parsed, text: str, engine: Engine, without: list[str], *, liv
         outputs(parsed, engine, terminal, built, options)
     names = [str(name) for name in options.tags]
     return Built(built.image.id, names, steps, LayerStack.of(engine, built.image.id, names[0] if names else "")).answered_by(engine)
+
+
+def _hint(error: BuildError | DockerfileError, text: str, state: str) -> str:
+    """What to do next; of a line that only waited for an answer, that it has to go."""
+    if text.splitlines()[error.line - 1 : error.line] == ["raise NotImplementedError()"]:
+        return word("stub line")
+    return word("look around", state=state) if state else error.hint
 
 
 def _picture(parsed: Parsed, plain: Callable[[Terminal], BuildProgress], opened: ExitStack) -> BuildProgress | None:

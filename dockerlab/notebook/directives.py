@@ -72,11 +72,11 @@ _DOES: dict[str, dict[str, str]] = {
     },
     "VOLUME": {
         "en": "Marks a folder whose files lie outside the container's layer, so that commit does not hold them.",
-        "ko": "컨테이너 레이어 밖에 파일을 둘 디렉터리를 지정합니다. 그 파일은 커밋에 들어가지 않습니다.",
+        "ko": "컨테이너 레이어 밖에 파일을 둘 폴더를 지정합니다. 그 파일은 커밋에 들어가지 않습니다.",
     },
     "WORKDIR": {
         "en": "Sets the working folder of the following instructions and of containers, and makes it where it is missing.",
-        "ko": "다음 지시어와 컨테이너의 작업 디렉터리를 정하고, 없으면 만듭니다.",
+        "ko": "다음 지시어와 컨테이너의 작업 폴더를 정하고, 없으면 만듭니다.",
     },
 }
 

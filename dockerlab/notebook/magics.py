@@ -102,7 +102,7 @@ class Magics:
             identifier = str(terminal.results[-1]) if terminal.results else ""
             return Ran(code, identifier)
         if code:
-            raise DockerlabError(f"docker {verb} ended with exit code {code}", exit_code=code)
+            raise DockerlabError(word("ended with", verb=verb, code=code), exit_code=code)
         return None
 
     def _listing(self, words: list[str]) -> Listing:
@@ -170,14 +170,14 @@ class Magics:
         """%layers IMAGE [IMAGE]: the image's layers as a picture; two of them side by side, on the layers that both have."""
         words = split(line)
         if len(words) not in (1, 2):
-            raise UsageError("%layers takes one image, or two to compare", hint="%layers nginx")
+            raise UsageError(word("usage layers"), hint="%layers nginx")
         return LayerStack.of(self.engine, words[0]) if len(words) == 1 else SideBySide.of(self.engine, words)
 
     def cow(self, line: str) -> CopyOnWrite | CopiesOnWrite:
         """%cow CONTAINER…: its writable layer above the read-only ones; of several, each of its own above the same."""
         words = split(line)
         if not 1 <= len(words) <= 4:
-            raise UsageError("%cow takes one container, or up to four", hint="%cow web")
+            raise UsageError(word("usage cow"), hint="%cow web")
         return CopyOnWrite.of(self.engine, words[0]) if len(words) == 1 else CopiesOnWrite.of(self.engine, words)
 
     def context(self, line: str) -> ContextSeen:
@@ -192,7 +192,7 @@ class Magics:
             _, equals, value = words[0].partition("=")
             entrypoint, words = (value, words[1:]) if equals else ((words[1:2] or [""])[0], words[2:])
         if not words or words[0].startswith("-"):
-            raise UsageError("%process takes an image, and arguments after it", hint="%process nginx")
+            raise UsageError(word("usage process"), hint="%process nginx")
         return ProcessSeen.of(self.engine, words[0], words[1:], entrypoint)
 
     def variables(self, line: str, cell: str | None = None) -> VariablesSeen:
@@ -218,7 +218,7 @@ class Magics:
 
         words = split(line)
         if len(words) != 1:
-            raise UsageError("%check takes one exercise", hint="%check layers-1")
+            raise UsageError(word("usage check"), hint="%check layers-1")
         verdict = check(words[0], self.engine, language())
         if not verdict.passed:
             from IPython.display import display
@@ -272,7 +272,9 @@ def _told_in_the_cell(magic: Callable[..., Any]) -> Callable[..., Any]:
         except KeyboardInterrupt:
             raise Interrupted(word("interrupted")) from None
         except DockerlabError as error:
-            error.hint = as_magic(error.hint)
+            from dockerlab.notebook.hints import in_language, label
+
+            error.hint, error.hint_label = in_language(as_magic(error.hint)), label()
             _last.error = error
             raise
 
@@ -294,8 +296,11 @@ def register(shell: Any) -> None:
     shell.register_magic_function(_told_in_the_cell(magics.exec), "cell", "exec")
     for name in ("variables", "predict", "compare"):
         shell.register_magic_function(_told_in_the_cell(getattr(magics, name)), "line_cell", name)
+    from dockerlab.notebook.slips import watch
+
     own_kernel = getattr(getattr(shell, "kernel", None), "implementation", "") == "dockerlab"
     shell.register_magic_function(debug, "line", "docker_debug")
+    watch(shell, dockerfiles=own_kernel)
     use_matcher(shell, cell_matcher(lambda: magics.engine, dockerfiles=own_kernel))
     explain_directives(shell)
     for name in _LINE_MAGICS:
@@ -305,7 +310,9 @@ def register(shell: Any) -> None:
 def unregister(shell: Any) -> None:
     """Give IPython its own %history back, and its completion."""
     from dockerlab.notebook.completion import explain_no_more, use_matcher
+    from dockerlab.notebook.slips import unwatch
 
+    unwatch(shell)
     use_matcher(shell, None)
     explain_no_more(shell)
     ours = shell.magics_manager.magics["line"].get("history")

@@ -6,6 +6,7 @@ from html import escape
 from typing import Any
 
 from dockerlab.course.predictions import Guesses, Prediction, outcome
+from dockerlab.course.verdict import READABLE
 from dockerlab.course.vocabulary import Look
 from dockerlab.engine import Engine
 from dockerlab.errors import UsageError
@@ -14,6 +15,17 @@ from dockerlab.notebook.words import language, word
 
 GUESSES = Guesses()
 """Of this kernel's learner."""
+
+
+_CHOICES = f"""
+.dockerlab-choices .widget-radio-box {{ max-width: 100%; }}
+.dockerlab-choices .widget-radio-box label {{
+  display: flex; flex-direction: row-reverse; justify-content: flex-end; gap: 6px; align-items: flex-start;
+  height: auto; line-height: 20px; margin: 0 0 2px; white-space: normal; {READABLE}
+}}
+.dockerlab-choices .widget-radio-box input {{ flex: none; height: 20px; margin: 0; }}
+"""
+"""ipywidgets gives each choice the height of one line: a longer one would lie over the next, and hide its button."""
 
 
 class Question:
@@ -28,7 +40,8 @@ class Question:
 
     def _repr_html_(self) -> str:
         choices = "".join(f'<li type="a">{escape(text)}</li>' for text in self._prediction.choices.values())
-        return f"<p>{escape(self._prediction.question)}</p><ol>{choices}</ol><small>{escape(word('how to guess', name=self._prediction.name))}</small>"
+        how = escape(word("how to guess", name=self._prediction.name))
+        return f'<div style="{READABLE}"><p>{escape(self._prediction.question)}</p><ol>{choices}</ol><small>{how}</small></div>'
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
         from IPython import get_ipython
@@ -54,7 +67,9 @@ class Question:
             noted.value = f"<small>{escape(word('guessed', letter=change['new']))}</small>"
 
         buttons.observe(take, "value")
-        question = ipywidgets.HTML(f"<b>{escape(prediction.question)}</b>")
+        buttons.add_class("dockerlab-choices")
+        asked = f'<div style="{READABLE};line-height:1.4;font-weight:bold">{escape(prediction.question)}</div>'
+        question = ipywidgets.HTML(f"<style>{_CHOICES}</style>{asked}")
         return ipywidgets.VBox([question, buttons, noted])
 
 
@@ -75,6 +90,8 @@ class Compared:
 
         if not self.happened:
             return [word("experiment missing")]
+        if not self._choices:
+            return [word("question missing", name=self.name), word("what happened", what=told(self.happened))]
         guess = word("your guess", what=told(self.guess)) if self.guess else word("no guess")
         happened = word("what happened", what=told(self.happened))
         return [guess, happened] if not self.right else [word("guess right", what=told(self.happened))]
@@ -84,7 +101,13 @@ class Compared:
 
     def _repr_html_(self) -> str:
         mark = "?" if not self.happened else "✓" if self.right else "≠"
-        return f"<p><b>{mark}</b> " + "<br/>".join(map(escape, self._lines())) + "</p>"
+        return f'<p style="{READABLE}"><b>{mark}</b> ' + "<br/>".join(map(_emphasized, self._lines())) + "</p>"
+
+
+def _emphasized(line: str) -> str:
+    """What was guessed, or what happened, stands out from the words before it."""
+    name, colon, told = escape(line).partition(": ")
+    return f"{name}: <b>{told}</b>" if colon else name
 
 
 def ask(words: list[str], text: str, guesses: Guesses = GUESSES) -> Question | None:
@@ -97,13 +120,13 @@ def ask(words: list[str], text: str, guesses: Guesses = GUESSES) -> Question | N
         guesses.take(words[0], words[1].strip("()."))
         print(word("guessed", letter=guesses.of(words[0])))
         return None
-    raise UsageError("%%predict takes a name, and below it a question with choices", hint="%predict NAME b answers it")
+    raise UsageError(word("usage predict"), hint="%predict NAME b answers it")
 
 
 def compare(words: list[str], text: str, engine: Engine, shell: Any, guesses: Guesses = GUESSES) -> Compared:
     """`%compare NAME`, or `%%compare NAME` with a Python expression below that says which letter is true."""
     if len(words) != 1:
-        raise UsageError("%compare takes the name of one prediction", hint="%compare NAME")
+        raise UsageError(word("usage compare"), hint="%compare NAME")
     name = words[0]
     happened = str(shell.ev(text.strip()) or "") if text.strip() else outcome(name, Look(engine, language()))
     asked = guesses.asked(name)

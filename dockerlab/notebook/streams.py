@@ -154,7 +154,9 @@ class CellTerminal(Terminal):
 
     def complain(self, text: str) -> None:
         """A line of the cell, however much was shown before."""
-        show(as_magic(text) + "\n")
+        from dockerlab.notebook.hints import told_in_language
+
+        show(told_in_language(as_magic(text)) + "\n")
 
 
 @contextmanager

@@ -126,8 +126,8 @@ def _parsed(words: list[str], engine: Engine) -> Parsed:
     if len(parsed.words) != 1:
         running = running_containers(engine)
         raise UsageError(
-            f"%%exec takes one container and options, not {' '.join(first.words) or 'nothing'}",
-            hint=f"%%exec {running[0]} (running: {', '.join(running)})" if running else word("none runs"),
+            word("usage exec", words=" ".join(first.words)) if first.words else word("usage exec nothing"),
+            hint=word("running ones", first=running[0], names=", ".join(running)) if running else word("none runs"),
             exit_code=1,
         )
     return parsed

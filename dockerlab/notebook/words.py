@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from dockerlab.language import language as language
+from dockerlab.language import particles
 from dockerlab.language import speak_as as speak_as
 from dockerlab.verbs.phrases import ENGLISH
 
@@ -48,7 +49,7 @@ _WORDS: dict[str, dict[str, str]] = {
     },
     "variables": {"en": "ARG and ENV, line by line", "ko": "줄마다 보이는 ARG와 ENV"},
     "line": {"en": "LINE", "ko": "줄"},
-    "instruction": {"en": "INSTRUCTION", "ko": "명령"},
+    "instruction": {"en": "INSTRUCTION", "ko": "지시어"},
     "at run": {"en": "in the container", "ko": "컨테이너 안"},
     "in history": {"en": "in the image's history", "ko": "이미지 히스토리"},
     "readable": {"en": "{n} × there", "ko": "{n}줄에 보임"},
@@ -89,13 +90,13 @@ _WORDS: dict[str, dict[str, str]] = {
         "en": "{name} is running and its terminal is open, but a cell has no keyboard. Go in from a JupyterLab terminal:\n"
         "    {attach}\n        sits down at this terminal (Ctrl-P Ctrl-Q leaves it running)\n    {exec}\n        opens one more shell in the same container\n"
         "In a cell, %%exec {name} runs the lines below it in the container; %docker logs {name} shows what it has printed.",
-        "ko": "{name} 컨테이너가 실행 중이고 터미널이 열려 있지만, 셀에서는 키를 입력할 수 없습니다. JupyterLab 터미널에서 들어가세요.\n"
+        "ko": "{name} 컨테이너가 실행 중이고 터미널이 열려 있지만, 셀에서는 키를 입력할 수 없습니다. JupyterLab 터미널에서 들어가십시오.\n"
         "    {attach}\n        이 터미널에 연결합니다(Ctrl-P Ctrl-Q를 누르면 컨테이너는 계속 실행됩니다)\n    {exec}\n        같은 컨테이너에 셸을 하나 더 엽니다\n"
         "셀에서는 %%exec {name} 아래에 쓴 명령을 컨테이너 안에서 실행할 수 있습니다. 지금까지의 출력은 %docker logs {name}",
     },
     "no keyboard": {
         "en": "A cell has no keyboard: in a JupyterLab terminal type\n    {exec}\nIn a cell, %%exec {name} runs the lines below it in the container.",
-        "ko": "셀에서는 키를 입력할 수 없습니다. JupyterLab 터미널에 다음을 입력하세요\n    {exec}\n셀에서는 %%exec {name} 아래에 쓴 명령이 컨테이너 안에서 실행됩니다.",
+        "ko": "셀에서는 키를 입력할 수 없습니다. JupyterLab 터미널에 다음을 입력하십시오\n    {exec}\n셀에서는 %%exec {name} 아래에 쓴 명령이 컨테이너 안에서 실행됩니다.",
     },
     "none runs": {
         "en": "no container is running: %docker run -d --name NAME IMAGE starts one",
@@ -104,7 +105,7 @@ _WORDS: dict[str, dict[str, str]] = {
     "no script": {"en": "there is nothing to run", "ko": "실행할 내용이 없습니다"},
     "how to script": {
         "en": "write shell commands below the line with %%exec",
-        "ko": "%%exec 줄 아래에 셸 명령을 작성하세요",
+        "ko": "%%exec 줄 아래에 셸 명령을 작성하십시오",
     },
     "long script": {
         "en": "the cell is too long: a script may have {most} bytes",
@@ -147,12 +148,56 @@ _WORDS: dict[str, dict[str, str]] = {
     "guess right": {"en": "as you guessed: {what}", "ko": "예측한 대로입니다: {what}"},
     "experiment missing": {
         "en": "the experiment has not been made yet: run the cells above, then this one again",
-        "ko": "아직 실험을 하지 않았습니다. 위의 셀을 실행한 뒤 이 셀을 다시 실행하세요",
+        "ko": "아직 실험을 하지 않았습니다. 위의 셀을 실행한 뒤 이 셀을 다시 실행하십시오",
+    },
+    "question missing": {
+        "en": "the question was not asked yet: run the cell with %%predict {name} above, then this one again",
+        "ko": "아직 질문을 보지 않았습니다. 위에 있는 %%predict {name} 셀을 실행한 뒤 이 셀을 다시 실행하십시오",
+    },
+    "usage layers": {
+        "en": "%layers takes one image, or two to compare",
+        "ko": "%layers에는 이미지 하나를 쓰거나, 비교할 이미지 두 개를 씁니다",
+    },
+    "usage cow": {"en": "%cow takes one container, or up to four", "ko": "%cow에는 컨테이너를 하나에서 네 개까지 씁니다"},
+    "usage process": {"en": "%process takes an image, and arguments after it", "ko": "%process에는 이미지를 쓰고, 그 뒤에 인자를 씁니다"},
+    "usage check": {"en": "%check takes one exercise", "ko": "%check에는 연습 문제 하나의 이름을 씁니다"},
+    "usage exec": {
+        "en": "%%exec takes one container and options, not {words}",
+        "ko": "%%exec에는 컨테이너 하나와 옵션만 씁니다. 지금 쓴 것: {words}",
+    },
+    "usage exec nothing": {
+        "en": "%%exec takes one container and options, not nothing",
+        "ko": "%%exec 뒤에 컨테이너의 이름을 쓰십시오",
+    },
+    "running ones": {"en": "%%exec {first} (running: {names})", "ko": "%%exec {first} (실행 중: {names})"},
+    "ended with": {"en": "docker {verb} ended with exit code {code}", "ko": "docker {verb}이(가) 종료 코드 {code}(으)로 끝났습니다"},
+    "usage compare": {"en": "%compare takes the name of one prediction", "ko": "%compare에는 예측 하나의 이름을 씁니다"},
+    "usage predict": {
+        "en": "%%predict takes a name, and below it a question with choices",
+        "ko": "%%predict에는 이름을 쓰고, 그 아래에 질문과 선택지를 씁니다",
+    },
+    "stub left": {
+        "en": "not answered yet: the line raise NotImplementedError() waits for your answer\n"
+        "hint: write your answer in the place of this line and of # YOUR CODE HERE, and run the cell again",
+        "ko": "아직 답을 쓰지 않았습니다: raise NotImplementedError() 줄이 답을 기다리고 있습니다\n"
+        "힌트: 이 줄과 # YOUR CODE HERE를 지우고 그 자리에 답을 쓴 뒤, 셀을 다시 실행하십시오",
+    },
+    "stub line": {
+        "en": "raise NotImplementedError() is no part of a Dockerfile: it waited for your answer, take it away",
+        "ko": "raise NotImplementedError()는 Dockerfile의 줄이 아닙니다. 답을 기다리던 줄이니 지우십시오",
+    },
+    "first line missing": {
+        "en": "this cell is a Dockerfile, but its first line does not say so",
+        "ko": "이 셀은 Dockerfile인데, 첫 줄에 그 표시가 없습니다",
+    },
+    "first line": {
+        "en": "write %%dockerfile -t NAME above it, as the first line of the cell",
+        "ko": "셀의 첫 줄에 %%dockerfile -t 이름 을 쓰십시오",
     },
     "unanswered": {"en": "not answered yet", "ko": "아직 답을 쓰지 않았습니다"},
     "how to answer": {
         "en": "write a Dockerfile into this cell: it begins with FROM",
-        "ko": "이 셀에 Dockerfile을 작성하세요. FROM으로 시작합니다",
+        "ko": "이 셀에 Dockerfile을 작성하십시오. FROM으로 시작합니다",
     },
 }
 
@@ -171,9 +216,9 @@ _KOREAN_OF_BUILDS = {
     "reason untold": "캐시에 없던 이유를 데몬이 알려 주지 않습니다",
     "and more": "{shown} 외 {n}개",
     "surprise": "{line}번째 줄 참고: {text} (참고를 끄려면 DOCKERLAB_HINTS=off)",
-    "surprise command": "새 ENTRYPOINT를 쓰면 베이스 이미지의 CMD({command})가 사라집니다. 필요하면 CMD를 직접 쓰세요",
+    "surprise command": "새 ENTRYPOINT를 쓰면 베이스 이미지의 CMD({command})가 사라집니다. 필요하면 CMD를 직접 쓰십시오",
     "surprise copied": "파일 {files}개({path} 등)의 소유자나 권한만 바꿔도 {size}가 이 레이어로 복사됩니다. COPY --chown 또는 --chmod를 쓰면 한 번만 저장됩니다",
-    "surprise deleted": "{path}을(를) 삭제해도 용량은 줄지 않습니다. {size}가 아래 레이어에 그대로 남습니다. 파일을 만든 RUN 안에서 삭제하세요",
+    "surprise deleted": "{path}을(를) 삭제해도 용량은 줄지 않습니다. {size}가 아래 레이어에 그대로 남습니다. 파일을 만든 RUN 안에서 삭제하십시오",
     "surprise secret": "{name}의 값은 이미지 히스토리에서 읽을 수 있습니다. RUN --mount=type=secret을 쓰면 남지 않습니다",
     "trace container": "임시 컨테이너 {name}: 지금까지의 읽기 전용 레이어 위에 쓰기 가능한 레이어를 하나 얹었습니다",
     "trace files": "프로세스를 실행하지 않고 파일을 새 레이어에 바로 씁니다",
@@ -192,7 +237,8 @@ _WORDS |= {key: {"en": english, "ko": _KOREAN_OF_BUILDS[key]} for key, english i
 
 def word(key: str, **values: object) -> str:
     """A word or phrase in the learner's language."""
-    return _WORDS[key][language()].format(**values)
+    told = _WORDS[key][language()].format(**values)
+    return particles(told) if language() == "ko" else told
 
 
 def phrases(key: str) -> dict[str, str]:

@@ -96,11 +96,11 @@ def test_a_tour_that_nobody_reads_to_its_end_leaves_nothing_and_another_goes_on_
 @pytest.mark.usefixtures("catalogue")
 def test_lab_copies_the_notebooks_and_never_touches_a_learners_file(cli: Cli, tmp_path: Path) -> None:
     first = cli("lab", "--no-start", "--lang", "ko", str(tmp_path / "mine"))
-    assert first.returncode == 0 and "nginx: ready" in first.stdout
+    assert first.returncode == 0 and "nginx: 준비되었습니다" in first.stdout
     notebook = tmp_path / "mine/layers.ipynb"
     assert "SOLUTION" not in notebook.read_text() and "레이어" in notebook.read_text()
     notebook.write_text("mine")
-    assert "left as it is" in cli("lab", "--no-start", "--lang", "ko", str(tmp_path / "mine")).stdout
+    assert "그대로 둡니다" in cli("lab", "--no-start", "--lang", "ko", str(tmp_path / "mine")).stdout
     assert notebook.read_text() == "mine"
 
 

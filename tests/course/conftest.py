@@ -11,11 +11,30 @@ from typing import Any
 
 import pytest
 
+from dockerlab.course.checks import all_checks
 from dockerlab.course.labs import USUAL, images_of
 from dockerlab.engine.embedded import EmbeddedEngine
 from dockerlab.store import Store
+from tests.course import killing
 from tests.course.classroom import own_process_environment  # noqa: F401 - for every module
 from tests.parts import ROOT, missing, package_tools
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Known where these tests are named on the command line."""
+    parser.addoption("--mutants-report", default="", help="write how many mutants each exercise finds out to this file")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """How many of its mutants each exercise has found out, if this run tried any."""
+    if not killing.COUNTED:
+        return
+    terminalreporter.section("mutants")
+    for line in killing.lines(killing.rows(killing.COUNTED)):
+        terminalreporter.write_line(line)
+    if path := terminalreporter.config.getoption("--mutants-report", ""):
+        killing.write(Path(path), killing.COUNTED, list(all_checks()))
+
 
 _PROGRAMS = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
 """nbgrader calls alembic by its name."""

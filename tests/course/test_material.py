@@ -148,7 +148,7 @@ def test_the_server_comes_up_on_loopback_with_a_token_that_ps_does_not_show(home
     import urllib.request
 
     pytest.importorskip("jupyterlab")
-    code = "import dockerlab.cli.lab as lab; lab.fetch_bases = lambda: None; lab.main(['labs', '--no-browser', '--port', '18888'])"
+    code = "import dockerlab.cli.lab as lab; lab.fetch_bases = lambda **_: None; lab.main(['labs', '--no-browser', '--port', '18888'])"
     with (tmp_path / "log").open("wb") as log:
         server = subprocess.Popen(
             [sys.executable, "-c", code],

@@ -239,7 +239,9 @@ def test_a_failed_step_tells_how_to_look_around_before_it(notebook: Run, languag
     build = "%%dockerfile -t site:1\nFROM busybox\nRUN mkdir /kept\nRUN false"
     failed, _ = notebook(build, "1", language=language)
     hint = error(failed).rstrip().splitlines()[-1]
-    assert hint.startswith(f"hint: {begins}") and "failed to build: failed to solve: process " in error(failed)
+    assert hint.startswith(f"{'힌트' if language == 'ko' else 'hint'}: {begins}") and "failed to build: failed to solve: process " in error(
+        failed
+    )
     command = hint[hint.index("%docker") :]
     assert "kept" in shown(notebook(build, command, language=language)[1])
 

@@ -102,7 +102,7 @@ def test_start_and_attach_and_exec_leave_a_terminal_alone_too(cells: Run, docker
 
 def test_it_is_said_in_korean_where_the_learner_is(cells: Run, docker: Docker) -> None:
     ran, script, none = cells("%docker run -it --name box busybox", "%%exec box\n# YOUR CODE HERE", "%%exec\ntrue", language="ko")
-    assert "JupyterLab 터미널에서" in shown(ran) and "dockerlab attach box" in shown(ran) and "셸 명령을 작성하세요" in error(script)
+    assert "JupyterLab 터미널에서" in shown(ran) and "dockerlab attach box" in shown(ran) and "셸 명령을 작성하십시오" in error(script)
     assert "%%exec box" in error(none)
 
 

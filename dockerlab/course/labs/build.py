@@ -153,6 +153,11 @@ def _when_cmd_runs(look: Look) -> str:
     return "c" if loud.file("/started").is_missing else "a"
 
 
+def _layers_of_the_classic_builder(look: Look) -> str:
+    above = look.image("loud:classic").layers.above("busybox")
+    return {2: "a", 3: "b", 1: "c"}.get(len(above.values), "")
+
+
 def _where_the_second_is(look: Look) -> str:
     where = look.image("where:1").file("/where")
     return {"/": "a", "/tmp": "b"}.get(str(where.text.value).strip(), "")
@@ -163,5 +168,10 @@ def _the_second_time(look: Look) -> str:
     return "" if not first or not second else "b" if first == second else "a"
 
 
-PREDICTIONS: dict[str, Measure] = {"build-cmd": _when_cmd_runs, "build-cd": _where_the_second_is, "build-stamp": _the_second_time}
+PREDICTIONS: dict[str, Measure] = {
+    "build-cmd": _when_cmd_runs,
+    "build-classic": _layers_of_the_classic_builder,
+    "build-cd": _where_the_second_is,
+    "build-stamp": _the_second_time,
+}
 """What each prediction of the lab is compared with."""

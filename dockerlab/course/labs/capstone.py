@@ -26,7 +26,7 @@ def sent(look: Look) -> None:
     """What the build may have."""
     service = look.context("service")
     secret, waste = service.lacks("token.txt"), service.lacks("recordings/monday.wav", "recordings/tuesday.wav")
-    git, log = service.lacks(".git/HEAD", ".git/objects/pack"), service.lacks("debug.log")
+    git, log = service.lacks(".git/HEAD", ".git/objects/pack"), service.lacks("debug.log", "tests/last.log")
     some = look.text("service/.dockerignore").exists & (secret | waste | git | log)
     if not look.need(some.called("service/.dockerignore leaves something out", "service/.dockerignore가 무언가를 제외합니다"), weight=0.5):
         return

@@ -154,6 +154,13 @@ def _undone(look: Look) -> str:
     return {"": "c", "D": "a"}.get(str(desk.change("/usr/share/nginx/html/draft.html").value), "b")
 
 
+def _program_by_a_path(look: Look) -> str:
+    luck, unlucky = look.container("luck"), look.container("unlucky")
+    if luck.missing or unlucky.missing:
+        return ""
+    return "c" if unlucky.exit_code != 0 else "a"
+
+
 def _the_old_image(look: Look) -> str:
     page, nginx = look.image("page:1"), look.image("nginx")
     if page.missing or nginx.missing:
@@ -189,6 +196,7 @@ def _what_history_says(look: Look) -> str:
 
 PREDICTIONS: dict[str, Measure] = {
     "commit-undone": _undone,
+    "commit-path": _program_by_a_path,
     "commit-old": _the_old_image,
     "commit-starts": _what_starts,
     "commit-volume": _volume_in_image,

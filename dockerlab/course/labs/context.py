@@ -39,7 +39,7 @@ def kiosk(look: Look) -> None:
 @exercise(
     CHECKS, "context-2", 2,
     hint=say(
-        "the hint of the message says which pattern leaves menu.txt out", "메시지의 hint가 어느 패턴이 menu.txt를 제외하는지 알려 줍니다"
+        "the hint of the message says which pattern leaves menu.txt out", "메시지의 힌트가 어느 패턴이 menu.txt를 제외하는지 알려 줍니다"
     ),
     question=say("which other files does that pattern match, and which of them shall stay out?", "그 패턴에 맞는 다른 파일은 무엇이고, 그중 계속 제외해야 하는 것은 무엇입니까?"),
 )  # fmt: skip
@@ -199,6 +199,13 @@ def _ignored_by_name(look: Look) -> str:
     return "a" if image.file("/srv/.env").exists else "b"
 
 
+def _ignored_by_a_wildcard(look: Look) -> str:
+    image = look.image("wild:1")
+    if image.missing:
+        return ""
+    return "c" if image.file("/srv/.env").exists else "b" if image.file("/srv/serve.sh").exists else "a"
+
+
 def _exception_first(look: Look) -> str:
     image = look.image("order:1")
     logs = _here(image, "a.log", "keep.log")
@@ -222,14 +229,21 @@ def _two_ignore_files(look: Look) -> str:
     return "" if image.missing else {(False, False): "a", (False, True): "b", (True, False): "c"}.get(here, "")
 
 
+def _its_own_dockerfile(look: Look) -> str:
+    image = look.image("itself:1")
+    return "" if image.missing else "b" if image.file("/srv/Dockerfile").exists else "c"
+
+
 PREDICTIONS: dict[str, Measure] = {
     "context-dot": _copied_by_a_dot,
     "context-sent": _sent,
     "context-depth": _logs_below,
     "context-named": _ignored_by_name,
+    "context-wildcard": _ignored_by_a_wildcard,
     "context-order": _exception_first,
     "context-path": _of_which_folder,
     "context-parent": _above_the_context,
     "context-own": _two_ignore_files,
+    "context-itself": _its_own_dockerfile,
 }
 """What each prediction of the lab is compared with."""

@@ -92,7 +92,7 @@ def safe(look: Look) -> None:
     sums = {hashlib.sha256(text.encode()).hexdigest() for text in (word, word + "\n")}
     proof = image.file("/proof").text
     right = proof.matches("|".join(sorted(sums)), "the checksum of the password's file", "비밀번호 파일의 체크섬")
-    look.expect(right & secret.exists, weight=1.5)
+    look.expect(right & secret.exists & image.built_on("busybox"), weight=1.5)
     look.expect(image.hides(word or "?"), weight=2)
 
 
@@ -159,6 +159,11 @@ def _argument_without_a_sign(look: Look) -> str:
     return "b" if image.file("/seen").contains("<>") else "a" if image.file("/seen").contains("<value>") else ""
 
 
+def _where_an_argument_holds(look: Look) -> str:
+    seen = str(look.image("scope:1").file("/seen").text.value)
+    return next((letter for letter, said in (("a", "first: <sweet>"), ("b", "first: <sour>"), ("c", "first: <>")) if said in seen), "")
+
+
 def _who_reads_the_password(look: Look) -> str:
     image = look.image("leaky:1")
     return "" if image.missing else "c" if image.history.mentions("swordfish-7") else "a"
@@ -172,6 +177,14 @@ def _what_stands_behind_the_name(look: Look) -> str:
 def _shell_form(look: Look) -> str:
     ran = look.image("shellform:1").run()
     return next((letter for letter, said in (("a", "good morning"), ("b", "good"), ("c", "morning")) if ran.output == said), "")
+
+
+def _dropped(look: Look) -> str:
+    image = look.image("dropped:1")
+    if image.missing:
+        return ""
+    ran = image.run()
+    return "a" if ran.prints("daemon off") else "b" if ran.prints("words:") else "c"
 
 
 def _exposed(look: Look) -> str:
@@ -188,9 +201,11 @@ PREDICTIONS: dict[str, Measure] = {
     "directives-workdir": _workdir,
     "directives-arg": _seen_in_the_container,
     "directives-two": _argument_without_a_sign,
+    "directives-scope": _where_an_argument_holds,
     "directives-secret": _who_reads_the_password,
     "directives-words": _what_stands_behind_the_name,
     "directives-shell": _shell_form,
+    "directives-dropped": _dropped,
     "directives-expose": _exposed,
 }
 """What each prediction of the lab is compared with."""

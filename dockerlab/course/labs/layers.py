@@ -51,7 +51,7 @@ def containers(look: Look) -> None:
     changed = one.change(PAGE) == "C"
     look.expect(
         changed.called("container one has its own version of the page", "컨테이너 one에는 자기만의 페이지가 있습니다"),
-        (changed & two.exists & (two.change(PAGE) == "")).called(
+        (two.exists & (two.change(PAGE) == "") & changed).called(
             "container two still shows the image's page", "컨테이너 two는 여전히 이미지의 페이지를 보여 줍니다"
         ),
     )

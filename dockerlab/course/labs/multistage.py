@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from functools import reduce
 from operator import and_
 
 from dockerlab.course.checks import Check, exercise
-from dockerlab.course.expectations import Expectation
+from dockerlab.course.expectations import About, Expectation, Number
 from dockerlab.course.images import ImageSubject
 from dockerlab.course.predictions import Measure
-from dockerlab.course.saying import say
+from dockerlab.course.saying import same, say
 from dockerlab.course.vocabulary import Look
+from dockerlab.data import replace
 
 JRE = "openjdk:17-jre"
 PAGE = "/usr/share/nginx/html/index.html"
@@ -133,6 +135,72 @@ def shop(look: Look) -> None:
     )
 
 
+@exercise(
+    CHECKS, "multistage-6", 3,
+    hint=say("what seldom changes is copied and compiled first; what changes every day is copied after that", "거의 바뀌지 않는 것을 먼저 복사하고 컴파일합니다. 날마다 바뀌는 것은 그 뒤에 복사합니다"),
+    question=say("which file does RUN gcc -c verse.c read, and which one need not be there yet?", "RUN gcc -c verse.c는 어떤 파일을 읽고, 그때 아직 없어도 되는 파일은 무엇입니까?"),
+)  # fmt: skip
+def song(look: Look) -> None:
+    """The cache of a build stage, kept warm."""
+    recipe, image, stage = look.dockerfile("song/Dockerfile"), look.image("song:1"), look.image("song:build")
+    if not look.need(recipe.exists & image.exists, weight=0.5):
+        return
+    look.expect(image.built_on("busybox"))
+    look.expect(
+        (image.run().output == "layer upon layer, every day")
+        .called("a container without a command runs the program", "명령 없이 시작한 컨테이너가 프로그램을 실행합니다")
+        .at("%docker run --rm song:1, %process song:1", "%docker run --rm song:1, %process song:1"),
+        weight=1.5,
+    )
+    look.expect(_no_compiler(image) & image.files_above("busybox").ending(".c", ".o").is_empty, weight=1.5)
+    compiled, main = (stage.file(f"/src/{name}").layer for name in ("verse.o", "main.c"))
+    look.expect(
+        (stage.built_on("gcc") & (compiled < main))
+        .called("in song:build verse.o lies in a layer below main.c", "song:build에서 verse.o가 main.c보다 아래 레이어에 있습니다")
+        .at("%layers song:build: which layer holds each of the two?", "%layers song:build: 두 파일은 각각 어느 레이어에 있습니까?"),
+        weight=2.5,
+    )
+
+
+@exercise(
+    CHECKS, "multistage-7", 2,
+    hint=say("docker build --target STAGE -t NAME FOLDER; %docker images shows the sizes of what is here", "docker build --target 스테이지 -t 이름 폴더. %docker images에 이미지의 크기가 나옵니다"),
+    question=say("what does %docker images --filter reference=calc show?", "%docker images --filter reference=calc는 무엇을 보여 줍니까?"),
+)  # fmt: skip
+def sizes(look: Look) -> None:
+    """Before and after, measured."""
+    text = look.text("sizes.txt")
+    told = _sizes(str(text.value))
+    for program, base in (("calc", "gcc"), ("shop", "openjdk:17-jdk")):
+        look.expect(
+            look.image(f"{program}:build")
+            .built_on(base)
+            .called(f"{program}:build is the build stage of {program}", f"{program}:build는 {program}의 빌드 스테이지입니다")
+            .at(f"%docker build --target …, {program}/Dockerfile", f"%docker build --target …, {program}/Dockerfile")
+        )
+        for name in (f"{program}:build", f"{program}:1"):
+            size = look.image(name).size
+            about = About(
+                say(f"size of {name} in sizes.txt", f"sizes.txt에 적은 {name}의 크기"),
+                same(f"%docker images {name}"),
+                size.about.missing or text.about.missing or (None if name in told else say("no line for it", "그 줄이 없습니다")),
+            )
+            noted = Number.bytes(about, told.get(name, 0))
+            near = (noted > size.value * 0.94) & (noted < size.value * 1.06)
+            measured = f"the size of {name} in sizes.txt is what was measured", f"sizes.txt에 적은 {name}의 크기가 측정한 값과 같습니다"
+            look.expect(replace(near.called(*measured), expected=say("what %docker images shows", "%docker images에 나오는 크기")))
+
+
+def _sizes(text: str) -> dict[str, float]:
+    """Bytes of each image by lines such as `calc:1 2.05MB`; units as docker writes them."""
+    out = {}
+    for line in text.splitlines():
+        found = re.fullmatch(r"\W*(\w+:\w+)\W+([\d.,]+)\s*([kMG]?)i?B?(?:ytes?)?\W*", line.strip(), re.IGNORECASE)
+        if found and (digits := re.sub(r",(?=\d{3}\b)", "", found[2]).replace(",", ".").strip(".")).count(".") < 2 and digits:
+            out[found[1]] = float(digits) * {"": 1, "k": 1e3, "m": 1e6, "g": 1e9}[found[3].lower()]
+    return out
+
+
 def _no_compiler(image: ImageSubject) -> Expectation:
     tools = [image.file(f"/usr/bin/{name}").is_missing for name in ("gcc", "cc", "tcc", "javac")]
     return reduce(and_, tools).called(f"there is no compiler in {image.name}", f"{image.name}에 컴파일러가 없습니다")
@@ -175,6 +243,13 @@ def _untested(look: Look) -> str:
     return "b" if look.image("untested:1").run().output == "hello from C" else ""
 
 
+def _argument_of_a_stage(look: Look) -> str:
+    image = look.image("release:1")
+    if image.missing:
+        return ""
+    return "a" if image.file("/runs").contains("version 7") else "b"
+
+
 def _on_the_disk(look: Look) -> str:
     image = look.image("java:1")
     if image.missing:
@@ -191,5 +266,6 @@ PREDICTIONS: dict[str, Measure] = {
     "multistage-alone": _alone,
     "multistage-tests": _untested,
     "multistage-disk": _on_the_disk,
+    "multistage-argument": _argument_of_a_stage,
 }
 """What each prediction of the lab is compared with."""

@@ -2,7 +2,14 @@
 // container that it leaves in window._JUPYTERLAB. (JupyterLab: extension developer guide, prebuilt extensions; webpack's module federation.)
 (() => {
   const DOCKERFILE = "text/x-dockerfile";
-  const BUILD_CELL = /^\s*%%(?:dockerfile|variables)\b/;
+  const PROSE = "text/plain";
+  const SHELL = "text/x-sh";
+  const MAGICS = [
+    [/^\s*%%(?:dockerfile|variables)\b/, DOCKERFILE],
+    [/^\s*%%writefile\s.*Dockerfile\S*\s*$/, DOCKERFILE],
+    [/^\s*%%predict\b/, PROSE],
+    [/^\s*%%exec\b/, SHELL],
+  ];
   const KERNEL = "dockerlab"; // in it a cell that starts with an instruction is a build
   const DOCKERFILE_CELL = /^(?:\s*#.*\n|\s*\n)*\s*(?:FROM|ARG)\s+[^=\s]/;
   const NOT_FOUND = "Error displaying widget: model not found"; // what the widget manager writes in the place of a widget that no kernel knows
@@ -13,13 +20,15 @@
     return (await versions[Object.keys(versions)[0]].get())();
   };
 
-  // Cells that begin with %%dockerfile or %%variables are highlighted as Dockerfiles.
+  // Cells of our magics look like what they hold: a Dockerfile, a question, a script. Python would colour a question's "is" and "in".
   const highlight = (panel) => {
     const look = (cell) => {
       const source = cell.sharedModel.getSource();
       const own = panel.sessionContext.session?.kernel?.name === KERNEL && DOCKERFILE_CELL.test(source);
-      if (own || BUILD_CELL.test(source)) cell.mimeType = DOCKERFILE;
-      else if (cell.mimeType === DOCKERFILE) cell.mimeType = panel.content.codeMimetype;
+      const first = source.split("\n", 1)[0];
+      const wanted = own ? DOCKERFILE : MAGICS.find(([magic]) => magic.test(first))?.[1];
+      if (wanted) cell.mimeType = wanted;
+      else if ([DOCKERFILE, PROSE, SHELL].includes(cell.mimeType)) cell.mimeType = panel.content.codeMimetype;
     };
     const watch = (cell) => {
       if (cell.type !== "code") return;

@@ -7,7 +7,7 @@ from dockerlab.notebook.words import language, phrases
 _LABELS: dict[str, dict[str, str]] = {
     "silent": {
         "en": "the kernel does not answer: it is busy, or no longer there (run the cell again)",
-        "ko": "커널이 응답하지 않습니다. 다른 셀을 실행 중이거나 종료되었습니다(셀을 다시 실행하세요)",
+        "ko": "커널이 응답하지 않습니다. 다른 셀을 실행 중이거나 종료되었습니다(셀을 다시 실행하십시오)",
     },
     "layer": {"en": "Layer {n}", "ko": "레이어 {n}"},
     "layers": {"en": "{n} layers", "ko": "레이어 {n}개"},
@@ -61,7 +61,7 @@ _LABELS: dict[str, dict[str, str]] = {
         "ko": "읽기 전용 이미지 레이어: 컨테이너 {n}개가 함께 쓰며 하나만 있습니다",
     },
     "read a path": {"en": "Read a file:", "ko": "파일 읽기:"},
-    "who answers": {"en": "which layer answers?", "ko": "어느 레이어가 답하나요?"},
+    "who answers": {"en": "which layer answers?", "ko": "어느 레이어가 답합니까?"},
     "layer answers": {"en": "layer {n} answers", "ko": "레이어 {n}이(가) 답합니다"},
     "own answers": {"en": "its own writable layer answers", "ko": "자신의 쓰기 가능한 레이어가 답합니다"},
     "hidden answers": {

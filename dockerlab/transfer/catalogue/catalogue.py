@@ -67,6 +67,23 @@ class Catalogue:
         recipe = _named(reference)
         return _entry(recipe) if recipe is not None else None
 
+    def wanting(self, *references: Reference) -> int:
+        """About how many bytes images of these names would add to the store: what is there, or below several of them, counts once or not at all.
+
+        NotFoundError for a name that it has not.
+        """
+        missing: dict[str, Recipe] = {}
+        for reference in references:
+            recipe = _named(reference)
+            if recipe is None:
+                raise NotFoundError(f"the catalogue has no image {reference.familiar}", hint=f"it has {_told(reference)}")
+            while (memory := self._recall(recipe)) is None or not self._has_layers(memory.config):
+                missing[recipe.familiar] = recipe
+                if not recipe.base:
+                    break
+                recipe = recipes()[recipe.base]
+        return sum(one.size - (recipes()[one.base].size if one.base else 0) for one in missing.values()) * 1_000_000
+
     def image(self, reference: Reference, progress: Callable[[str], None] = _silent, *, refresh: bool = False) -> Image:
         """The image of that name, in the store. It is composed at first and remembered; `refresh` asks Debian for newer packages.
 
