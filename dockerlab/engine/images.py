@@ -40,20 +40,24 @@ def _ordered(value: Any) -> Any:
 
 
 class Images:
-    """The images of a store as an engine shows them; `resolve` finds what the store has not (a registry's, the catalogue's), `renew` finds it anew."""
+    """The images of a store as an engine shows them; `resolve` finds what the store has not (a registry's if it may be asked, the catalogue's), `renew` finds it anew."""
 
     def __init__(
         self,
         store: Store,
         records: Records,
-        resolve: Callable[[Reference], Image | None],
+        resolve: Callable[[Reference, bool], Image | None],
         renew: Callable[[Reference], Image],
         running: Callable[[Record], bool],
     ) -> None:
         self._store, self._records, self._resolve, self._renew, self._running = store, records, resolve, renew, running
 
-    def find(self, name: str) -> Image:
-        """The image that a user means; one that is only elsewhere is fetched, or composed, and kept."""
+    def looked_at(self, name: str) -> Image:
+        """As `find`, but no registry is asked: docker looks only at what it has. The catalogue's is composed."""
+        return self.find(name, ask=False)
+
+    def find(self, name: str, *, ask: bool = True) -> Image:
+        """The image that a user means; one that is only elsewhere is fetched (`ask`: also from a registry), or composed, and kept."""
         try:
             return self._store.images.find(name)
         except NotFoundError:
@@ -61,7 +65,7 @@ class Images:
                 reference = Reference.parse(name)
             except InvalidReferenceError:
                 raise
-            if (image := self._resolve(reference)) is not None:
+            if (image := self._resolve(reference, ask)) is not None:
                 return image
             from dockerlab.engine.pulling import alike
 
@@ -81,7 +85,7 @@ class Images:
         """See `Engine.layer_inside`."""
         from dockerlab.layers.inside import LayerInside
 
-        trees = [self._store.layers.get(diff_id).tree for diff_id in self.find(name).config.diff_ids]
+        trees = [self._store.layers.get(diff_id).tree for diff_id in self.looked_at(name).config.diff_ids]
         if not 1 <= number <= len(trees):
             raise NotFoundError(f"{name} has no layer {number}", hint=f"its layers are 1 to {len(trees)}")
         return LayerInside(trees[: number - 1], trees[number - 1])
@@ -171,7 +175,7 @@ class Images:
 
     def history(self, name: str) -> list[Json]:
         """`GET /images/NAME/history`, newest first; `EmptyLayer` is ours. Only images that docker knows have an ID, others are `<missing>`."""
-        image = self.find(name)
+        image = self.looked_at(name)
         sizes = [self._store.layers.size(diff_id) for diff_id in image.config.diff_ids]
         out: list[Json] = []
         at = 0

@@ -27,7 +27,7 @@ class Looking:
         """An image's layers as trees, what each of them did, and what their room is used for."""
         from dockerlab.engine.inside import ImageInside
 
-        return ImageInside(self.store, self.images_.find(name))
+        return ImageInside(self.store, self.images_.looked_at(name))
 
     def layer_inside(self, image: str, number: int) -> LayerInside:
         """What an image's layer (1 is the lowest) does to the files below it."""

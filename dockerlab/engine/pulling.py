@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 Notice = Callable[[str], None]
 
 
-def pull(store: Store, catalogue: Catalogue, reference: Reference, notice: Notice) -> Image | None:
-    """An image of its registry, else of the catalogue, which gets the name that it was asked for by; None if there is none.
+def pull(store: Store, catalogue: Catalogue, reference: Reference, notice: Notice, *, ask: bool = True) -> Image | None:
+    """An image of its registry (`ask`: where it may be asked), else of the catalogue, which gets the name that it was asked for by; None if there is none.
 
     RegistryError if the registry has it not, or not for us, and the catalogue neither.
     """
-    if not only_catalogue():
+    if ask and not only_catalogue():
         try:
             return Registries(store).bring(reference, notice)
         except ABSENT as error:

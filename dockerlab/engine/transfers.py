@@ -63,10 +63,10 @@ class Transfers:
         """FROM: the store first, then the registry, then the catalogue."""
         return self.images_.find(reference.familiar)
 
-    def _from_elsewhere(self, reference: Reference) -> Image | None:
+    def _from_elsewhere(self, reference: Reference, ask: bool = True) -> Image | None:
         from dockerlab.engine.pulling import pull
 
-        return pull(self.store, self.catalogue, reference, lambda text: self.notice(text))
+        return pull(self.store, self.catalogue, reference, lambda text: self.notice(text), ask=ask)
 
     def _anew(self, *, strict: bool = False) -> Pulling:
         """Finds images as `build --pull` asks for them; `strict`: as `run --pull always` does."""

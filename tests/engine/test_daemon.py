@@ -209,7 +209,8 @@ def test_names_change_only_where_images_are_named() -> None:
 def test_without_dockers_client_buildkit_is_asked_over_the_socket(
     daemon: DaemonEngine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(solving.shutil, "which", lambda name: None)
+    monkeypatch.setattr(solving, "_has_buildx", lambda client, where: False)
+    monkeypatch.delenv("DOCKERLAB_BASES", raising=False)
     (tmp_path / "context").mkdir()
     (tmp_path / "context/Dockerfile").write_text("FROM busybox\nCOPY . /all\nRUN echo told; ls /all\n")
     events = list(daemon.build(BuildOptions(context=str(tmp_path / "context"), tags=("daemon-test:2",), no_cache=True)))

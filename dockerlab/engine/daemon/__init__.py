@@ -13,9 +13,13 @@ shadow        the files of the daemon's layers, saved from it when somebody look
 rewriting     FROM, COPY --from and --mount=from with the names under which the daemon has the catalogue's images
 trace         BuildKit's trace of a build, as it comes from the daemon
 building      a build; classic: one by the builder before BuildKit
+solving       BuildKit at work, through docker's client or the socket alone
 spoken        what the classic builder prints
 containers    what a container is to be, in the API's words
 attachment    streams at a container's, over one socket
+life          the protocol of containers, method by method
+executing     docker exec
+registries    docker pull, push and login
 files         docker cp, by the archives of the API
 observed      processes, use of the machine, events, the disk
 engine        DaemonEngine: the protocol, method by method

@@ -123,7 +123,7 @@ class DaemonEngine(Foresight, ContainerLife):
     def image_inside(self, name: str) -> ImageInside:
         from dockerlab.engine.inside import ImageInside
 
-        return ImageInside(self.shadow.store, self.shadow.image(str(self.names.found(name)["Id"])))
+        return ImageInside(self.shadow.store, self.shadow.image(str(self.names.looked_at(name)["Id"])))
 
     def layer_inside(self, image: str, number: int) -> LayerInside:
         return self.images_.inside(image, number)

@@ -51,7 +51,7 @@ class DaemonImages:
 
     def history(self, name: str) -> list[Json]:
         """See `Engine.history`. The API does not say which lines have a layer: where sizes and instructions leave a doubt, the configuration itself is asked for."""
-        image = self._names.found(name)
+        image = self._names.looked_at(name)
         lines = cast(list[Json], self._calls.get(f"/images/{image['Id']}/history").json())
         empty = _without_layer(lines, len(image["RootFS"].get("Layers") or []))
         if empty is None:
@@ -93,7 +93,7 @@ class DaemonImages:
         from dockerlab.layers.inside import LayerInside
 
         shadow = self._shadow()
-        trees = shadow.trees(shadow.image(self._names.found(name)["Id"]))
+        trees = shadow.trees(shadow.image(self._names.looked_at(name)["Id"]))
         if not 1 <= number <= len(trees):
             raise NotFoundError(f"{name} has no layer {number}", hint=f"its layers are 1 to {len(trees)}")
         return LayerInside(trees[: number - 1], trees[number - 1])

@@ -77,13 +77,15 @@ class ContainerLife:
             raise ContainerStartError(text, exit_code=code, hint=error.hint) from None
 
     def start_attached(self, container: str, streams: Streams) -> DaemonControl | None:
-        """Attach, ask to be told the exit code, start: in this order nothing is missed."""
+        """Attach, ask to be told the exit code (with --rm: when it is gone), start: in this order nothing is missed."""
         about = self.container_inspect(container)
         if about["State"]["Running"]:
             return None
         identifier = str(about["Id"])
         control = self._attached(about, streams, ended=None)
-        answer = self.calls.post(f"/containers/{identifier}/wait", as_stream=True, condition="next-exit")
+        answer = self.calls.post(
+            f"/containers/{identifier}/wait", as_stream=True, condition="removed" if about["HostConfig"]["AutoRemove"] else "next-exit"
+        )
         try:
             self._started(identifier)
         except BaseException:

@@ -58,8 +58,12 @@ class Names:
         tags = [Reference.parse(tag) for tag in found.get("RepoTags") or ()]
         return name if reference in tags or reference.digest else str(ours(reference)) if ours(reference) in tags else name
 
-    def found(self, name: str) -> Json:
-        """As `local`; what the daemon has not is pulled by it, or composed and loaded into it."""
+    def looked_at(self, name: str) -> Json:
+        """As `found`, but no registry is asked: docker looks only at what it has."""
+        return self.found(name, ask=False)
+
+    def found(self, name: str, *, ask: bool = True) -> Json:
+        """As `local`; what the daemon has not is pulled by it (`ask`), or composed and loaded into it."""
         reference = _reference(name)
         composable = reference is not None and not reference.digest and self._catalogue().find(reference) is not None
         if composable and self._is_lesson(reference):
@@ -68,7 +72,10 @@ class Names:
         try:
             return self.local(name)
         except NotFoundError as missing:
-            if reference is None or reference.domain == OURS or only_catalogue():
+            if composable and not ask:
+                assert reference is not None
+                return self.composed(reference)
+            if reference is None or reference.domain == OURS or only_catalogue() or not ask:
                 raise
             try:
                 return self._pulled(reference)

@@ -35,7 +35,7 @@ def options(folder: Path, text: str, *tags: str, **more: object) -> BuildOptions
 
 
 def test_a_build_tells_its_steps_with_their_lines_and_ends_with_the_image(engine: Engine, tmp_path: Path) -> None:
-    events = list(engine.build(options(tmp_path / "context", STEPS, "contract-built:1")))
+    events = list(engine.build(options(tmp_path / "context", STEPS, "contract-built:1", no_cache=True)))
     started = {event.name: event for event in events if isinstance(event, StepStarted)}
     lines = {name.split("] ")[1].split(" ")[0]: event.line for name, event in started.items() if "COPY" not in name and "FROM" not in name}
     assert lines == {"RUN": 2, "WORKDIR": 4}

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import time
+import tty
 from pathlib import Path
 from urllib.request import urlopen
 
 import pytest
 
 from dockerlab.engine import ContainerSpec, Engine, ExecSpec, Streams
-from dockerlab.errors import ConflictError, DockerlabError, NotFoundError
+from dockerlab.errors import ConflictError, Detached, NotFoundError
 from tests.engine.contract.conftest import BASE, Docker
 from tests.parts import until
 
@@ -160,7 +161,8 @@ def test_streams_that_are_let_go_leave_the_container_running(engine: Engine) -> 
 def test_a_terminal_has_a_size_and_is_let_go_by_its_keys(engine: Engine) -> None:
     identifier = engine.create(ContainerSpec(BASE, ("sh",), name="contract-one", tty=True, open_stdin=True))
     out, into = os.pipe()
-    source, typed = os.pipe()
+    typed, source = os.openpty()
+    tty.setraw(source)
     control = engine.start_attached(identifier, Streams(stdin=source, stdout=into, stderr=into))
     assert control is not None
     control.resize(33, 101)
@@ -171,7 +173,7 @@ def test_a_terminal_has_a_size_and_is_let_go_by_its_keys(engine: Engine) -> None
         said += os.read(out, 4096)
     assert b"33 101" in said
     os.write(typed, b"\x10\x11")
-    with pytest.raises(DockerlabError):
+    with pytest.raises(Detached):
         control.wait()
     control.close()
     assert engine.container_inspect(identifier)["State"]["Running"]
