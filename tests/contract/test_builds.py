@@ -10,7 +10,7 @@ import pytest
 from dockerlab.build import Built, StepDone, StepOutput, StepStarted
 from dockerlab.engine import BuildOptions, Engine
 from dockerlab.errors import BuildError, DockerfileError
-from tests.engine.contract.conftest import BASE, Docker
+from tests.contract.conftest import BASE, Docker
 
 STEPS = f"""\
 FROM {BASE} AS made

@@ -11,7 +11,7 @@ import pytest
 
 from dockerlab.engine import Engine
 from dockerlab.errors import DockerlabError, InvalidReferenceError, NotFoundError
-from tests.engine.contract.conftest import BASE, Docker
+from tests.contract.conftest import BASE, Docker
 
 
 def built(docker: Docker, name: str, *lines: str) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from dockerlab.engine import ContainerSpec, Engine, ExecSpec, Streams
 from dockerlab.errors import ConflictError, Detached, NotFoundError
-from tests.engine.contract.conftest import BASE, Docker
+from tests.contract.conftest import BASE, Docker
 from tests.parts import until
 
 
