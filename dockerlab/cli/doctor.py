@@ -72,12 +72,25 @@ def examination() -> dict[str, Any]:
             for item in machine.items
         ],
         "limits": {name: {"kept": keeper.keeps, "by": keeper.why} for name, keeper in keepers(machine.isolation).items()},
+        "engine": _engine(),
         "store": {"path": str(home), "free": usage.free, "writable": os.access(folder, os.W_OK)},
         "bases": [_base(base) for base in named_bases(home)],
         "catalogue": {name: shutil.which(name) or "" for name in ("apt-get", "dpkg-deb")},
         "system": {"kernel": platform.release(), "machine": platform.machine(), "python": platform.python_version(), "user": os.geteuid()},
         "distribution": {"in the way": (other := _other_distribution()), "advice": ADVICE if other else ""},
     }
+
+
+def _engine() -> dict[str, str]:
+    """What DOCKERLAB_ENGINE says, the daemon that it would mean, and whether one listens there."""
+    from dockerlab.engine.daemon.connection import address, listens
+
+    try:
+        where = address(os.environ)
+        host, answers = where.host, "yes" if listens(where) else "no" if where.host.startswith("unix://") else "not tried"
+    except DockerlabError as error:
+        host, answers = "", error.message
+    return {"asked for": os.environ.get("DOCKERLAB_ENGINE") or "embedded", "daemon": host, "listens": answers}
 
 
 def _base(base: Base) -> dict[str, str]:
@@ -107,9 +120,12 @@ def as_text(found: dict[str, Any]) -> str:
     lines += ["", "limits of a container (run --memory, --pids-limit, --cpus, --disk, --timeout):"]
     for name, keeper in found["limits"].items():
         lines.append(f"{'yes' if keeper['kept'] else 'no ':3}  {name}: {keeper['by']}")
-    store = found["store"]
+    store, engine = found["store"], found["engine"]
+    daemon = {"yes": f"a daemon listens at {engine['daemon']}: DOCKERLAB_ENGINE=daemon uses it", "no": "no Docker daemon listens here"}
+    told = daemon.get(engine["listens"]) or f"daemon {engine['daemon']}: {engine['listens']}"
     lines += [
         "",
+        f"engine: {engine['asked for']}; {told}",
         f"store: {store['path']}, {human_size(store['free'])} free" + ("" if store["writable"] else ", NOT WRITABLE: set DOCKERLAB_HOME"),
     ]
     for base in found["bases"]:

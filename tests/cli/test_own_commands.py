@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -42,6 +43,21 @@ def test_doctor_tells_each_capability_and_how_it_was_probed(cli: Cli) -> None:
     assert {"name", "available", "probed", "used for", "emulated", "remedy"} <= set(found["capabilities"][0])
     text = cli("doctor").stdout
     assert text.startswith("isolation: ") and found["store"]["path"] in text
+
+
+def test_doctor_says_which_engine_is_asked_for_and_whether_a_daemon_listens(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/d.sock")
+    assert json.loads(cli("doctor", "--json").stdout)["engine"] == {
+        "asked for": "embedded",
+        "daemon": f"unix://{tmp_path}/d.sock",
+        "listens": "no",
+    }
+    with socket.socket(socket.AF_UNIX) as daemon:
+        daemon.bind(str(tmp_path / "d.sock"))
+        daemon.listen()
+        assert f"engine: embedded; a daemon listens at unix://{tmp_path}/d.sock" in cli("doctor").stdout
 
 
 def test_doctor_says_who_keeps_the_limits_of_a_container(cli: Cli) -> None:

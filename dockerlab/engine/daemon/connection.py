@@ -80,6 +80,21 @@ def _of_context(name: str, environment: Mapping[str, str]) -> Address:
     return Address(host, f"context {name}", str(certificates) if certificates.is_dir() else "")
 
 
+def listens(where: Address) -> bool:
+    """Whether somebody listens at a socket of this machine, without a word being said; False for an address elsewhere, which is not tried."""
+    import socket
+
+    if not where.host.startswith("unix://"):
+        return False
+    with socket.socket(socket.AF_UNIX) as probe:
+        probe.settimeout(1)
+        try:
+            probe.connect(where.host.removeprefix("unix://"))
+        except OSError:
+            return False
+    return True
+
+
 def connect(where: Address) -> APIClient:
     """A client that has been answered. RuntimeUnavailableError where nobody listens, nobody may ask, or who answers is too old."""
     import docker
