@@ -83,6 +83,23 @@ def info(store: Store, states: list[str], machine: Capabilities) -> Json:
     }
 
 
+def version() -> Json:
+    """The Server of `docker version`: as which Docker we speak."""
+    from dockerlab import __version__
+    from dockerlab.oci import own_architecture
+
+    common = {"ApiVersion": "1.51", "Arch": own_architecture(), "BuildTime": "", "GitCommit": "", "GoVersion": "", "Os": "linux"}
+    details = {**common, "Experimental": "false", "KernelVersion": platform.release(), "MinAPIVersion": "1.24"}
+    return {
+        **common,
+        "Version": __version__,
+        "MinAPIVersion": "1.24",
+        "KernelVersion": platform.release(),
+        "Platform": {"Name": "dockerlab, embedded engine (no daemon)"},
+        "Components": [{"Name": "Engine", "Version": __version__, "Details": details}],
+    }
+
+
 def networks(store: Store, running: list[Json]) -> list[Json]:
     """The networks that Docker always has, as `docker network inspect` shows them; `running` are the containers that are in one now.
 

@@ -337,6 +337,11 @@ class EmbeddedEngine(Transfers, Foresight, Looking):
         """Remove a volume that no container mounts."""
         self.volumes_.remove(name, self.records.all())
 
+    def version(self) -> Json:
+        from dockerlab.engine.about import version
+
+        return version()
+
     def info(self) -> Json:
         from dockerlab.engine.about import info
 

@@ -227,6 +227,9 @@ class Engine(Protocol):
     def info(self) -> Json:
         """`docker info`."""
 
+    def version(self) -> Json:
+        """The Server of `docker version`."""
+
     def volumes(self) -> list[Json]:
         """`docker volume ls`."""
 

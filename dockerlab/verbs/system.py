@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import platform
 from typing import TYPE_CHECKING, Any
 
 from dockerlab.errors import DockerlabError
@@ -45,7 +44,7 @@ def info(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
             raise
     else:
         terminal.say("".join(f" {key}: {value}\n" for key, value in found.items() if not isinstance(value, (dict, list))))
-        for text in found["Warnings"]:
+        for text in found["Warnings"] or ():
             terminal.complain(text)
     return 0
 
@@ -63,24 +62,7 @@ def version(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
         "Os": "linux",
         "Version": __version__,
     }
-    server: Json = {
-        **common,
-        "MinAPIVersion": "1.24",
-        "KernelVersion": platform.release(),
-        "Platform": {"Name": "dockerlab, embedded engine"},
-    }
-    server["Components"] = [
-        {
-            "Name": "Engine",
-            "Version": __version__,
-            "Details": {
-                **{name: common[name] for name in ("ApiVersion", "Arch", "BuildTime", "GitCommit", "GoVersion", "Os")},
-                "Experimental": "false",
-                "KernelVersion": platform.release(),
-                "MinAPIVersion": "1.24",
-            },
-        }
-    ]
+    server = engine.version()
     found: Json = {"Client": {**common, "Context": "default", "DefaultAPIVersion": "1.51"}, "Server": server}
     form = parsed.text("format")
     if form == "json":
@@ -95,7 +77,7 @@ def version(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
             raise
     else:
         terminal.say(
-            f"Client: dockerlab {__version__}\nServer: dockerlab {__version__}, embedded engine (no daemon), speaks as Docker 28.5\n"
+            f"Client: dockerlab {__version__}\nServer: {server['Platform']['Name']} {server['Version']}, speaks version {server['ApiVersion']} of Docker's API\n"
         )
     return 0
 

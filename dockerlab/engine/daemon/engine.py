@@ -39,6 +39,10 @@ class DaemonEngine(Foresight, ContainerLife):
         """RuntimeUnavailableError where nobody answers. `store`: where catalogue images are composed, and below it the shadow."""
         self.where = where
         self.calls = Calls(connect(where))
+        self.about: Json = self.calls.get("/version").json()
+        """`docker version` of the daemon."""
+        self.podman = any(one.get("Name") == "Podman Engine" for one in self.about.get("Components") or ())
+        """Whether Podman answers in Docker's place."""
         self.store = store or Store.open()
         self.notice: Callable[[str], None] = lambda text: None
         """Where a sentence goes that nobody asked for: which image answered."""
@@ -49,16 +53,6 @@ class DaemonEngine(Foresight, ContainerLife):
     def open(cls) -> DaemonEngine:
         """On the daemon that docker's own client would speak to."""
         return cls(address(os.environ))
-
-    @cached_property
-    def about(self) -> Json:
-        """`docker version` of the daemon."""
-        return cast(Json, self.calls.get("/version").json())
-
-    @property
-    def podman(self) -> bool:
-        """Whether Podman answers in Docker's place."""
-        return any(one.get("Name") == "Podman Engine" for one in self.about.get("Components") or ())
 
     @cached_property
     def shadow(self) -> Shadow:
@@ -200,6 +194,10 @@ class DaemonEngine(Foresight, ContainerLife):
         from dockerlab.engine.daemon.observed import events
 
         return events(self.calls, since, until)
+
+    def version(self) -> Json:
+        parts = self.about.get("Components") or [{}]
+        return {**self.about, "Platform": {"Name": parts[0].get("Name", "Docker") + " at " + self.where.host}}
 
     def info(self) -> Json:
         found = cast(Json, self.calls.get("/info").json())

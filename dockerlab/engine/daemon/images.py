@@ -200,6 +200,8 @@ class DaemonImages:
             if "error" in item:
                 raise DockerlabError(str(item["error"]))
             identifier = str(item.get("status", identifier))
+        if name is not None and self._names.inspected(str(name)) is None:  # podman takes no tag
+            self._calls.post(f"/images/{identifier}/tag", repo=f"{name.domain}/{name.path}", tag=name.tag)
         return identifier
 
 

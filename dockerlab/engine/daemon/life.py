@@ -28,6 +28,7 @@ class ContainerLife:
     calls: Calls
     names: Names
     store: Store
+    podman: bool
     notice: Callable[[str], None]
 
     def image_files(self, name: str) -> TreeView:
@@ -185,7 +186,9 @@ class ContainerLife:
         asked: Json = {"container": container, "comment": message, "author": author, "changes": list(changes), "pause": int(pause)}
         if name is not None:
             asked |= {"repo": f"{name.domain}/{name.path}", "tag": name.tag}
-        return str(self.calls.post("/commit", **asked).json()["Id"])
+        return str(
+            self.calls.post("/commit", body={} if self.podman else None, **asked).json()["Id"]
+        )  # podman reads one, docker takes the container's
 
     def diff(self, container: str) -> list[Json]:
         found = self.calls.get(f"/containers/{container}/changes").json() or []

@@ -45,7 +45,7 @@ class Names:
         mine = ours(reference) if reference is not None and not reference.digest and reference.domain != OURS else None
         first = [str(mine)] if mine is not None and self._is_lesson(reference) else []
         for one in (*first, name, *([str(mine)] if mine is not None and not first else [])):
-            if (found := self._inspected(one)) is not None:
+            if (found := self.inspected(one)) is not None:
                 return found
         raise NotFoundError(f"No such image: {reference.familiar if reference is not None else name}", hint=self._alike(reference))
 
@@ -68,7 +68,7 @@ class Names:
         composable = reference is not None and not reference.digest and self._catalogue().find(reference) is not None
         if composable and self._is_lesson(reference):
             assert reference is not None
-            return self._inspected(str(ours(reference))) or self.composed(reference)
+            return self.inspected(str(ours(reference))) or self.composed(reference)
         try:
             return self.local(name)
         except NotFoundError as missing:
@@ -100,7 +100,8 @@ class Names:
     def _is_lesson(self, reference: Reference | None) -> bool:
         return reference is not None and only_catalogue() and self._catalogue().find(reference) is not None
 
-    def _inspected(self, name: str) -> Json | None:
+    def inspected(self, name: str) -> Json | None:
+        """`GET /images/NAME/json` of the daemon's own name; None for nothing."""
         try:
             return cast(Json, self._calls.get(f"/images/{name}/json").json())
         except NotFoundError:

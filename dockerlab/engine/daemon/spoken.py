@@ -32,6 +32,7 @@ _STEP = re.compile(r"(?:Step|STEP) (\d+)/(\d+) ?: (.*)\Z", re.DOTALL)
 _RUNNING = re.compile(r" ---> Running in ([0-9a-f]+)\Z")
 _CACHE = re.compile(r" ---> Using cache\Z|--> Using cache ([0-9a-f]{12,})\Z")
 _IMAGE = re.compile(r"(?: ---> |--> )([0-9a-f]{6,})\Z")
+_WHOLE = re.compile(r"[0-9a-f]{64}\Z")
 _REMOVED = re.compile(r" ---> Removed intermediate container [0-9a-f]+\Z|COMMIT ")
 _BUILT = re.compile(r"Successfully built ([0-9a-f]+)\Z")
 _CODE = re.compile(r"returned a non-zero code: (\d+)\Z|exit status (\d+)\Z")
@@ -48,7 +49,7 @@ def build(calls: Calls, order: Order, *, podman: bool) -> Generator[BuildEvent, 
         if not podman:
             yield ContextSent(size)
         answer = calls.post("/build", as_stream=True, body=cast(IO[bytes], file), **parameters(order, DOCKERFILE, version="1"))
-    read = Spoken([one.first for one in order.request.dockerfile.instructions])
+    read = Spoken([one.first for one in order.request.dockerfile.instructions], podman=podman)
     try:
         for item in objects(answer):
             if "error" in item:
@@ -65,9 +66,9 @@ def build(calls: Calls, order: Order, *, podman: bool) -> Generator[BuildEvent, 
 class Spoken:
     """Reads the lines of a build, and remembers the step under way."""
 
-    def __init__(self, lines: Iterable[int]) -> None:
+    def __init__(self, lines: Iterable[int], *, podman: bool = False) -> None:
         """`lines`: where the instructions stand in the Dockerfile, in order."""
-        self._lines = list(lines)
+        self._lines, self._podman = list(lines), podman
         self._step: StepStarted | None = None
         self._began = 0.0
         self._cached = False
@@ -101,6 +102,8 @@ class Spoken:
         elif found := _BUILT.match(line):
             yield from self.end()
             self.image = self.image or found[1]
+        elif self._podman and _WHOLE.match(line):
+            self.image = line  # the last line that it prints
         elif line.startswith("Successfully tagged ") or _REMOVED.match(line):
             pass
         elif self._step is not None:
