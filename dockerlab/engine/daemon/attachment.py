@@ -20,6 +20,7 @@ from dockerlab.errors import Detached
 
 _HEADER = 8
 _PIECE = 64 << 10
+_LAST_WORDS = 1.0  # seconds for a thread to end when it is told to
 
 
 def socket_of(answer: Any) -> socket.socket:
@@ -36,12 +37,15 @@ class Pump:
         """`keep`: whatever must live as long as the socket."""
         self._channel, self._streams, self._tty, self._keep = channel, streams, tty, keep
         self._over = threading.Event()
+        self._lock = threading.Lock()
         self._wake, self._awake = os.pipe()
         self.detached = False
         """Whether the keys that let go were typed."""
-        threading.Thread(target=self._receive, daemon=True).start()
+        self._threads = [threading.Thread(target=self._receive, daemon=True)]
         if streams.stdin is not None:
-            threading.Thread(target=self._send, daemon=True).start()
+            self._threads.append(threading.Thread(target=self._send, daemon=True))
+        for one in self._threads:
+            one.start()
 
     def wait(self, seconds: float | None = None) -> bool:
         """Wait for the end of the stream, so long at most; whether it is there."""
@@ -51,9 +55,24 @@ class Pump:
         """Let go."""
         with suppress(OSError):
             self._channel.shutdown(socket.SHUT_RDWR)
-        self._over.wait(1)
-        with suppress(OSError):
-            os.write(self._awake, b".")
+        self._wake_up()
+        for one in self._threads:
+            if one is not threading.current_thread():
+                one.join(_LAST_WORDS)
+        with self._lock:
+            if self._awake >= 0 and not any(one.is_alive() for one in self._threads):
+                os.close(self._wake)
+                os.close(self._awake)
+                self._wake = self._awake = -1
+                self._channel.close()
+                if self._keep is not None:
+                    self._keep.close()
+
+    def _wake_up(self) -> None:
+        """The thread that reads what is typed ends."""
+        with self._lock, suppress(OSError):
+            if self._awake >= 0:
+                os.write(self._awake, b".")
 
     # --- from the daemon
 
@@ -68,8 +87,7 @@ class Pump:
             pass  # the daemon, or whoever reads us, has gone
         finally:
             self._over.set()
-            with suppress(OSError):
-                os.write(self._awake, b".")
+            self._wake_up()
 
     def _frames(self) -> None:
         while header := self._exactly(_HEADER):
@@ -109,7 +127,8 @@ class Pump:
                 typed = (typed + piece)[-max(1, len(keys)) :] if keys else b""
                 if keys and typed.endswith(keys):
                     self.detached = True
-                    self.close()
+                    with suppress(OSError):
+                        self._channel.shutdown(socket.SHUT_RDWR)
                     return
                 self._channel.sendall(piece)
         except (OSError, ValueError):

@@ -99,6 +99,9 @@ class OneImage:
     def find(self, reference: Reference) -> object:
         return reference.path == "library/thing" or None
 
+    def wanting(self, *_: Reference) -> int:
+        return 0
+
     def image(self, reference: Reference, *_: object, **__: object) -> Any:
         return self._store.images.add(ImageConfig(history=(HistoryEntry(comment="made here"),)))
 
