@@ -108,7 +108,7 @@ def _copy(own: Store, layer: Layer, fresh: Store) -> None:
         own.layers.open_tar(layer, tar)
         tar.seek(0)
         (folder / "layer").mkdir()
-        fresh.layers.add_tar(tar, folder / "layer", expect=layer.diff_id)
+        fresh.layers.arrive(tar, folder / "layer", layer.diff_id)
 
 
 def marked(folder: Path) -> str:

@@ -11,12 +11,12 @@ import os
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from dockerlab import layers
 from dockerlab.data import dataclass
 from dockerlab.errors import NotFoundError, StoreError
-from dockerlab.oci.digest import Sha256, hex_of, is_digest
+from dockerlab.oci.digest import hex_of, is_digest
 from dockerlab.store.files import boot_id, explained, write_atomically
 
 if TYPE_CHECKING:
@@ -44,25 +44,6 @@ class Layer:
     def tree(self) -> Path:
         """The change set in overlay's upper format."""
         return self.path / "tree"
-
-
-class _Hashed:
-    """A stream, and the digest of what was read of it."""
-
-    def __init__(self, source: IO[bytes]) -> None:
-        self._source, self._hash = source, Sha256()
-
-    def read(self, size: int = -1) -> bytes:
-        data = self._source.read(size)
-        self._hash.update(data)
-        return data
-
-    def readable(self) -> bool:
-        return True
-
-    @property
-    def digest(self) -> str:
-        return "sha256:" + self._hash.hexdigest()
 
 
 class LayerStore:
@@ -160,67 +141,10 @@ class LayerStore:
             size = summary.size + (summary.links if links else 0)
             return self._place(folder, summary.diff_id, summary.diff_id, size, summary.entries)
 
-    def add_tar(self, source: IO[bytes] | Any, folder: Path, expect: str = "") -> Layer:
-        """Take in an uncompressed layer tar, through the empty `folder`. StoreError if its digest is not `expect`."""
-        with explained(self._home):
-            import hashlib
+    def arrive(self, source: Source, folder: Path, expect: str, checked: Callable[[], object] = lambda: None) -> Layer:
+        """Take in an uncompressed layer tar as it comes, in one pass, through the empty `folder`. StoreError if its digest is not `expect`.
 
-            from dockerlab.layers.packed import copy_within, room
-
-            kept = folder / "layer.tar"
-            digest = hashlib.sha256()
-            with open(kept, "wb") as out:
-
-                def keep(block: bytes) -> None:
-                    digest.update(block)
-                    out.write(block)
-
-                copy_within(source, keep, room(folder))
-            diff_id = "sha256:" + digest.hexdigest()
-            self._compare(diff_id, expect or diff_id)
-            if self.has(diff_id):
-                return self.get(diff_id)
-            tree = layers.Tree(folder / "tree")
-            with open(kept, "rb") as again:
-                entries = layers.read_tar(again, tree)
-            tree.close()
-            summary = layers.write_layer(folder / "tree")
-            if summary.diff_id == diff_id:
-                os.unlink(kept)  # our own writer makes these very bytes again
-            return self._place(folder, diff_id, summary.diff_id, summary.size + summary.links, entries)
-
-    def add_layer(self, opened: Callable[[], IO[bytes]], folder: Path, expect: str) -> Layer:
-        """Take in a layer tar that can be opened again, through the empty `folder`: it is read once if our own writer makes the same bytes, else kept.
-
-        StoreError if its digest is not `expect`.
-        """
-        with explained(self._home):
-            from dockerlab.layers.packed import copy_within, room
-
-            with layers.Tree(folder / "tree") as tree, opened() as source:
-                hashed = _Hashed(source)
-                entries = layers.read_tar(hashed, tree)
-                copy_within(cast(IO[bytes], hashed), lambda block: None, room(folder))  # what follows the tar's end is part of the digest
-            self._compare(hashed.digest, expect)
-            summary = layers.write_layer(folder / "tree")
-            if summary.diff_id != expect:
-                with opened() as source, open(folder / "layer.tar", "wb") as kept:
-                    again = _Hashed(source)
-                    copy_within(cast(IO[bytes], again), kept.write, room(folder))
-                self._compare(again.digest, expect)
-            return self._place(folder, expect, summary.diff_id, summary.size + summary.links, entries)
-
-    def _compare(self, diff_id: str, expect: str) -> None:
-        if diff_id != expect:
-            raise StoreError(
-                f"a layer's content has the digest {diff_id}, but the image says {expect}",
-                hint="the archive is damaged or was tampered with; nothing of it was kept",
-            )
-
-    def arrive(self, source: Source, folder: Path, expect: str, checked: Callable[[], object]) -> Layer:
-        """Take in an uncompressed layer tar as it comes, in one pass, through the empty `folder`.
-
-        `checked` is called when all was read and its digest is `expect`, and may refuse it still: only then is there a layer. StoreError as of `add_tar`.
+        `checked` is called when all was read and its digest is right, and may refuse it still: only then is there a layer.
         """
         from dockerlab.layers.packed import room
         from dockerlab.layers.straight import lay_out
@@ -233,7 +157,7 @@ class LayerStore:
             if (diff_id := arriving.digest) != expect:
                 raise StoreError(
                     f"a layer's content has the digest {diff_id}, but the image says {expect}",
-                    hint="what came was damaged or tampered with; nothing of it was kept",
+                    hint="what came is damaged, or was tampered with; nothing of it was kept",
                 )
             checked()
             if laid.straight:

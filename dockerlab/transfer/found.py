@@ -17,7 +17,7 @@ from dockerlab.transfer.members import NOTHING, Members
 
 _BLOCK = 1 << 20
 Opener = Callable[[], IO[bytes]]
-"""Opens a layer, packed or not; it may be called more than once."""
+"""Opens a layer's tar, out of whatever it is packed in."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,8 @@ def take_in(store: Store, images: Sequence[Found], scratch: Path, what: str) -> 
             if not store.layers.has(diff_id):
                 folder = scratch / f"{number}-{at}"
                 folder.mkdir()
-                store.layers.add_layer(opened, folder, diff_id)
+                with opened() as source:
+                    store.layers.arrive(source, folder, diff_id)
     said: list[str] = []
     for found in images:
         image = store.images.add(found.config, found.raw)

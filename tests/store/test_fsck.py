@@ -9,6 +9,7 @@ import tarfile
 from pathlib import Path
 
 from dockerlab.engine.embedded import EmbeddedEngine
+from dockerlab.oci.digest import digest_of
 from dockerlab.store import Store
 from dockerlab.store.fsck import DAMAGED, LEFT, LOST, Examination, examine, repair
 from tests.conftest import Command, Docker, build
@@ -45,7 +46,7 @@ def test_what_came_as_a_tar_is_compared_with_the_bytes_that_came(tmp_path: Path)
         tar.addfile(tarfile.TarInfo("./a"))
     raw.seek(0)
     with store.tmp() as folder:
-        layer = store.layers.add_tar(raw, folder)
+        layer = store.layers.arrive(raw, folder, digest_of(raw.getvalue()))
     assert examine(store).sound
     kept = layer.path / "layer.tar"
     kept.write_bytes(kept.read_bytes()[:-1] + b"x")
