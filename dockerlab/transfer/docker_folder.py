@@ -7,18 +7,19 @@ from typing import Any
 
 from dockerlab.errors import StoreError
 from dockerlab.oci.digest import digest_of, hex_of
+from dockerlab.transfer.descriptors import Descriptor
 from dockerlab.transfer.found import Found, configuration
 from dockerlab.transfer.members import NOTHING, Members, text_of
-from dockerlab.transfer.oci_layout import Descriptor, descriptor_of, descriptors_of, open_layer
+from dockerlab.transfer.oci_layout import descriptor, descriptors, open_layer
 
 
 def found_in_folder(members: Members, manifest: dict[str, Any]) -> list[Found]:
     """Its image, which has no name there. StoreError for whatever is wrong."""
-    config = descriptor_of(manifest.get("config"), members)
+    config = descriptor(manifest.get("config"), members)
     raw = text_of(members, _name(config, members))
     if digest_of(raw) != config.digest or len(raw) != config.size:
         raise StoreError(f"the {members.what}'s blob {config.digest} is damaged: it is {digest_of(raw)}", hint=NOTHING)
-    layers = [partial(open_layer, members, one, _name(one, members)) for one in descriptors_of(manifest, "layers", members)]
+    layers = [partial(open_layer, members, one, _name(one, members)) for one in descriptors(manifest, "layers", members)]
     return [Found(configuration(raw, config.digest, members.what), raw, layers, [])]
 
 

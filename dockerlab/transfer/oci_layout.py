@@ -12,20 +12,14 @@ from collections.abc import Iterator
 from functools import partial
 from typing import IO, Any, cast
 
-from dockerlab.data import dataclass
 from dockerlab.errors import StoreError
 from dockerlab.oci import own_architecture
 from dockerlab.oci.digest import digest_of
-from dockerlab.oci.platform import parse_platform
+from dockerlab.transfer.descriptors import CONFIGS, INDEXES, MANIFESTS, Descriptor, descriptor_of, for_platform
 from dockerlab.transfer.found import Checked, Content, Found, blob_of, configuration, known_name
 from dockerlab.transfer.members import NOTHING, Members, text_of
 
 Json = dict[str, Any]
-INDEX, MANIFEST = "application/vnd.oci.image.index.v1+json", "application/vnd.oci.image.manifest.v1+json"
-CONFIG, LAYER = "application/vnd.oci.image.config.v1+json", "application/vnd.oci.image.layer.v1.tar"
-DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
-_LISTS = (INDEX, "application/vnd.docker.distribution.manifest.list.v2+json")
-_CONFIGS = (CONFIG, "application/vnd.docker.container.image.v1+json")
 _MOST = 500
 """Manifests and indices that are looked at."""
 _DEEPEST = 8
@@ -41,24 +35,13 @@ def found_in_layout(members: Members, platform: str) -> list[Found]:
     reader = _Layout(members, platform)
     images: dict[str, Found] = {}
     index = _json(text_of(members, "index.json"), "index.json", members)
-    for descriptor, names in reader.chosen(index):
-        image = reader.image(descriptor)
-        known = images.get(descriptor.digest)
-        images[descriptor.digest] = Found(image.config, image.raw, image.layers, [*(known.names if known is not None else ()), *names])
+    for chosen, names in reader.chosen(index):
+        image = reader.image(chosen)
+        known = images.get(chosen.digest)
+        images[chosen.digest] = Found(image.config, image.raw, image.layers, [*(known.names if known is not None else ()), *names])
     if not images:
         raise StoreError(f"the {members.what} holds no image", hint=NOTHING)
     return list(images.values())
-
-
-@dataclass(frozen=True)
-class Descriptor:
-    """What an index or a manifest says of a blob."""
-
-    type: str
-    digest: str
-    size: int
-    platform: str
-    annotations: Json
 
 
 def _json(data: bytes, name: str, members: Members) -> Json:
@@ -71,23 +54,19 @@ def _json(data: bytes, name: str, members: Members) -> Json:
     return found
 
 
-def descriptor_of(one: Any, members: Members) -> Descriptor:
-    """What it says, its shape looked at. StoreError for what is none."""
-    if not isinstance(one, dict) or not isinstance(one.get("digest"), str) or type(one.get("size")) is not int or one["size"] < 0:
+def descriptor(value: Any, members: Members) -> Descriptor:
+    """What it says. StoreError for what is none."""
+    if (found := descriptor_of(value)) is None:
         raise StoreError(f"the {members.what} has a descriptor without a digest and a size", hint=NOTHING)
-    told = one.get("platform")
-    parts = [str(told.get(key) or "") for key in ("os", "architecture", "variant")] if isinstance(told, dict) else []
-    platform = "/".join(part for part in parts if part)
-    notes = one.get("annotations")
-    return Descriptor(str(one.get("mediaType") or ""), one["digest"], one["size"], platform, notes if isinstance(notes, dict) else {})
+    return found
 
 
-def descriptors_of(parent: Json, key: str, members: Members) -> list[Descriptor]:
+def descriptors(parent: Json, key: str, members: Members) -> list[Descriptor]:
     """The list of them in a manifest or an index. StoreError for what is none, or longer than any is."""
     found = parent.get(key)
     if not isinstance(found, list) or len(found) > _MOST:
         raise StoreError(f'the {members.what} has a manifest or an index whose "{key}" is no list, or too long', hint=NOTHING)
-    return [descriptor_of(one, members) for one in found]
+    return [descriptor(one, members) for one in found]
 
 
 class _Layout:
@@ -95,13 +74,13 @@ class _Layout:
 
     def __init__(self, members: Members, platform: str) -> None:
         self._members, self._what = members, members.what
-        self._wanted = _normal(platform or f"linux/{own_architecture()}")
+        self._wanted = platform or f"linux/{own_architecture()}"
         self._asked, self._looked_at = bool(platform), 0
 
     def chosen(self, index: Json) -> Iterator[tuple[Descriptor, list[str]]]:
         """(the manifest to take, its names) of each thing that index.json lists. Several of one name are one thing for several platforms."""
         groups: dict[str, list[Descriptor]] = {}
-        for number, one in enumerate(descriptors_of(index, "manifests", self._members)):
+        for number, one in enumerate(descriptors(index, "manifests", self._members)):
             names = self._names(one)
             groups.setdefault(names[0] if names else "platforms" if one.platform else str(number), []).append(one)
         for group in groups.values():
@@ -113,11 +92,10 @@ class _Layout:
         manifests = list(self._manifests(among, depth))
         if not manifests:
             return None
-        exact = [one for one in manifests if _normal(one.platform) == self._wanted]
-        loose = [one for one in manifests if one.platform and _normal(one.platform).startswith(self._wanted + "/")]
-        for fitting in (exact, loose, [one for one in manifests if not one.platform]):
-            if fitting:
-                return fitting[0]
+        if (fitting := for_platform(manifests, self._wanted)) is not None:
+            return fitting
+        if unlabelled := [one for one in manifests if not one.platform]:
+            return unlabelled[0]
         if len(manifests) == 1 and not self._asked:
             return manifests[0]
         there = ", ".join(sorted({one.platform for one in manifests}))
@@ -127,15 +105,15 @@ class _Layout:
         for one in among:
             if one.annotations.get("vnd.docker.reference.type") or one.platform == "unknown/unknown":
                 continue
-            if one.type not in _LISTS and not self._is_index(one):
+            if one.media_type not in INDEXES and not self._is_index(one):
                 yield one
                 continue
             if depth >= _DEEPEST:
                 raise StoreError(f"the {self._what} has more than {_DEEPEST} indices in one another", hint=NOTHING)
-            yield from self._manifests(descriptors_of(self._blob(one), "manifests", self._members), depth + 1)
+            yield from self._manifests(descriptors(self._blob(one), "manifests", self._members), depth + 1)
 
     def _is_index(self, one: Descriptor) -> bool:
-        return not one.type and "manifests" in self._blob(one)
+        return not one.media_type and "manifests" in self._blob(one)
 
     def _blob(self, one: Descriptor) -> Json:
         self._looked_at += 1
@@ -162,14 +140,16 @@ class _Layout:
 
     # --- one image
 
-    def image(self, descriptor: Descriptor) -> Found:
+    def image(self, one: Descriptor) -> Found:
         """The image of a manifest."""
-        manifest = self._blob(descriptor)
-        config = descriptor_of(manifest.get("config"), self._members)
-        if config.type not in _CONFIGS or descriptor.type not in ("", MANIFEST, DOCKER_MANIFEST):
-            raise StoreError(f"the {self._what} holds {config.type or descriptor.type or 'something'}, which is no image", hint=NOTHING)
+        manifest = self._blob(one)
+        config = descriptor(manifest.get("config"), self._members)
+        if config.media_type not in CONFIGS or one.media_type not in ("", *MANIFESTS):
+            raise StoreError(
+                f"the {self._what} holds {config.media_type or one.media_type or 'something'}, which is no image", hint=NOTHING
+            )
         raw = self._text(config)
-        layers = descriptors_of(manifest, "layers", self._members)
+        layers = descriptors(manifest, "layers", self._members)
         return Found(
             configuration(raw, config.digest, self._what),
             raw,
@@ -180,17 +160,10 @@ class _Layout:
 
 def open_layer(members: Members, layer: Descriptor, name: str) -> IO[bytes]:
     """A layer's tar, out of whatever it is packed in; what it is packed in is compared with size and digest."""
-    if "+encrypted" in layer.type:
+    if "+encrypted" in layer.media_type:
         raise StoreError(f"the layer {layer.digest} is encrypted", hint="decrypt the image first, with skopeo or whatever encrypted it")
     file, size = members.open(name)
     if size != layer.size:
         file.close()
         raise StoreError(f"the {members.what}'s blob {layer.digest} has {size} bytes, not the {layer.size} that lead to it", hint=NOTHING)
     return cast(IO[bytes], Content(Checked(file, layer.digest, members.what)))
-
-
-def _normal(platform: str) -> str:
-    try:
-        return parse_platform(platform, own_architecture())
-    except ValueError:
-        return platform

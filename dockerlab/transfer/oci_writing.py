@@ -9,11 +9,11 @@ from typing import Any
 from dockerlab.oci import Reference
 from dockerlab.oci.digest import digest_of, hex_of
 from dockerlab.store import Image
-from dockerlab.transfer.oci_layout import CONFIG, DOCKER_MANIFEST, IMAGE_NAME, INDEX, LAYER, MANIFEST, REF_NAME
+from dockerlab.transfer.descriptors import CONFIG, DOCKER_CONFIG, DOCKER_LAYER, DOCKER_MANIFEST, INDEX, LAYER, MANIFEST
+from dockerlab.transfer.oci_layout import IMAGE_NAME, REF_NAME
 from dockerlab.transfer.sinks import Sink, Tars
 
 Json = dict[str, Any]
-DOCKER_CONFIG, DOCKER_LAYER = "application/vnd.docker.container.image.v1+json", "application/vnd.docker.image.rootfs.diff.tar"
 
 
 def blob_name(digest: str) -> str:

@@ -97,7 +97,7 @@ def test_a_variant_is_asked_for_or_is_not(store: Store, layout: Layout) -> None:
     load(store, path, "linux/arm/v7")
     assert read(store, "arm:1") == b"7"
     load(store, path, "linux/arm")
-    assert read(store, "arm:1") == b"6"
+    assert read(store, "arm:1") == b"7", "arm alone is its newest variant, as containerd has it"
 
 
 def test_the_only_image_is_taken_whatever_it_is_for_unless_another_is_asked_for(store: Store, layout: Layout) -> None:

@@ -14,7 +14,7 @@ One walk of data, `docker pull nginx`:
     Reference("docker.io", "library/nginx", "latest")
       → endpoints.endpoints_of   mirrors first, then registry-1.docker.io
       → client.Registry.get      401, authorization.token, again; its bytes hashed
-      → manifests.chosen         the index's manifest for linux/amd64
+      → descriptors.for_platform the index's manifest for linux/amd64
       → pulling.pull             its configuration, whose diff IDs say which layers are here already; the others three at a time:
           blobs.Blob             the bytes as they come; a transfer that broke goes on where it stood; length and digest at the end
           → layers.packed        gzip, zstd or nothing
@@ -34,13 +34,12 @@ from dockerlab.lazy import exported
 
 if TYPE_CHECKING:
     from dockerlab.transfer.registry.client import Registry
-    from dockerlab.transfer.registry.manifests import Descriptor, Manifest
+    from dockerlab.transfer.registry.manifests import Manifest
     from dockerlab.transfer.registry.progress import Progress
     from dockerlab.transfer.registry.pulling import Pulled, pull
     from dockerlab.transfer.registry.pushing import push
 
 _HOMES = {
-    "Descriptor": "manifests",
     "Manifest": "manifests",
     "Progress": "progress",
     "Pulled": "pulling",
@@ -48,5 +47,5 @@ _HOMES = {
     "pull": "pulling",
     "push": "pushing",
 }
-__all__ = ["Descriptor", "Manifest", "Progress", "Pulled", "Registry", "pull", "push"]
+__all__ = ["Manifest", "Progress", "Pulled", "Registry", "pull", "push"]
 __getattr__ = exported(__name__, _HOMES)

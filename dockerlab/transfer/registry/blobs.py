@@ -12,8 +12,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from dockerlab.errors import RegistryError
+from dockerlab.transfer.descriptors import Descriptor
 from dockerlab.transfer.registry.client import FIRST_WAIT, Registry, Stopped, unreachable
-from dockerlab.transfer.registry.manifests import Descriptor
 
 if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse

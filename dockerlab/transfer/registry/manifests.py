@@ -12,20 +12,16 @@ from dockerlab.data import dataclass
 from dockerlab.errors import NotInRegistryError, RegistryError
 from dockerlab.oci.digest import digest_of, is_digest
 from dockerlab.store.depth import HINT, MOST_LAYERS
+from dockerlab.transfer.descriptors import CONFIGS, INDEXES, LAYER, MANIFESTS, Descriptor, descriptor_of, for_platform
 from dockerlab.transfer.registry.refusals import shown
 
 if TYPE_CHECKING:
     from dockerlab.transfer.registry.client import Registry
 
 Json = dict[str, Any]
-DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
-DOCKER_CONFIG = "application/vnd.docker.container.image.v1+json"
-DOCKER_LAYER = "application/vnd.docker.image.rootfs.diff.tar.gzip"
-_MANIFESTS = ("application/vnd.oci.image.manifest.v1+json", DOCKER_MANIFEST)
-_INDEXES = ("application/vnd.oci.image.index.v1+json", "application/vnd.docker.distribution.manifest.list.v2+json")
-ACCEPT = ", ".join((*_MANIFESTS, *_INDEXES))
+ACCEPT = ", ".join((*MANIFESTS, *INDEXES))
 _LAYERS = (
-    "application/vnd.oci.image.layer.v1.tar",
+    LAYER,
     "application/vnd.oci.image.layer.nondistributable.v1.tar",
     "application/vnd.docker.image.rootfs.",
 )
@@ -34,15 +30,6 @@ _LARGEST = 4 << 20
 LARGEST_CONFIG = 8 << 20
 _MOST_ENTRIES = 1000
 _HINT = "the registry is damaged, or somebody changed what it sends; nothing was kept"
-
-
-@dataclass(frozen=True)
-class Descriptor:
-    """What lies under a digest: its media type, its length in bytes."""
-
-    media_type: str
-    digest: str
-    size: int
 
 
 @dataclass(frozen=True)
@@ -69,15 +56,16 @@ def found(registry: Registry, name: str, platform: str) -> Found:
     """What a tag or a digest points to, for a platform (os/architecture[/variant]). RegistryError if it is not what it should be; NotInRegistryError if there is none for the platform."""
     digest, kind, raw, value = _fetched(registry, name)
     if _is_index(kind, value):
-        entries = _entries(value)
-        entry = chosen(entries, platform)
-        offered = tuple(one for one in map(_platform, entries) if one and not one.startswith("unknown"))
-        if entry is None:
+        listed = _entries(value)
+        entries = [one for one in map(descriptor_of, listed) if one is not None and is_digest(one.digest)]
+        offered = tuple(one.platform for one in entries if one.platform and not one.platform.startswith("unknown"))
+        if (wanted := for_platform(entries, platform)) is None:
+            for one in listed:  # perhaps the one that was meant is damaged
+                _descriptor(one, "manifests")
             raise NotInRegistryError(
                 f"no matching manifest for {platform} in the manifest list entries",
                 hint=f"the registry has it for {shown(', '.join(dict.fromkeys(offered)) or 'no platform')}: --platform chooses one",
             )
-        wanted = _descriptor(entry, "manifests")
         _, kind, raw, value = _fetched(registry, wanted.digest)
         if len(raw) != wanted.size:
             raise RegistryError(f"manifest {wanted.digest} has {len(raw)} bytes, and the index says {wanted.size}", hint=_HINT)
@@ -85,25 +73,6 @@ def found(registry: Registry, name: str, platform: str) -> Found:
             raise RegistryError(f"the index {digest} holds another index for {platform}, which is no image")
         return Found(digest, _manifest(kind, raw, value), offered)
     return Found(digest, _manifest(kind, raw, value))
-
-
-def chosen(entries: list[Json], platform: str) -> Json | None:
-    """The entry of an index for a platform: of the same variant if one is asked for, else the one without, else the newest that a machine of it runs."""
-    system, machine, *variant = platform.split("/")
-    fitting = []
-    for entry in entries:
-        about = entry.get("platform")
-        if not isinstance(about, dict) or about.get("os") != system or about.get("architecture") != machine:
-            continue
-        own = str(about.get("variant") or "")
-        if machine == "arm64" and own == "v8":
-            own = ""
-        if variant and own != variant[0]:
-            continue
-        if not variant and machine == "amd64" and own not in ("", "v1"):
-            continue
-        fitting.append((own == "", own, entry))
-    return max(fitting, key=lambda one: one[:2])[2] if fitting else None
 
 
 def _fetched(registry: Registry, name: str) -> tuple[str, str, bytes, Json]:
@@ -126,7 +95,7 @@ def _fetched(registry: Registry, name: str) -> tuple[str, str, bytes, Json]:
 
 
 def _is_index(kind: str, value: Json) -> bool:
-    return kind in _INDEXES or (kind not in _MANIFESTS and isinstance(value.get("manifests"), list))
+    return kind in INDEXES or (kind not in MANIFESTS and isinstance(value.get("manifests"), list))
 
 
 def _entries(value: Json) -> list[Json]:
@@ -136,13 +105,6 @@ def _entries(value: Json) -> list[Json]:
     return entries
 
 
-def _platform(entry: Json) -> str:
-    about = entry.get("platform")
-    if not isinstance(about, dict):
-        return ""
-    return "/".join(str(part) for part in (about.get("os"), about.get("architecture"), about.get("variant")) if part)
-
-
 def _manifest(kind: str, raw: bytes, value: Json) -> Manifest:
     digest = digest_of(raw)
     if value.get("schemaVersion") != 2 or "fsLayers" in value:
@@ -150,7 +112,7 @@ def _manifest(kind: str, raw: bytes, value: Json) -> Manifest:
             "this image is in Docker's manifest format of version 1, which Docker 28 doesn't take either",
             hint="push it anew with a newer Docker",
         )
-    if kind not in _MANIFESTS and not isinstance(value.get("layers"), list):
+    if kind not in MANIFESTS and not isinstance(value.get("layers"), list):
         raise RegistryError(f'the manifest {digest} is of the kind "{shown(kind)}", and no image')
     layers = value.get("layers")
     if not isinstance(layers, list) or len(layers) > MOST_LAYERS:
@@ -161,7 +123,7 @@ def _manifest(kind: str, raw: bytes, value: Json) -> Manifest:
             )
         raise RegistryError(f"the manifest {digest} is damaged: it has no list of layers", hint=_HINT)
     config = _descriptor(value.get("config"), "config")
-    if config.media_type not in (DOCKER_CONFIG, "application/vnd.oci.image.config.v1+json", "application/octet-stream", ""):
+    if config.media_type not in (*CONFIGS, "application/octet-stream", ""):
         raise RegistryError(f'this is no image of a container: its configuration is of the kind "{shown(config.media_type)}"')
     if config.size > LARGEST_CONFIG:
         raise RegistryError(f"the configuration of the image has {config.size} bytes, which is too much for what it should be", hint=_HINT)
@@ -171,12 +133,10 @@ def _manifest(kind: str, raw: bytes, value: Json) -> Manifest:
             raise RegistryError(
                 f'unsupported media type "{shown(layer.media_type)}" of layer {layer.digest}', hint="it is no layer of files"
             )
-    return Manifest(digest, kind if kind in _MANIFESTS else _MANIFESTS[0], raw, config, found)
+    return Manifest(digest, kind if kind in MANIFESTS else MANIFESTS[0], raw, config, found)
 
 
 def _descriptor(value: Any, key: str) -> Descriptor:
-    if isinstance(value, dict):
-        digest, size = value.get("digest"), value.get("size")
-        if isinstance(digest, str) and is_digest(digest) and isinstance(size, int) and not isinstance(size, bool) and 0 <= size < 1 << 50:
-            return Descriptor(str(value.get("mediaType") or ""), digest, size)
-    raise RegistryError(f'the manifest is damaged: "{key}" has an entry without a digest (sha256) or a size', hint=_HINT)
+    if (found := descriptor_of(value)) is None or not is_digest(found.digest):
+        raise RegistryError(f'the manifest is damaged: "{key}" has an entry without a digest (sha256) or a size', hint=_HINT)
+    return found

@@ -14,10 +14,11 @@ from dockerlab.data import dataclass
 from dockerlab.errors import RegistryError, StoreError
 from dockerlab.oci import ImageConfig, Reference, short_id
 from dockerlab.oci.digest import digest_of, is_digest
+from dockerlab.transfer.descriptors import Descriptor
 from dockerlab.transfer.registry.abreast import Tell, abreast
 from dockerlab.transfer.registry.blobs import Blob
 from dockerlab.transfer.registry.client import Registry
-from dockerlab.transfer.registry.manifests import LARGEST_CONFIG, Descriptor, Found, found
+from dockerlab.transfer.registry.manifests import LARGEST_CONFIG, Found, found
 from dockerlab.transfer.registry.progress import Progress
 
 if TYPE_CHECKING:

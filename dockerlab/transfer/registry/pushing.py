@@ -17,9 +17,9 @@ from urllib.parse import urljoin
 from dockerlab.errors import NotInRegistryError, RegistryError, UnreachableRegistryError
 from dockerlab.oci import Reference, short_id
 from dockerlab.oci.digest import digest_of
+from dockerlab.transfer.descriptors import DOCKER_CONFIG, DOCKER_LAYER, DOCKER_MANIFEST, Descriptor
 from dockerlab.transfer.registry.abreast import Tell, abreast
 from dockerlab.transfer.registry.client import Registry
-from dockerlab.transfer.registry.manifests import DOCKER_CONFIG, DOCKER_LAYER, DOCKER_MANIFEST, Descriptor
 from dockerlab.transfer.registry.progress import Progress
 
 if TYPE_CHECKING:
@@ -126,7 +126,7 @@ class _Departures:
 
 
 def _docker(digest: str, size: int) -> Descriptor:
-    return Descriptor(DOCKER_LAYER, digest, size)
+    return Descriptor(DOCKER_LAYER + ".gzip", digest, size)
 
 
 def _location(registry: Registry, path: str, headers: Mapping[str, str]) -> str:
