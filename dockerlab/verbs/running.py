@@ -29,7 +29,7 @@ def spec_of(parsed: Parsed, terminal: Terminal, *, attached: bool) -> ContainerS
         raise UsageError("docker: conflicting options: cannot specify both --restart and --rm")
     for name in ("gpus", "privileged", "device", "link"):
         if parsed.flags.get(name):
-            raise UsageError(f"docker: --{name} can't be had without Docker's daemon", hint="leave it away")
+            raise UsageError(f"docker: --{name} is not done by dockerlab", hint="leave it away, or use docker itself")
     _check_image_flags(parsed)
     host = {**limits_of(parsed), **names_of(parsed)}
     if parsed.text("restart"):

@@ -153,3 +153,27 @@ def test_images_without_a_name_are_pruned(docker: Docker, engine: Engine) -> Non
 def test_the_engine_says_which_it_is(engine: Engine) -> None:
     assert engine.info()["Engine"].startswith(("dockerlab, embedded", "Docker daemon at "))
     assert {one["Name"] for one in engine.networks()} >= {"bridge", "host", "none"}
+
+
+def test_blame_names_the_line_of_the_dockerfile_that_wrote_a_path(docker: Docker, engine: Engine) -> None:
+    built(docker, "contract-below:1", "ONBUILD RUN echo left > /left", "RUN echo 1 > /first", "ARG A=1")
+    text = "FROM contract-below:1 AS one\nRUN echo 2 > /second\n\nFROM one\nENV B=2\nRUN \\\n  echo 3 >> /first\n"
+    answer = docker("build", "-q", "-t", "contract-built:1", "-", stdin=text.encode())
+    assert answer.code == 0, answer.err
+
+    def places(path: str) -> list[tuple[str, str]]:
+        touched = [touch.layer.origin for touch in engine.image_inside("contract-built:1").touched_by(path)]
+        return [(one.image, one.place) if one is not None else ("", "") for one in touched]
+
+    assert places("/first") == [("", "Dockerfile:6"), ("contract-below:1", "Dockerfile:3")]
+    assert places("/second") == [("", "Dockerfile:2")]
+    assert places("/left") in ([("", "")], [("", "Dockerfile:1")])
+    engine.tag("contract-built:1", "contract-other:1")
+    assert docker("blame", "contract-other:1", "/second").out.splitlines()[1].split()[3] == "Dockerfile:2"
+
+
+def test_cp_of_a_container_that_is_not_there_says_so(engine: Engine, tmp_path: Path) -> None:
+    with pytest.raises(NotFoundError, match="No such container: contract-nobody"):
+        engine.copy_out("contract-nobody", "/etc", str(tmp_path))
+    with pytest.raises(NotFoundError, match="No such container: contract-nobody"):
+        engine.copy_in("contract-nobody", str(tmp_path), "/etc")

@@ -14,6 +14,7 @@ rewriting     FROM, COPY --from and --mount=from with the names under which the 
 trace         BuildKit's trace of a build, as it comes from the daemon
 building      a build; classic: one by the builder before BuildKit
 solving       BuildKit at work, through docker's client or the socket alone
+written       where the lines of an image's history stand in its Dockerfile
 spoken        what the classic builder prints
 containers    what a container is to be, in the API's words
 attachment    streams at a container's, over one socket

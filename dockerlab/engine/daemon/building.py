@@ -21,6 +21,7 @@ from dockerlab.build.plan import LAYERED, Plan
 from dockerlab.data import dataclass
 from dockerlab.engine.daemon.rewriting import renamed
 from dockerlab.engine.daemon.trace import Log, Status, Vertex, Warned
+from dockerlab.engine.daemon.written import base_of, written
 from dockerlab.errors import BuildError
 
 if TYPE_CHECKING:
@@ -30,7 +31,9 @@ if TYPE_CHECKING:
     from dockerlab.engine.daemon.connection import Address
     from dockerlab.engine.daemon.images import DaemonImages
     from dockerlab.engine.daemon.names import Names
+    from dockerlab.engine.daemon.shadow import Shadow
     from dockerlab.engine.specs import BuildOptions
+    from dockerlab.store import Image
 
 Json = dict[str, Any]
 _STEP = re.compile(r"\[(?:[^\]]*?(\S+) )?(\d+)/(\d+)\] ")
@@ -57,8 +60,8 @@ class Order:
 class Building:
     """What a build needs to know of its daemon."""
 
-    def __init__(self, calls: Calls, where: Address, names: Names, images: DaemonImages, *, podman: bool) -> None:
-        self._calls, self._where, self._names, self._images, self._podman = calls, where, names, images, podman
+    def __init__(self, calls: Calls, where: Address, names: Names, images: DaemonImages, shadow: Shadow, *, podman: bool) -> None:
+        self._calls, self._where, self._names, self._images, self._shadow, self._podman = calls, where, names, images, shadow, podman
 
     def build(self, options: BuildOptions, request: BuildRequest, scratch: Path) -> Iterator[BuildEvent]:
         """Events as they happen, `Built` last. BuildError with its place."""
@@ -73,7 +76,7 @@ class Building:
             from dockerlab.engine.daemon.spoken import build
 
             built = yield from build(self._calls, order, podman=self._podman)
-            yield Built(self._images.image(built))
+            yield Built(self._noted(order, built))
             return
         yield from self._by_buildkit(order)
 
@@ -101,7 +104,15 @@ class Building:
             raise placed(told.explained(error), order.request.dockerfile, told.output()) from None
         finally:
             trace.close()
-        yield Built(self._images.image(image), tuple(told.warnings))
+        yield Built(self._noted(order, image), tuple(told.warnings))
+
+    def _noted(self, order: Order, identifier: str) -> Image:
+        """The image, of which it is noted now where its history was written."""
+        image = self._images.image(identifier)
+        base = base_of(order.plan)
+        below = self._shadow.noted(self._images.image(base)) if base else []
+        self._shadow.note(image.id, written(order.plan, len(image.config.history), below, classic=order.options.classic or self._podman))
+        return image
 
 
 def lines_of(plan: Plan) -> Mapping[str, list[int]]:

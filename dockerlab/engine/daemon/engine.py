@@ -100,7 +100,9 @@ class DaemonEngine(Foresight, ContainerLife):
         with self.store.tmp() as scratch:
             options = without_store(options, self.store)
             request = request_of(options, *source_of(options, scratch))
-            yield from Building(self.calls, self.where, self.names, self.images_, podman=self.podman).build(options, request, scratch)
+            yield from Building(self.calls, self.where, self.names, self.images_, self.shadow, podman=self.podman).build(
+                options, request, scratch
+            )
 
     def resolve_name(self, name: str) -> str:
         return str(self.names.found(name)["Id"])

@@ -204,22 +204,27 @@ class ContainerLife:
     def copy_in(self, container: str, source: str, path: str, *, follow: bool = False) -> None:
         from dockerlab.engine.daemon.files import copy_in
 
-        copy_in(self.calls, container, source, path, follow)
+        copy_in(self.calls, self._there(container), source, path, follow)
 
     def copy_out(self, container: str, path: str, target: str, *, follow: bool = False) -> None:
         from dockerlab.engine.daemon.files import copy_out
 
-        copy_out(self.calls, self.store, container, path, target, follow)
+        copy_out(self.calls, self.store, self._there(container), path, target, follow)
 
     def unpack_in(self, container: str, source: IO[bytes], path: str) -> None:
         from dockerlab.engine.daemon.files import unpack_in
 
-        unpack_in(self.calls, container, source, path)
+        unpack_in(self.calls, self._there(container), source, path)
 
     def archive_out(self, container: str, path: str, out: IO[bytes], *, follow: bool = False) -> None:
         from dockerlab.engine.daemon.files import archive_out
 
-        archive_out(self.calls, container, path, out, follow)
+        archive_out(self.calls, self._there(container), path, out, follow)
+
+    def _there(self, container: str) -> str:
+        """Itself: HEAD says of a path no more than that it is not there, nor does it of a container."""
+        self.container_inspect(container)
+        return container
 
     def export(self, container: str, out: IO[bytes]) -> None:
         from dockerlab.engine.daemon.files import poured
