@@ -290,6 +290,13 @@ def export(view: TreeView, name: str, out: IO[bytes]) -> None:
         write_entries(_renamed(view, view.root(), ""), out)
 
 
+def export_folder(view: TreeView, name: str, target: str) -> None:
+    """`build -o type=local`: the file system of an image as a folder of this machine, which is made if it is not there."""
+    os.makedirs(target, exist_ok=True)
+    if view.trees:
+        copy_out(view, name, "/.", target)
+
+
 def _renamed(view: TreeView, node: Node, base: str) -> Iterator[tuple[Entry, str]]:
     top = node.path.rstrip("/")
     first: dict[tuple[int, int], str] = {}

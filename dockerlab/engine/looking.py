@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import IO, TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -41,10 +40,7 @@ class Looking:
         """`build -o type=local`: the image's file system as a folder of this machine."""
         from dockerlab.engine import copying
 
-        os.makedirs(target, exist_ok=True)
-        view = self.image_files(name)
-        if view.trees:
-            copying.copy_out(view, name, "/.", target)
+        copying.export_folder(self.image_files(name), name, target)
 
     def export_image_tar(self, name: str, out: IO[bytes]) -> None:
         """`build -o type=tar`: the image's file system as a tar."""

@@ -24,7 +24,7 @@ class EngineSeen:
 def switched(words: list[str], engine: Callable[[], Engine]) -> EngineSeen:
     """Take the engine that was asked for, and tell which one it is. What was before stays where the other is not there: the error says why."""
     if len(words) > 1 or (words and words[0] not in (EMBEDDED, DAEMON, AUTO)):
-        raise UsageError("%docker_engine takes one of embedded, daemon, auto", hint="%docker_engine alone says which one is used")
+        raise UsageError(word("no such engine"), hint=word("which engine"))
     before = os.environ.get("DOCKERLAB_ENGINE")
     if words:
         os.environ["DOCKERLAB_ENGINE"] = words[0]

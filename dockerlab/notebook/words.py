@@ -121,6 +121,11 @@ _WORDS: dict[str, dict[str, str]] = {
         "ko": "중단했습니다: 스크립트를 끝냈고 컨테이너는 계속 실행 중입니다",
     },
     "interrupted": {"en": "interrupted", "ko": "중단했습니다"},
+    "no such engine": {
+        "en": "%docker_engine takes one of embedded, daemon, auto",
+        "ko": "%docker_engine에는 embedded, daemon, auto 가운데 하나를 쓰십시오",
+    },
+    "which engine": {"en": "%docker_engine alone says which one is used", "ko": "%docker_engine만 쓰면 지금 엔진을 알려 줍니다"},
     "engine": {"en": "engine: {name} ({version})", "ko": "엔진: {name} ({version})"},
     "interrupted build": {
         "en": "interrupted: the step that ran was stopped and nothing of it is kept; the finished steps stay in the build cache",

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from dockerlab.data import dataclass, field
 from dockerlab.errors import Detached, DockerlabError, NotFoundError, UsageError
-from dockerlab.verbs.flags import Parsed, check_count, parse, shown_name, table, usage_line
+from dockerlab.verbs.flags import OWN_VERBS, Parsed, check_count, parse, shown_name, table, usage_line
 
 if TYPE_CHECKING:
     from dockerlab.engine import Engine
@@ -147,7 +147,8 @@ def _unknown(shown: str, word: str, known: list[str]) -> UsageError:
     from difflib import get_close_matches
 
     close = get_close_matches(word, known, 1)
-    hint = f"did you mean `{shown.removesuffix(word)}{close[0]}`?" if close else ""
+    before = "dockerlab " if close and close[0] in OWN_VERBS else shown.removesuffix(word)
+    hint = f"did you mean `{before}{close[0]}`?" if close else ""
     return UsageError(f"docker: unknown command: {shown}\n\nRun 'docker --help' for more information", hint=hint, exit_code=1)
 
 

@@ -31,7 +31,7 @@ def cat(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
     if number is None:
         name, number = named_layer(engine, name)
     inside = engine.image_inside(name)
-    with _opened(inside, path) if number is None else _of_layer(inside, path, number) as file:
+    with _opened(inside, name, path) if number is None else _of_layer(inside, path, number) as file:
         while block := file.read(_BLOCK):
             terminal.write(block)
     return 0
@@ -67,18 +67,30 @@ def named_layer(engine: Engine, name: str) -> tuple[str, int | None]:
     return name, None
 
 
-def _opened(inside: ImageInside, path: str) -> IO[bytes]:
+def _opened(inside: ImageInside, name: str, path: str) -> IO[bytes]:
     """The file at a path, links followed within the image."""
     node = inside.files.lookup(path) if inside.trees else None
     if node is None:
         gone = next((touch for touch in inside.touched_by(path)), None)
-        hint = "" if gone is None else _removed_hint(inside, path, gone)
-        raise NotFoundError(f"there is no {path} in the image", hint=hint)
+        hint = _alike_hint(inside, path) if gone is None else _removed_hint(inside, path, gone)
+        raise NotFoundError(f"there is no {path} in {name}", hint=hint)
     if node.is_dir:
         raise DockerlabError(f"{path} is a folder", hint="dockerlab layers --files lists what is in it")
     if not node.is_file:
         raise DockerlabError(f"{path} is no file, but a {node.entry.kind}")
     return node.open()
+
+
+def _alike_hint(inside: ImageInside, path: str) -> str:
+    """What is called alike in the folder where it should be, or which folder there is none of."""
+    from difflib import get_close_matches
+
+    folder, name = posixpath.split(path)
+    node = inside.files.lookup(folder) if inside.trees else None
+    if node is None or not node.is_dir:
+        return f"there is no folder {folder} either"
+    close = get_close_matches(name, inside.files.names(node), 1)
+    return f"did you mean {posixpath.join(folder, close[0])}?" if close else ""
 
 
 def _removed_hint(inside: ImageInside, path: str, gone: Touch) -> str:

@@ -133,6 +133,10 @@ def test_what_is_wrong_before_the_first_step_is_told_with_its_line(engine: Engin
     with pytest.raises(BuildError) as absent:
         list(engine.build(options(tmp_path / "context", f"FROM {BASE}\nCOPY nothing.txt /\n")))
     assert absent.value.line == 2 and "nothing.txt" in absent.value.message and "not found" in absent.value.message
+    (tmp_path / "context/notes.txt").write_text("")
+    with pytest.raises(BuildError) as alike:
+        list(engine.build(options(tmp_path / "context", f"FROM {BASE}\nCOPY note.txt /\n")))
+    assert alike.value.hint == "did you mean notes.txt?"
     with pytest.raises(BuildError) as stage:
         list(engine.build(options(tmp_path / "context", f"FROM {BASE} AS build\nFROM {BASE}\nCOPY --from=biuld /etc/motd /\n")))
     assert stage.value.line == 3 and stage.value.hint == "did you mean the stage build?"

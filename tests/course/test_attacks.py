@@ -22,7 +22,7 @@ from dockerlab.course.room.allowance import Allowance
 from dockerlab.errors import DockerlabError
 from dockerlab.layers import copy_tree
 from dockerlab.store import Store
-from tests.store.test_bases import image, sealed
+from tests.store.base_stores import image, sealed
 
 Grade = Callable[..., GradeReport]
 OPEN = Allowance(walls=False)

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from dockerlab.build.events import BuildEvent, Built, CheckWarning, Notice, Reason, StepDone, StepOutput, StepStarted
 from dockerlab.build.failures import placed
 from dockerlab.build.plan import LAYERED, Plan
+from dockerlab.build.sources import context_missing
 from dockerlab.data import dataclass
 from dockerlab.engine.daemon.rewriting import renamed
 from dockerlab.engine.daemon.trace import Log, Status, Vertex, Warned
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 _STEP = re.compile(r"\[(?:[^\]]*?(\S+) )?(\d+)/(\d+)\] ")
 _CODE = re.compile(r"exit code: (\d+)\Z")
+_NOT_FOUND = re.compile(r'"(/[^"]*)": not found\Z')
 _TAIL = 64 << 10  # bytes of a step's output that its error may show
 
 
@@ -101,7 +103,9 @@ class Building:
             yield from told.rest()
         except BuildError as error:
             yield from told.rest()
-            raise placed(told.explained(error), order.request.dockerfile, told.output()) from None
+            error = told.explained(error)
+            error.hint = error.hint or _what_is_there(error, order)
+            raise placed(error, order.request.dockerfile, told.output()) from None
         finally:
             trace.close()
         yield Built(self._noted(order, image), tuple(told.warnings))
@@ -113,6 +117,15 @@ class Building:
         below = self._shadow.noted(self._images.image(base)) if base else []
         self._shadow.note(image.id, written(order.plan, len(image.config.history), below, classic=order.options.classic or self._podman))
         return image
+
+
+def _what_is_there(error: BuildError, order: Order) -> str:
+    """The hint for a file that COPY or ADD does not find in the context, which lies here: BuildKit says no more than that."""
+    found = _NOT_FOUND.search(error.message)
+    one = next((one for one in order.request.dockerfile.instructions if one.first == error.line), None)
+    if found is None or one is None or one.keyword not in ("COPY", "ADD") or one.flag("from"):
+        return ""
+    return context_missing(order.context, one.keyword)(found[1]).hint
 
 
 def lines_of(plan: Plan) -> Mapping[str, list[int]]:

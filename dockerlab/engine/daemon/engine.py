@@ -172,10 +172,7 @@ class DaemonEngine(Foresight, ContainerLife):
     def export_image(self, name: str, target: str) -> None:
         from dockerlab.engine import copying
 
-        os.makedirs(target, exist_ok=True)
-        view = self.image_files(name)
-        if view.trees:
-            copying.copy_out(view, name, "/.", target)
+        copying.export_folder(self.image_files(name), name, target)
 
     def export_image_tar(self, name: str, out: IO[bytes]) -> None:
         from dockerlab.engine import copying

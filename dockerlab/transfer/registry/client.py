@@ -30,6 +30,7 @@ _PATIENCE = 30.0
 """Seconds without a byte after which a registry is taken to be gone."""
 _CONNECT = 10.0
 _HOPS = 10
+_CHAIN = 10  # errors that were raised for one another
 _SMALL = 1 << 20
 _AGAIN = (408, 500, 502, 503, 504)
 _PAGES, _PAGE = 1000, 8 << 20
@@ -316,14 +317,27 @@ def _beginning(response: BaseHTTPResponse) -> bytes:
 
 def unreachable(url: str, error: Exception) -> UnreachableRegistryError:
     """The error of a connection that was not to be had, or broke."""
-    reason = getattr(error, "reason", None) or error
-    text = str(reason)
-    text = text.rpartition(">: ")[2] or text
-    text = text.removeprefix("Failed to establish a new connection: ")
     return UnreachableRegistryError(
-        f'Get "{shown(url)}": {text[:300]}',
+        f'Get "{shown(url)}": {_reason(error)[:300]}',
         hint="look at the network and at the registry's name; dockerlab load brings images in without one",
     )
+
+
+def _reason(error: BaseException) -> str:
+    """What the machine said, if it was the machine: the library tells of its own objects."""
+    import os
+    import ssl
+
+    one: BaseException | None = error
+    for _ in range(_CHAIN):
+        if isinstance(one, OSError) and one.errno and not isinstance(one, ssl.SSLError):
+            return os.strerror(one.errno).lower()
+        if one is None:
+            break
+        reason = getattr(one, "reason", None)
+        one = reason if isinstance(reason, BaseException) else one.__cause__ or one.__context__
+    text = str(getattr(error, "reason", None) or error)
+    return text.rpartition(">: ")[2] or text
 
 
 def proxy_of(endpoint: Endpoint) -> str:
