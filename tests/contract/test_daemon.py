@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dockerlab.build import Built, StepDone, StepOutput
+from dockerlab.build import Built, StepDone, StepOutput, StepStarted
 from dockerlab.build.plan import Plan
 from dockerlab.dockerfile import parse
 from dockerlab.engine import BuildOptions, open_engine
@@ -250,6 +250,22 @@ def test_a_step_that_is_told_twice_is_done_once_and_cached_if_the_second_says_so
     ]
     assert [type(event).__name__ for event in events] == ["StepStarted", "StepDone"]
     assert events[-1].cached and events[0].line == 2  # type: ignore[attr-defined]
+
+
+def test_a_base_image_that_two_stages_begin_with_is_no_input_from_one_to_the_other() -> None:
+    dockerfile = parse("FROM base AS one\nRUN 1\nFROM base AS two\nCOPY --from=one x y\n", "Dockerfile")
+    told = Told(lines_of(Plan(dockerfile, "", lambda name: None)))
+
+    def vertex(digest: str, name: str, *inputs: str) -> Vertex:
+        return Vertex(digest, inputs, name, False, 1.0, 2.0, "")
+
+    steps = [
+        vertex("a", "[one 1/2] FROM base"),
+        vertex("b", "[one 2/2] RUN 1", "a"),
+        vertex("c", "[two 2/2] COPY --from=one x y", "a", "b"),
+    ]
+    events = [event for event in told.events(Status(steps)) if isinstance(event, StepStarted)]
+    assert [event.inputs for event in events] == [(), (1,), (2,)]
 
 
 def test_lines_are_counted_from_the_end_of_a_stage_since_a_base_may_leave_steps_for_its_children() -> None:

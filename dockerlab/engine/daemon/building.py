@@ -170,10 +170,15 @@ class Told:
         if vertex.digest not in self._numbers and (vertex.started or vertex.completed):
             number = self._numbers[vertex.digest] = len(self._numbers) + 1
             self._names[vertex.digest] = vertex.name
-            inputs = tuple(self._numbers[one] for one in vertex.inputs if one in self._numbers)
+            inputs = tuple(self._numbers[one] for one in vertex.inputs if one in self._numbers and not self._lent(one, vertex.name))
             yield StepStarted(number, vertex.name, self.line(vertex.name), inputs)
         if vertex.completed and not vertex.error and vertex.digest not in self._done:
             self._ended[vertex.digest] = vertex
+
+    def _lent(self, digest: str, name: str) -> bool:
+        """Whether a step is the base image that another stage begins with, too: BuildKit has it once, under the name of one of them."""
+        other = self._names[digest]
+        return _is_base(other) and _stage(other) != _stage(name)
 
     def _log(self, log: Log) -> Iterator[BuildEvent]:
         if log.vertex in self._numbers:
@@ -190,7 +195,7 @@ class Told:
         for digest in digests:
             vertex = self._ended.pop(digest)
             self._done.add(digest)
-            base = " FROM " in vertex.name.split("]", 1)[1][:6]
+            base = _is_base(vertex.name)
             cached = vertex.cached and not base
             why = Reason("base") if base else Reason("same") if cached else Reason("untold")
             yield StepDone(
@@ -225,6 +230,15 @@ class Told:
     def output(self) -> bytes:
         """What the failed step printed last."""
         return self._printed.get(self._failed.digest, b"") if self._failed is not None else b""
+
+
+def _is_base(name: str) -> bool:
+    return name.partition("] ")[2].startswith("FROM ")
+
+
+def _stage(name: str) -> str:
+    found = _STEP.match(name)
+    return found[1] or "" if found else ""
 
 
 def build_arguments(order: Order) -> dict[str, str | None]:
