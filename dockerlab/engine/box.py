@@ -14,21 +14,20 @@ from dockerlab.layers import TreeView, find_user
 from dockerlab.runtime.etc import etc_files
 from dockerlab.runtime.helper import ADDRESS
 from dockerlab.runtime.spec import BoxSpec, Dns, Mount, Port, ProcessSpec
-from dockerlab.store import Layer
-from dockerlab.store.snapshots import rootfs_at
+from dockerlab.store.rootfs import RootFs
 
 Json = dict[str, Any]
 
 
-def box_of(record: Record, folder: Path, layers: list[Layer], view: TreeView, together: bool = False) -> BoxSpec:
-    """`folder` is the container's; `layers` its image's, the lowest first; `view` its file system, where its user is looked up."""
+def box_of(record: Record, folder: Path, rootfs: RootFs, view: TreeView, together: bool = False) -> BoxSpec:
+    """`folder` is the container's; `view` its file system, where its user is looked up."""
     config, host = record.config, record.host
     user = find_user(view, config["User"])
     mounts = [Mount(mount["Source"], mount["Destination"], not mount["RW"], "bind") for mount in record.mounts]
     mounts += [Mount(options, path, "ro" in options.split(","), "tmpfs") for path, options in (host.get("Tmpfs") or {}).items()]
     network = _network(record)
     return BoxSpec(
-        rootfs=rootfs_at(folder, layers),
+        rootfs=rootfs,
         process=ProcessSpec(
             args=(record.path, *record.args),
             env=process_environment(config, user.home, terminal=config["Tty"]),

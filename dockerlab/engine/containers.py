@@ -27,6 +27,7 @@ from dockerlab.layers.held import hold
 from dockerlab.oci.timestamps import to_seconds
 from dockerlab.runtime.container import ContainerDirectory, ContainerState, ProcessRow
 from dockerlab.store.depth import MOST_BELOW_A_CONTAINER, check_depth
+from dockerlab.store.rootfs import rootfs_at
 
 if TYPE_CHECKING:
     from dockerlab.engine.images import Images
@@ -58,7 +59,6 @@ class Containers:
         """`docker create`; nothing is left behind if it fails. What this machine can't give is refused before anything is made."""
         from dockerlab.engine.create import new_record
         from dockerlab.engine.names import check_name, take_name
-        from dockerlab.store.snapshots import rootfs_at
 
         copies.refuse(spec, self._runtime)
         if spec.name:
@@ -76,7 +76,7 @@ class Containers:
                 record = Record(**{**record.__dict__, "name": name, "mounts": mounts})
                 folder = self._records.folder(record)
                 folder.mkdir()
-                rootfs_at(folder, self._store.layers_of(image.config))
+                rootfs_at(self._store.home, folder, self._store.layers_of(image.config))
                 self._match_root(folder, trees)
                 self._records.write(record)
             except BaseException:
@@ -212,8 +212,8 @@ class Containers:
         if streams is not None:
             tell_container(self._store, record, "attach")
         try:
-            layers = self._store.layers.stack(record.layers)
-            box = box_of(record, folder, layers, self.view(record), attached.together)
+            rootfs = rootfs_at(self._store.home, folder, self._store.layers.stack(record.layers))
+            box = box_of(record, folder, rootfs, self.view(record), attached.together)
             started = self._runtime().start(
                 folder, box, stdin=attached.stdin, stdout=attached.stdout, stderr=attached.stderr, detach_keys=attached.detach_keys
             )

@@ -16,6 +16,7 @@ from dockerlab.engine.looking import Looking
 from dockerlab.engine.records import Records
 from dockerlab.engine.transfers import Transfers
 from dockerlab.store import Store
+from dockerlab.store.journal import note
 
 if TYPE_CHECKING:
     from dockerlab.build import Builder, BuildEvent
@@ -133,7 +134,7 @@ class EmbeddedEngine(Transfers, Foresight, Looking):
 
     def image_prune(self, *, all: bool = False, keep: Callable[[Json], bool] = lambda item: False) -> tuple[list[Json], int]:
         done, freed = self.images_.prune(all, keep)
-        self.store.journal.add("image", "prune", "", {"reclaimed": str(freed)})
+        self.store.journal.add(note("image", "prune", "", {"reclaimed": str(freed)}))
         return done, freed
 
     def prune_build_cache(self, *, all: bool = False) -> tuple[list[Json], int]:
@@ -303,7 +304,7 @@ class EmbeddedEngine(Transfers, Foresight, Looking):
         from dockerlab.engine.disk import prune_containers
 
         gone, freed = prune_containers(self.containers_, self.records, keep)
-        self.store.journal.add("container", "prune", "", {"reclaimed": str(freed)})
+        self.store.journal.add(note("container", "prune", "", {"reclaimed": str(freed)}))
         return gone, freed
 
     # --- the rest
@@ -330,7 +331,7 @@ class EmbeddedEngine(Transfers, Foresight, Looking):
     def volume_prune(self, *, all: bool = False, keep: Callable[[Json], bool] = lambda item: False) -> tuple[list[str], int]:
         used = {str(mount.get("Name")) for record in self.records.all() for mount in record.mounts}
         gone, freed = self.volumes_.prune(used, all, keep)
-        self.store.journal.add("volume", "prune", "", {"reclaimed": str(freed)})
+        self.store.journal.add(note("volume", "prune", "", {"reclaimed": str(freed)}))
         return gone, freed
 
     def volume_remove(self, name: str) -> None:

@@ -14,6 +14,7 @@ from dockerlab.engine.records import Record
 from dockerlab.oci.digest import digest_of, hex_of
 from dockerlab.oci.timestamps import to_seconds
 from dockerlab.runtime.helper.records import HAPPENED
+from dockerlab.store.journal import note
 
 if TYPE_CHECKING:
     from dockerlab.runtime.control import Control
@@ -26,25 +27,29 @@ _INTERVAL = 0.2
 
 def tell_container(store: Store, record: Record, action: str, at: float | None = None, **attributes: str) -> None:
     """Something happened to a container; its labels, image and name are told with it."""
+    store.journal.add(_of_container(record, action, at, **attributes))
+
+
+def _of_container(record: Record, action: str, at: float | None = None, **attributes: str) -> bytes:
     labels = {str(key): str(value) for key, value in (record.config.get("Labels") or {}).items()}
-    store.journal.add("container", action, record.id, {**labels, "image": record.image_name, "name": record.name, **attributes}, at)
+    return note("container", action, record.id, {**labels, "image": record.image_name, "name": record.name, **attributes}, at)
 
 
 def tell_image(store: Store, action: str, image: Image | str, name: str = "") -> None:
     """Something happened to an image; `name` is the one it was about, if not its ID."""
     identifier = image if isinstance(image, str) else image.id
     labels = {} if isinstance(image, str) else image.config.config.get("Labels") or {}
-    store.journal.add("image", action, identifier, {**{key: str(value) for key, value in labels.items()}, "name": name or identifier})
+    store.journal.add(note("image", action, identifier, {**{key: str(value) for key, value in labels.items()}, "name": name or identifier}))
 
 
-def tell_volumes(store: Store, record: Record, *, mounted: bool, at: float | None = None) -> None:
-    """The volumes of a container were mounted, or are free again."""
+def _of_volumes(record: Record, *, mounted: bool, at: float) -> Iterator[bytes]:
+    """Its volumes were mounted, or are free again."""
     for mount in record.mounts:
         if mount["Type"] == "volume":
             about = {"container": record.id, "driver": "local"}
             if mounted:
                 about |= {"destination": mount["Destination"], "propagation": "", "read/write": str(bool(mount["RW"])).lower()}
-            store.journal.add("volume", "mount" if mounted else "unmount", mount["Name"], about, at)
+            yield note("volume", "mount" if mounted else "unmount", mount["Name"], about, at)
 
 
 NETWORKS = {"bridge": "bridge", "host": "host", "none": "null"}
@@ -56,27 +61,25 @@ def network_id(store: Store, name: str) -> str:
     return hex_of(digest_of(f"{store.home}/{name}".encode()))
 
 
-def tell_network(store: Store, record: Record, action: str, at: float) -> None:
+def _of_network(store: Store, record: Record, action: str, at: float) -> bytes:
     """A container was connected to its network, or disconnected."""
     mode = str(record.host["NetworkMode"])
     name = mode if mode in NETWORKS else "bridge"
-    store.journal.add("network", action, network_id(store, name), {"container": record.id, "name": name, "type": NETWORKS[name]}, at)
+    return note("network", action, network_id(store, name), {"container": record.id, "name": name, "type": NETWORKS[name]}, at)
 
 
 def tell_start(store: Store, record: Record, began: str) -> None:
     """Its process runs since then; it may have ended by now."""
     at = to_seconds(began) or time.time()
-    tell_volumes(store, record, mounted=True, at=at)
-    tell_network(store, record, "connect", at)
-    tell_container(store, record, "start", at)
+    mounted = _of_volumes(record, mounted=True, at=at)
+    store.journal.add(*mounted, _of_network(store, record, "connect", at), _of_container(record, "start", at))
 
 
 def tell_failed_start(store: Store, record: Record) -> None:
     """Its process could not be started: all that Docker tells then is what it had mounted, and a network that it never connected to."""
     at = time.time()
-    tell_volumes(store, record, mounted=True, at=at)
-    tell_network(store, record, "disconnect", at)
-    tell_volumes(store, record, mounted=False, at=at)
+    mounted, unmounted = (_of_volumes(record, mounted=there, at=at) for there in (True, False))
+    store.journal.add(*mounted, _of_network(store, record, "disconnect", at), *unmounted)
 
 
 def tell_sizes(store: Store, record: Record, control: Control) -> Control:
@@ -119,12 +122,13 @@ def tell_death(store: Store, record: Record, folder: Path, *, began: str, ended:
         if name.startswith("died-") and name != mark.name:
             (folder / name).unlink(missing_ok=True)
     at = to_seconds(ended) or time.time()
-    if oom:
-        tell_container(store, record, "oom", at)
-    tell_network(store, record, "disconnect", at)
-    tell_volumes(store, record, mounted=False, at=at)
     lasted = max(0, int(at - to_seconds(began)))
-    tell_container(store, record, "die", at, execDuration=str(lasted), exitCode=str(code))
+    store.journal.add(
+        *([_of_container(record, "oom", at)] if oom else []),
+        _of_network(store, record, "disconnect", at),
+        *_of_volumes(record, mounted=False, at=at),
+        _of_container(record, "die", at, execDuration=str(lasted), exitCode=str(code)),
+    )
 
 
 def happened(store: Store, look: Callable[[], None], since: float | None, until: float | None) -> Iterator[Json]:

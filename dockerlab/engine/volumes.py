@@ -17,6 +17,7 @@ from dockerlab.oci import short_id
 from dockerlab.oci.timestamps import rfc3339
 from dockerlab.store import Store
 from dockerlab.store.files import explained, folder_size, unique
+from dockerlab.store.journal import note
 
 Json = dict[str, Any]
 _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+\Z")
@@ -46,7 +47,7 @@ class Volumes:
                 (aside / "volume.json").write_text(json.dumps(about))
                 self._fill(aside / "_data", view, target)
                 os.rename(aside, data.parent)
-            self._store.journal.add("volume", "create", name, {"driver": "local"})
+            self._store.journal.add(note("volume", "create", name, {"driver": "local"}))
         except OSError:
             if not data.exists():  # another process may have made the same volume first
                 raise
@@ -187,7 +188,7 @@ class Volumes:
         gone = self._store.volumes_dir / f"{unique()}~"
         os.rename(self._store.volumes_dir / name, gone)
         remove_tree(gone)
-        self._store.journal.add("volume", "destroy", name, {"driver": "local"})
+        self._store.journal.add(note("volume", "destroy", name, {"driver": "local"}))
 
 
 def _bind(host: str, target: str, options: str, writable: bool) -> Json:

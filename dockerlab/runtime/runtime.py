@@ -247,7 +247,7 @@ class Runtime:
             "data": list(box.rootfs.data),
             "upper": box.rootfs.upper,
             "work": box.rootfs.work,
-            "merged": box.rootfs.merged,
+            "merged": box.rootfs.merged if self._copied else box.rootfs.point,
             "process": {**_process(box.process), "init": box.init, "rlimits": _rlimits(box, identity)},
             "hostname": hostname,
             "domainname": box.domainname,

@@ -54,7 +54,7 @@ class CopiedRoot:
             record = json.loads((folder / LAID).read_bytes())
         except FileNotFoundError:
             return None
-        one = cls(RootFs(tuple(record["lowers"]), str(folder / "diff"), str(folder / "work"), str(folder / "merged")))
+        one = cls(RootFs(tuple(record["lowers"]), str(folder / "diff"), str(folder / "work"), str(folder / "merged"), ""))
         one._marks = {path: tuple(mark) for path, mark in record["marks"].items()}
         one._apart = tuple(record["apart"])
         one._given = tuple(Given(*pair) for pair in record["given"])

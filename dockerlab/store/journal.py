@@ -21,6 +21,17 @@ _FULL = 1 << 20
 """Bytes of one part; Docker itself remembers the last 256 events."""
 
 
+def note(kind: str, action: str, actor: str, attributes: Mapping[str, str], at: float | None = None) -> bytes:
+    """A line for the journal: what happened to whom, now or at a time (seconds since 1970)."""
+    record = {
+        "Type": kind,
+        "Action": action,
+        "Actor": {"ID": actor, "Attributes": dict(sorted(attributes.items()))},
+        "timeNano": time.time_ns() if at is None else round(at * 1_000_000) * 1000,
+    }
+    return json.dumps(record, separators=(",", ":")).encode() + b"\n"
+
+
 class Journal:
     """The journal of the store at `home`."""
 
@@ -28,18 +39,12 @@ class Journal:
         self.path = home / "events"
         self.older = home / "events.1"
 
-    def add(self, kind: str, action: str, actor: str, attributes: Mapping[str, str], at: float | None = None) -> None:
-        """Note what happened to whom, now or at a time (seconds since 1970). A disk that is full, or read-only, loses the note and nothing else."""
-        record = {
-            "Type": kind,
-            "Action": action,
-            "Actor": {"ID": actor, "Attributes": dict(sorted(attributes.items()))},
-            "timeNano": time.time_ns() if at is None else round(at * 1_000_000) * 1000,
-        }
+    def add(self, *notes: bytes) -> None:
+        """Write down what happened. A disk that is full, or read-only, loses the notes and nothing else."""
         try:
             fd = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
             try:
-                os.write(fd, json.dumps(record, separators=(",", ":")).encode() + b"\n")
+                os.write(fd, b"".join(notes))
                 if os.fstat(fd).st_size > _FULL:
                     self._turn(fd)
             finally:

@@ -21,10 +21,11 @@ from dockerlab.layers.plain import PlainTree, root_mode, set_plain_mode, transcr
 from dockerlab.oci.digest import hex_of
 from dockerlab.store.files import explained
 from dockerlab.store.layers import BORROWED, SHARED
+from dockerlab.store.rootfs import POINT
 from dockerlab.store.store import Store
 
 _OPEN = ("blobs", "blobs/sha256", "names", "images", "catalogue", "catalogue/images")
-_CLOSED = ("layers", "cache", "snapshots", "containers", "container-names", "volumes", "tmp", "cache-mounts", "indices", BORROWED)
+_CLOSED = ("layers", "cache", "snapshots", "containers", "container-names", "volumes", "tmp", POINT, "cache-mounts", "indices", BORROWED)
 
 
 def share(store: Store) -> Iterator[str]:

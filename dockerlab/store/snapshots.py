@@ -11,20 +11,20 @@ from pathlib import Path
 from dockerlab.layers import remove_tree
 from dockerlab.store.files import Lock, explained, unique
 from dockerlab.store.layers import Layer, LayerStore
-from dockerlab.store.rootfs import RootFs
+from dockerlab.store.rootfs import RootFs, rootfs_at
 
 
 class Snapshot:
-    """A folder with `work`, `merged` and `layer/tree`, locked while it is in use; discarded at the end of a `with` unless it was sealed."""
+    """A folder with `work` and `layer/tree`, locked while it is in use; discarded at the end of a `with` unless it was sealed."""
 
-    def __init__(self, path: Path, layers: Sequence[Layer], lock: Lock) -> None:
-        self.path, self.layers, self._lock = path, tuple(layers), lock
+    def __init__(self, home: Path, path: Path, layers: Sequence[Layer], lock: Lock) -> None:
+        self._home, self.path, self.layers, self._lock = home, path, tuple(layers), lock
         self.sealed = False
 
     @property
     def rootfs(self) -> RootFs:
         """What the runtime mounts."""
-        return rootfs_at(self.path, self.layers, self.tree)
+        return rootfs_at(self._home, self.path, self.layers, self.tree)
 
     @property
     def layer(self) -> Path:
@@ -50,19 +50,6 @@ class Snapshot:
             self.discard()
 
 
-def rootfs_at(folder: Path, layers: Sequence[Layer], changes: Path | None = None) -> RootFs:
-    """The root file system of these layers (bottom first) whose changes lie in `changes`, or else in folder/diff; the folders are made."""
-    made = [str(changes or folder / "diff"), f"{folder}/work", f"{folder}/merged"]
-    for path in made:
-        if not os.path.isdir(path):
-            os.mkdir(path)
-            os.chmod(path, 0o755)  # whatever the umask: the topmost is the root folder that processes see
-    # overlay refuses the same folder twice; of equal layers the upper one hides the lower
-    lowers = dict.fromkeys(str(layer.tree) for layer in reversed(layers))
-    upper, work, merged = made
-    return RootFs(tuple(lowers), upper, work, merged, tuple(dict.fromkeys(layer.bytes for layer in layers if layer.bytes)))
-
-
 class Snapshotter:
     """Makes snapshots and turns them into layers."""
 
@@ -85,7 +72,7 @@ class Snapshotter:
 
     def _made(self) -> Snapshot:
         path = self._root / unique()
-        snapshot = Snapshot(path, (), Lock(f"{path}.lock"))
+        snapshot = Snapshot(self._home, path, (), Lock(f"{path}.lock"))
         snapshot.layer.mkdir(parents=True)
         assert snapshot.rootfs
         return snapshot

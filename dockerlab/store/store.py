@@ -15,6 +15,7 @@ from dockerlab.layers import remove_tree
 from dockerlab.store.files import Lock, explained, unique
 from dockerlab.store.journal import Journal
 from dockerlab.store.layers import BORROWED, SHARED, Layer, LayerStore
+from dockerlab.store.rootfs import POINT
 
 if TYPE_CHECKING:
     from dockerlab.oci import ImageConfig
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from dockerlab.store.indices import Indices
     from dockerlab.store.snapshots import Snapshotter
 
-_FOLDERS = ("blobs/sha256", "layers", "names", "images", "cache", "snapshots", "containers", "container-names", "volumes", "tmp")
+_FOLDERS = ("blobs/sha256", "layers", "names", "images", "cache", "snapshots", "containers", "container-names", "volumes", "tmp", POINT)
 _FORGOTTEN = 3600  # seconds after which nobody is still writing a file that was written aside
 
 
@@ -112,7 +113,7 @@ class Store:
         """
         path = Path(home).absolute() if home is not None else default_home()
         with explained(path, making=True):
-            if not (path / "tmp").is_dir():
+            if not (path / POINT).is_dir():
                 for name in _FOLDERS:
                     (path / name).mkdir(parents=True, exist_ok=True)
                 os.chmod(path, 0o700)  # an image may hold programs with set-ID bits, and files that others here should not read

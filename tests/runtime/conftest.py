@@ -80,7 +80,7 @@ class Box:
             (folder / name).mkdir(parents=True)
         (folder / "diff").chmod(0o755)
         self.upper = folder / "diff"
-        self.rootfs = RootFs(tuple(map(str, lowers)), str(self.upper), str(folder / "work"), str(folder / "merged"))
+        self.rootfs = RootFs(tuple(map(str, lowers)), str(self.upper), str(folder / "work"), str(folder / "merged"), str(folder / "merged"))
 
     def spec(self, *args: str, uid: int = 0, gid: int | None = None, env: tuple[str, ...] = (), **more: Any) -> BoxSpec:
         process = {name: more.pop(name) for name in ("cwd", "groups", "terminal") if name in more}

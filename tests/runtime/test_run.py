@@ -148,7 +148,7 @@ def test_two_hundred_layers(make_box, tmp_path):
 
 def test_no_layers_at_all(make_box, busybox, tmp_path):
     box = make_box()
-    box.rootfs = type(box.rootfs)((), box.rootfs.upper, box.rootfs.work, box.rootfs.merged)
+    box.rootfs = type(box.rootfs)((), box.rootfs.upper, box.rootfs.work, box.rootfs.merged, box.rootfs.point)
     (box.upper / "busybox").write_bytes(busybox.read_bytes())
     (box.upper / "busybox").chmod(0o755)
     assert box.run("/busybox", "echo", "hi") == (0, "hi\n")

@@ -33,7 +33,7 @@ def copied(tmp_path: Path) -> CopiedRoot:
     for name in ("diff", "work", "merged"):
         (folder / name).mkdir(parents=True)
     lowers = (str(tmp_path / "2/tree"), str(tmp_path / "1/tree"))
-    return CopiedRoot(RootFs(lowers, str(folder / "diff"), str(folder / "work"), str(folder / "merged")))
+    return CopiedRoot(RootFs(lowers, str(folder / "diff"), str(folder / "work"), str(folder / "merged"), ""))
 
 
 def test_the_copy_is_the_union_and_shares_no_inode_with_it(copied: CopiedRoot) -> None:

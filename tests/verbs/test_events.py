@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from dockerlab.store import Store
-from dockerlab.store.journal import Journal
+from dockerlab.store.journal import Journal, note
 from tests.conftest import Docker, build
 from tests.parts import ROOT, until
 from tests.verbs.typing_at import DOCKERLAB, Typist
@@ -298,7 +298,7 @@ def test_the_journal_is_bounded_and_followed_over_a_turn_of_the_page(tmp_path: P
     reader = journal.reader()
     seen = 0
     for n in range(6000):
-        journal.add("volume", "create", f"{n}", {"word": "x" * 300})
+        journal.add(note("volume", "create", f"{n}", {"word": "x" * 300}))
         if n % 1000 == 999:
             seen += len(reader.new())
     assert seen == 6000
@@ -308,8 +308,8 @@ def test_the_journal_is_bounded_and_followed_over_a_turn_of_the_page(tmp_path: P
 
 
 def test_several_processes_write_whole_lines(tmp_path: Path) -> None:
-    code = "import sys; from pathlib import Path; from dockerlab.store.journal import Journal; j = Journal(Path(sys.argv[1]))\n"
-    code += "for n in range(300): j.add('volume', 'create', sys.argv[2] + str(n), {'w': 'y' * 200})"
+    code = "import sys; from pathlib import Path; from dockerlab.store.journal import Journal, note; j = Journal(Path(sys.argv[1]))\n"
+    code += "for n in range(300): j.add(note('volume', 'create', sys.argv[2] + str(n), {'w': 'y' * 200}))"
     writers = [
         subprocess.Popen([sys.executable, "-c", code, str(tmp_path), name], env={**os.environ, "PYTHONPATH": str(ROOT)}) for name in "abc"
     ]
@@ -321,7 +321,7 @@ def test_a_damaged_line_and_a_store_that_nobody_may_write_are_no_matter(home: Pa
     store = Store.open(home)
     with open(store.journal.path, "ab") as file:
         file.write(b"{\x00 half\n")
-    store.journal.add("volume", "create", "v", {})
+    store.journal.add(note("volume", "create", "v", {}))
     assert [record["Actor"]["ID"] for record in store.journal.reader().new()][-1] == "v"
     blocked = Journal(home / "nosuch")
     blocked.add("volume", "create", "v", {})
