@@ -11,7 +11,7 @@ from pathlib import Path
 import dockerlab
 from dockerlab.data import asdict, dataclass, replace
 from dockerlab.errors import RuntimeUnavailableError
-from dockerlab.runtime.fallbacks import COPIED, Capability, Results, chroot_items, lacking, proot_item, refusal
+from dockerlab.runtime.fallbacks import COPIED, Capability, Results, chroot_items, lacking, overlay_remedy, proot_item, refusal
 from dockerlab.runtime.helper import finding, wire
 
 NOT_LINUX = "the embedded engine needs Linux; a Docker daemon will do"
@@ -235,7 +235,7 @@ def _judge(results: Results, folder: Path) -> Capabilities:
             item("pid_namespace", "fork after unshare of a PID namespace", "process 1 of a container, and the end of all with it",
                  remedy="allow PID namespaces (sysctl user.max_pid_namespaces)"),
             item("overlay", f"overlay mounted with userxattr on the file system of {folder}", "layers, and copy-on-write",
-                 emulated=COPIED, remedy="put DOCKERLAB_HOME on a file system that takes an overlay's upper folder (ext4, xfs, btrfs, tmpfs; not overlay itself)"),
+                 emulated=COPIED, remedy=overlay_remedy(results)),
             item("borrowed_bytes", "an overlay with a data-only layer, mounted with userxattr, and a change above it",
                  "layers of another user's base store that take no room here", emulated="such a layer is copied when its files are first needed",
                  remedy="Linux 6.16 or newer"),

@@ -33,6 +33,13 @@ def refusal(results: Results, *names: str) -> str:
     return ""
 
 
+def overlay_remedy(results: Results) -> str:
+    """What would give overlays to a machine that has none."""
+    if results.get("overlay", (False, "", 0))[2] == errno.ENODEV:
+        return "load the kernel's module, as this machine's root: `modprobe overlay`"
+    return "put DOCKERLAB_HOME on a file system that takes an overlay's upper folder (ext4, xfs, btrfs, tmpfs; not overlay itself)"
+
+
 def chroot_items(results: Results) -> tuple[Capability, ...]:
     """What the isolation `chroot` needs and has, for root; nothing for others."""
     if "chroot" not in results:

@@ -12,6 +12,9 @@ import os
 MACHINE = os.uname().machine
 SUPPORTED = os.uname().sysname == "Linux" and MACHINE in ("x86_64", "aarch64")
 X86 = MACHINE == "x86_64"
+HAS_LOWERDIR_PLUS = tuple(int(part) for part in os.uname().release.split("-")[0].split(".")[:2] if part.isdigit()) >= (6, 8)
+_PAGE = 4096
+"""Bytes that the options of a mount may have, with the zero at their end."""
 
 CLONE_NEWNS, CLONE_NEWUTS, CLONE_NEWIPC = 0x20000, 0x4000000, 0x8000000
 CLONE_NEWUSER, CLONE_NEWPID, CLONE_NEWNET = 0x10000000, 0x20000000, 0x40000000
@@ -130,15 +133,18 @@ def overlay(
 ) -> None:
     """Mount an overlay; `lowers` top first, below them the data-only layers of `data` (with userxattr: Linux 6.16).
 
-    The new mount API takes one call a layer (`lowerdir+`, Linux 6.8: up to 500); where the kernel has it not, one option string must fit
-    a page, so the common part of the paths is left out by a change of the working directory.
+    The new mount API takes one call a layer (`lowerdir+`, Linux 6.8: up to 500). Where the kernel has it not, and would note each trial in its log, one
+    option string must fit a page: the common part of the paths is left out by a change of the working directory, or there are short links to them all
+    in `target`, as Docker has them in its store.
     """
-    try:
-        _overlay_by_calls(lowers, upper, work, target, userxattr, data)
-    except OSError as error:
-        if data or error.errno not in (22, 38, 1):  # EINVAL: no lowerdir+; ENOSYS, EPERM: no fsopen, or a filter that refuses it
-            raise
-        _overlay_by_string(lowers, upper, work, target, userxattr)
+    if data or HAS_LOWERDIR_PLUS:
+        try:
+            _overlay_by_calls(lowers, upper, work, target, userxattr, data)
+            return
+        except OSError as error:
+            if data or error.errno not in (22, 38, 1):  # EINVAL: no lowerdir+; ENOSYS, EPERM: no fsopen, or a filter that refuses it
+                raise
+    _overlay_by_string(lowers, upper, work, target, userxattr)
 
 
 def _overlay_by_calls(
@@ -163,19 +169,26 @@ def _overlay_by_calls(
 
 
 def _overlay_by_string(lowers: list[str], upper: str, work: str, target: str, userxattr: bool) -> None:
-    top = os.path.commonpath(lowers)
-
     def escape(path: str) -> str:
         return path.replace("\\", "\\\\").replace(":", "\\:").replace(",", "\\,")
 
-    layers = ":".join(escape(os.path.relpath(path, top)) for path in lowers)
-    here = os.getcwd()
+    def options(layers: list[str]) -> str:
+        above = f"upperdir={escape(upper)},workdir={escape(work)}" + (",userxattr" if userxattr else "")
+        return f"lowerdir={':'.join(map(escape, layers))},{above}"
+
+    here, top = os.getcwd(), os.path.commonpath(lowers)
+    text = options([os.path.relpath(path, top) for path in lowers])
+    if len(os.fsencode(text)) >= _PAGE:
+        top, links = f"{target}/lowers", [str(number) for number in range(len(lowers))]
+        text = options(links)
+        if len(os.fsencode(text)) >= _PAGE:
+            raise OSError(7, f"{len(lowers)} layers are more than this kernel's overlay takes in one option string")
+        os.mkdir(top)
+        for link, path in zip(links, lowers, strict=True):
+            os.symlink(path, f"{top}/{link}")
     os.chdir(top)
     try:
-        options = f"lowerdir={layers},upperdir={escape(upper)},workdir={escape(work)}" + (",userxattr" if userxattr else "")
-        if len(os.fsencode(options)) >= 4096:
-            raise OSError(7, f"{len(lowers)} layers are more than this kernel's overlay takes in one option string")
-        mount("overlay", target, "overlay", MS_NODEV, options)
+        mount("overlay", target, "overlay", MS_NODEV, text)
     finally:
         os.chdir(here)
 
