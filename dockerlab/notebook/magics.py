@@ -47,6 +47,12 @@ class Magics:
             self._engine, self._home = open_engine(lambda text: print(text, file=sys.stderr)), home
         return self._engine
 
+    def close(self) -> None:
+        """Let the engine's helper process go."""
+        if self._engine is not None:
+            self._engine.close()
+            self._engine = None
+
     def docker_engine(self, line: str) -> EngineSeen:
         """%docker_engine [embedded|daemon|auto]: which engine the cells below use. Without a word: which one it is."""
         from dockerlab.notebook.engines import switched
@@ -308,7 +314,7 @@ def register(shell: Any) -> None:
 
 
 def unregister(shell: Any) -> None:
-    """Give IPython its own %history back, and its completion."""
+    """Give IPython its own %history back, and its completion; the helper process goes."""
     from dockerlab.notebook.completion import explain_no_more, use_matcher
     from dockerlab.notebook.slips import unwatch
 
@@ -317,5 +323,7 @@ def unregister(shell: Any) -> None:
     explain_no_more(shell)
     ours = shell.magics_manager.magics["line"].get("history")
     magics = getattr(getattr(ours, "__wrapped__", None), "__self__", None)
-    if isinstance(magics, Magics) and magics.old_history is not None:
-        shell.register_magic_function(magics.old_history, "line", "history")
+    if isinstance(magics, Magics):
+        magics.close()
+        if magics.old_history is not None:
+            shell.register_magic_function(magics.old_history, "line", "history")

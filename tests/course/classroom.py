@@ -21,6 +21,7 @@ from typing import Any
 
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
+from traitlets.config import Config
 
 from dockerlab.course.checks import verdict
 from dockerlab.course.material import grader, read, source
@@ -33,6 +34,8 @@ from dockerlab.store import Store
 Json = dict[str, Any]
 
 
+_FORGETS = Config({"HistoryManager": {"enabled": False}})
+"""No database of what was typed: nobody would close it."""
 LONGEST_ANSWER = 4
 """Seconds for an answer: one that starts a server in the foreground would wait for ever."""
 LONGER = {"multistage-3": 15, "multistage-5": 15, "multistage-7": 15}
@@ -82,8 +85,7 @@ class Classroom:
         os.environ.update(DOCKERLAB_HOME=str(self.home), DOCKERLAB_BASE_STORES=str(self._base))
         self.engine = EmbeddedEngine(Store.open(self.home))
         InteractiveShell.clear_instance()
-        self.shell = InteractiveShell.instance(user_ns={}, history_length=0)
-        self.shell.history_manager.enabled = False  # type: ignore[union-attr]
+        self.shell = InteractiveShell.instance(user_ns={}, history_length=0, config=_FORGETS)
         self._at = 0
 
     def _end(self) -> None:
@@ -91,6 +93,8 @@ class Classroom:
             with contextlib.suppress(DockerlabError):
                 self.engine.remove(item["Id"], force=True, volumes=True)
         self.engine.close()
+        if "dockerlab" in self.shell.extension_manager.loaded:
+            self.shell.extension_manager.unload_extension("dockerlab")
         shutil.rmtree(self.work, ignore_errors=True)
         subprocess.run(["rm", "-rf", str(self.home)], check=True)
 
