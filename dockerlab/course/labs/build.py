@@ -168,10 +168,35 @@ def _the_second_time(look: Look) -> str:
     return "" if not first or not second else "b" if first == second else "a"
 
 
+def _which_cmd(look: Look) -> str:
+    ran = look.image("twice:1").run()
+    said = str(ran.output.value).split()
+    return {("first", "second"): "a", ("first",): "b", ("second",): "c"}.get(tuple(said), "")
+
+
+def _where_it_is_installed_again(look: Look) -> str:
+    again = {}
+    for name in ("single", "apart"):
+        first, second = (look.image(f"{name}:{day}").file("/installed").text.value for day in ("monday", "tuesday"))
+        if not first or not second:
+            return ""
+        again[name] = first != second
+    return {(False, False): "a", (True, False): "b", (True, True): "c"}.get((again["single"], again["apart"]), "")
+
+
+def _what_of_a_cache_mount(look: Look) -> str:
+    image = look.image("mount:2")
+    log = image.file("/cache/log")
+    return "" if image.missing else "c" if log.is_missing else "a" if log.contains("monday") else "b"
+
+
 PREDICTIONS: dict[str, Measure] = {
     "build-cmd": _when_cmd_runs,
+    "build-cmds": _which_cmd,
     "build-classic": _layers_of_the_classic_builder,
     "build-cd": _where_the_second_is,
     "build-stamp": _the_second_time,
+    "build-fewer": _where_it_is_installed_again,
+    "build-mount": _what_of_a_cache_mount,
 }
 """What each prediction of the lab is compared with."""

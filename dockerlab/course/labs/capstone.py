@@ -176,5 +176,18 @@ def _who_runs_it(look: Look) -> str:
     return "" if image.missing else "a" if image.run("id", "-u").output == "0" else "c"
 
 
-PREDICTIONS: dict[str, Measure] = {"capstone-token": _where_the_token_is, "capstone-again": _prepared_again, "capstone-user": _who_runs_it}
+def _who_hears_the_signal(look: Look) -> str:
+    direct, behind = look.container("direct"), look.container("behind")
+    if direct.missing or behind.missing or direct.running or behind.running:
+        return ""
+    saved = direct.logs.contains("saved").holds, behind.logs.contains("saved").holds
+    return {(True, True): "a", (True, False): "b", (False, False): "c"}.get(saved, "")
+
+
+PREDICTIONS: dict[str, Measure] = {
+    "capstone-token": _where_the_token_is,
+    "capstone-again": _prepared_again,
+    "capstone-user": _who_runs_it,
+    "capstone-stop": _who_hears_the_signal,
+}
 """What each prediction of the lab is compared with."""

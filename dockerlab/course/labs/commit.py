@@ -194,12 +194,20 @@ def _what_history_says(look: Look) -> str:
     return "a" if "settings" in told else "b" if "sleep" in told else "c"
 
 
+def _what_latest_means(look: Look) -> str:
+    image = look.image("note:latest")
+    if look.image("note:2").missing:
+        return ""
+    return "c" if image.missing else {"second": "a", "first": "b"}.get(str(image.file("/note").text.value).strip(), "")
+
+
 PREDICTIONS: dict[str, Measure] = {
     "commit-undone": _undone,
     "commit-path": _program_by_a_path,
     "commit-old": _the_old_image,
     "commit-starts": _what_starts,
     "commit-volume": _volume_in_image,
+    "commit-latest": _what_latest_means,
     "commit-history": _what_history_says,
 }
 """What each prediction of the lab is compared with."""

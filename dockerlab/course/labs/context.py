@@ -234,6 +234,12 @@ def _its_own_dockerfile(look: Look) -> str:
     return "" if image.missing else "b" if image.file("/srv/Dockerfile").exists else "c"
 
 
+def _an_archive(look: Look) -> str:
+    image = look.image("crate:1")
+    here = image.file("/added/parts.tar").exists.holds, image.file("/added/list.txt").exists.holds
+    return {(True, False): "a", (False, True): "b", (True, True): "c"}.get(here, "")
+
+
 PREDICTIONS: dict[str, Measure] = {
     "context-dot": _copied_by_a_dot,
     "context-sent": _sent,
@@ -245,5 +251,6 @@ PREDICTIONS: dict[str, Measure] = {
     "context-parent": _above_the_context,
     "context-own": _two_ignore_files,
     "context-itself": _its_own_dockerfile,
+    "context-add": _an_archive,
 }
 """What each prediction of the lab is compared with."""

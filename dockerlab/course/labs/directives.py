@@ -196,15 +196,41 @@ def _exposed(look: Look) -> str:
     return "c" if not bound else "a" if "80" in bound else "b"
 
 
+def _below_a_volume(look: Look) -> str:
+    buildkit, classic = look.image("volume:buildkit"), look.image("volume:classic")
+    if buildkit.missing or classic.missing:
+        return ""
+    kept = buildkit.file("/data/note").exists.holds, classic.file("/data/note").exists.holds
+    return {(True, True): "a", (False, False): "b", (True, False): "c"}.get(kept, "")
+
+
+def _after_another_value(look: Look) -> str:
+    first, second = look.image("late:1"), look.image("late:2")
+    if first.missing or second.missing:
+        return ""
+    above, below = (first.file(path).text.value != second.file(path).text.value for path in ("/above", "/below"))
+    return {(False, False): "a", (False, True): "b", (True, True): "c"}.get((above, below), "")
+
+
+def _variable_in_exec_form(look: Look) -> str:
+    image = look.image("exec:1")
+    if image.missing:
+        return ""
+    return {"blue": "a", "": "b", "$COLOUR": "c"}.get(str(image.run().output.value).strip(), "")
+
+
 PREDICTIONS: dict[str, Measure] = {
     "directives-settings": _settings,
     "directives-workdir": _workdir,
+    "directives-volume": _below_a_volume,
     "directives-arg": _seen_in_the_container,
     "directives-two": _argument_without_a_sign,
     "directives-scope": _where_an_argument_holds,
+    "directives-again": _after_another_value,
     "directives-secret": _who_reads_the_password,
     "directives-words": _what_stands_behind_the_name,
     "directives-shell": _shell_form,
+    "directives-exec": _variable_in_exec_form,
     "directives-dropped": _dropped,
     "directives-expose": _exposed,
 }

@@ -181,12 +181,19 @@ def _what_ran_again(look: Look) -> str:
     return {"111": "a", "010": "b", "011": "c", "000": "d"}.get("".join("01"[one] for one in again), "")
 
 
+def _size_after_new_permissions(look: Look) -> str:
+    mode = look.image("mode:1")
+    more = mode.size_above("busybox").value - 5_242_880
+    return "" if mode.missing else "a" if more <= 0 else "b" if more < 1_000_000 else "c"
+
+
 PREDICTIONS: dict[str, Measure] = {
     "layers-base": _inside_nginx,
     "layers-instructions": _added_by_instructions,
     "layers-containers": _disk_of_containers,
     "layers-third": _page_of_a_third,
     "layers-deleted": _size_after_deleting,
+    "layers-chmod": _size_after_new_permissions,
     "layers-cache": _what_ran_again,
 }
 """What each prediction of the lab is compared with."""
