@@ -23,7 +23,9 @@ from dockerlab.language import language
 
 _CHOICE = re.compile(r"([a-z])\)\s+(.+)")
 Measure = Callable[[Look], str]
-"""The letter that the artefacts speak for; "" where the experiment has not been made."""
+"""The letter that the artefacts speak for; "" where the experiment has not been made, NOT_HERE where it can't be."""
+NOT_HERE = "-"
+"""What is measured where an experiment needs something that this machine refuses."""
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 from typing import Any
 
-from dockerlab.course.predictions import Guesses, Prediction, outcome
+from dockerlab.course.predictions import NOT_HERE, Guesses, Prediction, outcome
 from dockerlab.course.verdict import READABLE
 from dockerlab.course.vocabulary import Look
 from dockerlab.engine import Engine
@@ -90,6 +90,8 @@ class Compared:
 
         if not self.happened:
             return [word("experiment missing")]
+        if self.happened == NOT_HERE:
+            return [word("experiment not here")]
         if not self._choices:
             return [word("question missing", name=self.name), word("what happened", what=told(self.happened))]
         guess = word("your guess", what=told(self.guess)) if self.guess else word("no guess")
@@ -100,7 +102,7 @@ class Compared:
         return "\n".join(self._lines())
 
     def _repr_html_(self) -> str:
-        mark = "?" if not self.happened else "✓" if self.right else "≠"
+        mark = "?" if self.happened in ("", NOT_HERE) else "✓" if self.right else "≠"
         return f'<p style="{READABLE}"><b>{mark}</b> ' + "<br/>".join(map(_emphasized, self._lines())) + "</p>"
 
 

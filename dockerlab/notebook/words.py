@@ -155,6 +155,10 @@ _WORDS: dict[str, dict[str, str]] = {
         "en": "the experiment has not been made yet: run the cells above, then this one again",
         "ko": "아직 실험을 하지 않았습니다. 위의 셀을 실행한 뒤 이 셀을 다시 실행하십시오",
     },
+    "experiment not here": {
+        "en": "this experiment can't be made on this machine: what would happen is told below",
+        "ko": "이 컴퓨터에서는 이 실험을 할 수 없습니다. 어떤 결과가 나오는지는 아래에 설명합니다",
+    },
     "question missing": {
         "en": "the question was not asked yet: run the cell with %%predict {name} above, then this one again",
         "ko": "아직 질문을 보지 않았습니다. 위에 있는 %%predict {name} 셀을 실행한 뒤 이 셀을 다시 실행하십시오",

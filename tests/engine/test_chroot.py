@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from dockerlab.course.predictions import NOT_HERE, outcome
 from dockerlab.course.vocabulary import Look
 from dockerlab.engine.embedded import EmbeddedEngine
 from dockerlab.runtime.capabilities import Capabilities
@@ -159,6 +160,7 @@ def test_what_differs_from_docker_is_told_to_who_asks(docker: Docker, engine: Em
     look = Look(engine, "en")
     assert "this machine's" in look.stands_in("own_network") and look.stands_in("nosuch") == ""
     assert look.cannot_be_shown("mounts") and look.findings[-1].passed and not look.cannot_be_shown("nosuch")
+    assert outcome("commit-volume", look) == NOT_HERE and outcome("commit-old", look) == ""
 
 
 def test_who_starts_the_first_container_hears_what_differs(command: Command, home: Path) -> None:

@@ -6,8 +6,9 @@ import json
 
 import pytest
 
-from dockerlab.course.predictions import Guesses, Prediction
+from dockerlab.course.predictions import NOT_HERE, Guesses, Prediction
 from dockerlab.errors import UsageError
+from dockerlab.notebook.predictions import Compared
 from tests.notebook.shown import error, html, shown
 from tests.notebook.test_magics import Run, notebook  # noqa: F401 - a fixture
 
@@ -34,6 +35,16 @@ def test_who_made_no_guess_or_no_experiment_is_told_so(notebook: Run) -> None:  
     _, compared, early = notebook(ASK, COMPARE, "%compare layers-deleted")
     assert shown(compared).startswith("you made no guess\nwhat happened: b)")
     assert shown(early).startswith("the experiment has not been made yet")
+
+
+def test_an_experiment_that_this_machine_refuses_is_no_fault_of_the_learners(monkeypatch: pytest.MonkeyPatch) -> None:
+    told = []
+    for language in ("en", "ko"):
+        monkeypatch.setenv("DOCKERLAB_LANG", language)
+        compared = Compared("x", "a", NOT_HERE, Prediction.read("x", QUESTION).choices)
+        assert not compared.right and "≠" not in compared._repr_html_()
+        told.append(repr(compared))
+    assert told[0] == "this experiment can't be made on this machine: what would happen is told below" and "실험을 할 수 없습니다" in told[1]
 
 
 def test_in_a_live_notebook_the_choices_are_radio_buttons(notebook: Run) -> None:  # noqa: F811

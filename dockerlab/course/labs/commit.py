@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dockerlab.course.checks import Check, exercise
-from dockerlab.course.predictions import Measure
+from dockerlab.course.predictions import NOT_HERE, Measure
 from dockerlab.course.saying import say
 from dockerlab.course.vocabulary import Look
 
@@ -181,7 +181,7 @@ def _what_starts(look: Look) -> str:
 def _volume_in_image(look: Look) -> str:
     image = look.image("accounts:1")
     if image.missing:
-        return ""
+        return NOT_HERE if look.stands_in("mounts") else ""
     kept = (image.file("/data/order.txt").exists.holds, image.file("/note.txt").exists.holds)
     return {(True, True): "a", (False, False): "b", (False, True): "c"}.get(kept, "")
 
