@@ -44,7 +44,9 @@ def test_an_experiment_that_this_machine_refuses_is_no_fault_of_the_learners(mon
         compared = Compared("x", "a", NOT_HERE, Prediction.read("x", QUESTION).choices)
         assert not compared.right and "≠" not in compared._repr_html_()
         told.append(repr(compared))
-    assert told[0] == "this experiment can't be made on this machine: what would happen is told below" and "실험을 할 수 없습니다" in told[1]
+    assert (
+        told[0] == "this experiment can't be made on this machine: what would happen is told below" and "실험을 할 수 없습니다" in told[1]
+    )
 
 
 def test_in_a_live_notebook_the_choices_are_radio_buttons(notebook: Run) -> None:  # noqa: F811
