@@ -156,8 +156,8 @@ _WORDS: dict[str, dict[str, str]] = {
         "ko": "아직 실험을 하지 않았습니다. 위의 셀을 실행한 뒤 이 셀을 다시 실행하십시오",
     },
     "experiment not here": {
-        "en": "this experiment can't be made on this machine: what would happen is told below",
-        "ko": "이 컴퓨터에서는 이 실험을 할 수 없습니다. 어떤 결과가 나오는지는 아래에 설명합니다",
+        "en": "this machine can't show it (%docker info says why): what Docker does is told below",
+        "ko": "이 컴퓨터에서는 보여 줄 수 없습니다(이유는 %docker info에 있습니다). Docker에서 어떻게 되는지는 아래에 설명합니다",
     },
     "question missing": {
         "en": "the question was not asked yet: run the cell with %%predict {name} above, then this one again",

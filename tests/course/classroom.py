@@ -29,6 +29,7 @@ from dockerlab.course.release import released
 from dockerlab.course.verdict import Verdict
 from dockerlab.engine.embedded import EmbeddedEngine
 from dockerlab.errors import DockerlabError
+from dockerlab.notebook.predictions import Compared
 from dockerlab.store import Store
 
 Json = dict[str, Any]
@@ -61,10 +62,10 @@ def _interrupted_after(seconds: float) -> Iterator[list[float]]:
 
 
 class Played:
-    """What came of a cell: what it raised, what it printed, and whether it did not end by itself."""
+    """What came of a cell: what it raised, what it printed, its last value, and whether it did not end by itself."""
 
-    def __init__(self, error: BaseException | None, text: str, *, endless: bool = False) -> None:
-        self.error, self.text, self.endless = error, text, endless
+    def __init__(self, error: BaseException | None, text: str, value: Any = None, *, endless: bool = False) -> None:
+        self.error, self.text, self.value, self.endless = error, text, value, endless
 
 
 class Classroom:
@@ -135,8 +136,8 @@ class Classroom:
         self._note()
 
     def run_all(self) -> dict[str, Verdict]:
-        """Every cell with the instructor's answers; the verdicts. `failed` has the cells that failed, and may."""
-        found, self.failed = {}, list[str]()
+        """Every cell with the instructor's answers; the verdicts. `failed` has the cells that failed, and may, `compared` what was measured of each prediction."""
+        found, self.failed, self.compared = {}, list[str](), dict[str, str]()
         with self._here():
             for cell in self.cells:
                 played = self.play(cell["source"])
@@ -144,6 +145,8 @@ class Classroom:
                 assert may_fail or played.error is None, f"{cell['source']}\n{played.error!r}\n{played.text}"
                 if played.error is not None:
                     self.failed.append(cell["source"])
+                if isinstance(played.value, Compared):
+                    self.compared[played.value.name] = played.value.happened
                 if grader(cell).get("grade"):
                     name = grader(cell)["grade_id"]
                     found[name] = verdict(name, self.engine, self.language, self.work)
@@ -164,7 +167,7 @@ class Classroom:
         kept = io.StringIO()
         with contextlib.redirect_stdout(kept), contextlib.redirect_stderr(kept), _interrupted_after(seconds) as late:
             done = self.shell.run_cell(cell, store_history=False)
-        return Played(done.error_before_exec or done.error_in_exec, kept.getvalue(), endless=bool(late))
+        return Played(done.error_before_exec or done.error_in_exec, kept.getvalue(), done.result, endless=bool(late))
 
     # --- one answer
 

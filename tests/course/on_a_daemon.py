@@ -1,6 +1,6 @@
 """A lab's solutions played on the engine that the environment names, as a program for tests: `python -m tests.course.on_a_daemon LAB`.
 
-Prints a line of JSON: exercise → [points, points at most, what was seen where they differ]. What the lab made is removed.
+Prints a line of JSON: exercise → [points, points at most, what was seen where they differ], and prediction → what was measured. What the lab made is removed.
 """
 
 from __future__ import annotations
@@ -20,20 +20,23 @@ from dockerlab.course.checks import checks_of
 from dockerlab.course.material import read, source
 from dockerlab.engine import Engine, open_engine
 from dockerlab.errors import DockerlabError
+from dockerlab.notebook.predictions import Compared
 
 
-def play(lab: str, engine: Engine) -> dict[str, list[object]]:
-    """What each exercise is worth when all cells have been run in order."""
+def play(lab: str, engine: Engine) -> tuple[dict[str, list[object]], dict[str, str]]:
+    """What each exercise is worth when all cells have been run in order, and what was measured of each prediction."""
     path = source(lab, "en")
     shell = InteractiveShell.instance()
+    found, compared = dict[str, list[object]](), dict[str, str]()
     for cell in read(path)["cells"]:
         if cell["cell_type"] == "code":
-            shell.run_cell("".join(cell["source"]))
-    found = {}
+            value = shell.run_cell("".join(cell["source"])).result
+            if isinstance(value, Compared):
+                compared[value.name] = value.happened
     for one in checks_of(lab):
         verdict = check(one.name, engine, "en")
         found[one.name] = [verdict.points, one.points, "" if verdict.points == one.points else repr(verdict)]
-    return found
+    return found, compared
 
 
 def main(lab: str) -> None:
@@ -49,7 +52,7 @@ def main(lab: str) -> None:
         os.chdir(work)
         try:
             with redirect_stdout(sys.stderr):
-                found = play(lab, engine)
+                found, compared = play(lab, engine)
         finally:
             os.chdir("/")
             for item in engine.containers(all=True):
@@ -59,7 +62,7 @@ def main(lab: str) -> None:
                 if item["Id"] not in images and not any(name.startswith("dockerlab.local/") for name in item["RepoTags"]):
                     with suppress(DockerlabError):  # a parent, gone with its child, or needed by another
                         engine.image_remove(item["Id"], force=True)
-    print(json.dumps({"engine": engine.info()["Engine"], "exercises": found}))
+    print(json.dumps({"engine": engine.info()["Engine"], "exercises": found, "predictions": compared}))
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from dockerlab.course.labs import LABS
 from tests.course import killing
 from tests.course.classroom import Classroom
 from tests.course.conftest import with_images_of
+from tests.course.outcomes import outcomes_of
 from tests.parts import sample, whole
 
 pytestmark = [
@@ -71,6 +72,7 @@ def test_the_instructors_answers_are_worth_all_points_and_only_what_is_meant_to_
     assert {name: (one.points, one.max_points) for name, one in room.run_all().items() if not one.passed} == {}
     assert len(room.failed) == len(MEANT_TO_FAIL[lab]), room.failed
     assert all(part in cell for part, cell in zip(MEANT_TO_FAIL[lab], room.failed, strict=True)), room.failed
+    assert room.compared == outcomes_of(lab, room.engine.info()["Emulated"])
 
 
 @pytest.mark.parametrize(("lab", "exercise"), sample(EXERCISES, 5))

@@ -14,6 +14,7 @@ from dockerlab.course.labs import LABS
 from dockerlab.engine.daemon.engine import DaemonEngine
 from dockerlab.errors import RuntimeUnavailableError
 from tests.course.conftest import with_images_of
+from tests.course.outcomes import outcomes_of
 from tests.parts import ROOT, missing, sample
 
 pytestmark = [pytest.mark.network, pytest.mark.slow]
@@ -45,6 +46,7 @@ def test_the_solutions_of_a_lab_earn_all_points_on_a_real_docker(
     told = json.loads(done.stdout.splitlines()[-1])
     assert told["engine"].startswith("Docker daemon at ")
     assert {name: found for name, found in told["exercises"].items() if found[0] != found[1]} == {}
+    assert told["predictions"] == outcomes_of(lab)
 
 
 def test_the_tour_is_walked_on_a_real_docker(on_the_daemon: dict[str, str], bases: Path) -> None:

@@ -12,6 +12,7 @@ from dockerlab.course.checks import checks_of
 from dockerlab.course.labs import LABS
 from dockerlab.course.material import labs_folder
 from dockerlab.course.predictions import all_predictions
+from tests.course.outcomes import outcomes_of
 from tests.parts import ROOT
 
 WIDGETS = ("%layers", "%cow", "%context", "%process", "%%variables")
@@ -53,6 +54,10 @@ def test_each_place_that_the_list_of_experiments_names_is_there(lab: str, line: 
 
 def test_every_prediction_of_the_course_is_in_the_list_of_experiments() -> None:
     assert set(all_predictions()) - {line.removeprefix("%compare ") for _, line in places()} == set()
+
+
+def test_of_every_prediction_it_is_known_what_is_true() -> None:
+    assert {name for lab in LABS for name in outcomes_of(lab)} == set(all_predictions())
 
 
 @pytest.mark.parametrize("lab", LABS)

@@ -45,7 +45,7 @@ def test_an_experiment_that_this_machine_refuses_is_no_fault_of_the_learners(mon
         assert not compared.right and "≠" not in compared._repr_html_()
         told.append(repr(compared))
     assert (
-        told[0] == "this experiment can't be made on this machine: what would happen is told below" and "실험을 할 수 없습니다" in told[1]
+        told[0] == "this machine can't show it (%docker info says why): what Docker does is told below" and "보여 줄 수 없습니다" in told[1]
     )
 
 

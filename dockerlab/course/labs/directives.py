@@ -6,7 +6,7 @@ import hashlib
 
 from dockerlab.course.checks import Check, exercise
 from dockerlab.course.expectations import About, Number, Words
-from dockerlab.course.predictions import Measure
+from dockerlab.course.predictions import NOT_HERE, Measure
 from dockerlab.course.saying import same, say
 from dockerlab.course.vocabulary import Look
 
@@ -189,8 +189,10 @@ def _dropped(look: Look) -> str:
 
 def _exposed(look: Look) -> str:
     container = look.container("exposed")
-    if container.missing or not container.running:
+    if container.missing:
         return ""
+    if look.stands_in("own_network"):  # reached without any port that is published
+        return NOT_HERE
     ports = (container.json.get("NetworkSettings") or {}).get("Ports") or {}
     bound = [one["HostPort"] for found in ports.values() for one in found or []]
     return "c" if not bound else "a" if "80" in bound else "b"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dockerlab.course.checks import Check, exercise
-from dockerlab.course.predictions import Measure
+from dockerlab.course.predictions import NOT_HERE, Measure
 from dockerlab.course.saying import say
 from dockerlab.course.vocabulary import Look
 
@@ -158,6 +158,8 @@ def _disk_of_containers(look: Look) -> str:
     found = [look.container(name) for name in ("one", "two")]
     if not size or any(one.missing for one in found):
         return ""
+    if look.stands_in("overlay_roots"):  # each has a copy of the image
+        return NOT_HERE
     taken = sum(change["Size"] for one in found for change in look.engine.changes(one.name)) / size
     return "c" if taken < 0.1 else "b" if taken < 1.5 else "a"
 

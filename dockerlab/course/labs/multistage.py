@@ -236,7 +236,7 @@ def _alone(look: Look) -> str:
     if look.image("alone:1").missing:
         return ""
     told = str(output.value) + " ".join((output.about.missing or {}).values())
-    return next((letter for letter, said in (("a", "hello"), ("b", "ermission denied"), ("c", "o such file")) if said in told), "")
+    return next((letter for letter, said in (("a", "hello from C"), ("b", "ermission denied"), ("c", "o such file")) if said in told), "")
 
 
 def _untested(look: Look) -> str:
