@@ -63,6 +63,7 @@ _KOREAN = (
     (r"write the question above them", r"그 위에 질문을 쓰십시오"),
     (r"in a cell of your own: %%compare NAME, below it a Python expression for the letter", r"자신의 셀에서는 %%compare 이름 아래에, 글자를 정하는 Python 식을 쓰십시오"),
     (r"leave it away", r"빼고 쓰십시오"),
+    (r"copy files in with `(%?docker cp)` or COPY, and out with `%?docker cp`", r"파일은 `\1`나 COPY로 넣고, `\1`로 꺼내십시오"),
     (r"start it; DOCKERLAB_ENGINE=embedded needs no daemon", r"데몬을 시작하십시오. DOCKERLAB_ENGINE=embedded에는 데몬이 필요 없습니다"),
     (r"let yourself use it: (.+), then log in again; DOCKERLAB_ENGINE=embedded needs no daemon", r"권한을 얻으십시오: \1 을 실행하고 다시 로그인합니다. DOCKERLAB_ENGINE=embedded에는 데몬이 필요 없습니다"),
     (r"(?:look at the network)(?: and at the registry's name)?; .+", r"네트워크와 레지스트리의 이름을 살펴보십시오. 여기에 있는 이미지와 카탈로그의 이미지는 그대로 쓸 수 있고, %docker load로 다른 이미지를 가져올 수 있습니다"),
