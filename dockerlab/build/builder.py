@@ -67,6 +67,8 @@ class BuildRun:
         """The keys of the steps under way."""
         self.made: set[str] = set()
         """The keys of those that this build has done: what two stages have in common is done once."""
+        self.renewed: set[str] = set()
+        """The cache mounts that were begun afresh, since a step that used them was not to be cached."""
         self.epoch = epoch_of(request)
         self._number = 0
         self.under_way: dict[int, StepStarted] = {}

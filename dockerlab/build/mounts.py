@@ -42,7 +42,10 @@ class RunMounts:
         context: BuildContext,
         find_tree: Callable[[str], SourceTree],
         secrets: Mapping[str, bytes],
+        renewed: set[str] | None = None,
     ) -> None:
+        """`renewed`: this step may find nothing of earlier builds in its caches, but for those that the build has renewed already."""
+        self._renewed = renewed
         self._scratch, self._store, self._context, self._find_tree, self._secrets = scratch, store, context, find_tree, secrets
         self.mounts: list[Mount] = []
         self.environment: dict[str, str] = {}
@@ -69,6 +72,9 @@ class RunMounts:
         taken: dict[str, Path] = {}
         for at, cache in self._caches.items():
             if cache.identifier not in taken:
+                if self._renewed is not None and cache.identifier not in self._renewed:
+                    self._renewed.add(cache.identifier)
+                    self._store.cache_mounts.forget(cache.identifier)
                 while (found := self._store.cache_mounts.take(cache.identifier, cache.sharing)) is None:
                     yield Waiting((), _LOOK_AGAIN)
                 taken[cache.identifier], lock = found
@@ -128,8 +134,11 @@ class RunMounts:
     def _cache(self, fields: Mapping[str, str], target: str) -> None:
         source = self._source(self._find_tree(fields["from"]), _path_of(fields)) if fields.get("from") else None
         mode, uid, gid = int(fields.get("mode", "0755"), 8), int(fields.get("uid", "0")), int(fields.get("gid", "0"))
+        identifier = fields.get("id") or target
+        if not fields.keys().isdisjoint(("mode", "uid", "gid")):  # another cache than that of this id without them
+            identifier += f" {mode:o} {uid}:{gid}"
         self._caches[len(self.mounts)] = _Cache(
-            fields.get("id") or target, fields.get("sharing", "shared"), lambda path: _filled(path, source, mode, uid, gid)
+            identifier, fields.get("sharing", "shared"), lambda path: _filled(path, source, mode, uid, gid)
         )
         self.mounts.append(Mount("", target, _on(fields, "ro") or _on(fields, "readonly")))
 

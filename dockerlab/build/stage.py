@@ -211,7 +211,7 @@ class StageBuild:
         key = step.key.text
         if key in run.making:
             yield Until(lambda: key not in run.making)
-        fresh = key not in run.made and self._not_cached()
+        fresh = key not in run.made and self.wants_no_cache
         known = None if fresh else run.store.cache.get(key)
         cached = known is not None and run.store.layers.has(str(known["layer"]))
         if known is not None and cached:
@@ -233,12 +233,13 @@ class StageBuild:
     @property
     def runs_anyway(self) -> bool:
         """Whether the next step is sure not to be in the cache."""
-        return self._not_cached() or self.stage.index in self.run.ran
+        return self.wants_no_cache or self.stage.index in self.run.ran
 
-    def _not_cached(self) -> bool:
+    @property
+    def wants_no_cache(self) -> bool:
         """Whether the flags ask for new steps."""
         request = self.run.request
-        return request.no_cache or self.stage.name in request.no_cache_filter or self.stage.shown_name in request.no_cache_filter
+        return request.no_cache or self.stage.name.lower() in (name.lower() for name in request.no_cache_filter if name)
 
     def _work(self, step: Step) -> Generator[BuildEvent | Waiting, None, Layer]:
         """Do the step: its output is yielded, and kept for the message if it fails; its layer returned."""

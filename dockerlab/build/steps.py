@@ -147,7 +147,8 @@ def _tree_of(one: StageBuild, name: str) -> tuple[BuildContext | TreeView, str]:
 
 def _run(one: StageBuild, instruction: Instruction, scratch: Scratch) -> Step:
     run, state, number = one.run, one.state, one.number
-    mounts = RunMounts(scratch, run.store, run.request.context, lambda name: _tree_of(one, name)[0], run.request.secrets)
+    renewed = run.renewed if one.wants_no_cache else None
+    mounts = RunMounts(scratch, run.store, run.request.context, lambda name: _tree_of(one, name)[0], run.request.secrets, renewed)
     for text in instruction.flag_values("mount"):
         mounts.add(text, state)
     environment, kept = running.variables(state, run.request.proxies(), mounts.environment)

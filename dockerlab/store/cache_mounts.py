@@ -24,7 +24,7 @@ class CacheMounts:
 
         `sharing`: "shared" with others that share it, "locked" by one at a time, "private" to one, the others get caches of their own.
         """
-        name = quote(identifier, safe="").replace(".", "%2E")
+        name = _name(identifier)
         locks = self._root / ".locks"
         with explained(self._home):
             locks.mkdir(parents=True, exist_ok=True)
@@ -59,6 +59,22 @@ class CacheMounts:
         finally:
             lock.release()
 
+    def forget(self, identifier: str) -> None:
+        """The next who asks for this id gets a new cache. Who has the old one keeps it to his end."""
+        name = _name(identifier)
+        if not self._root.is_dir():
+            return
+        with explained(self._home):
+            lock = Lock(self._root / ".lock")
+            try:
+                for path in self.all():
+                    if path.name.partition(".")[0] == name:
+                        aside = self._root / f"{unique()}~"
+                        os.rename(path, aside)
+                        self._remove(aside, path.name)
+            finally:
+                lock.release()
+
     def all(self) -> list[Path]:
         """The folders of all of them."""
         if not self._root.is_dir():
@@ -73,12 +89,13 @@ class CacheMounts:
                 try:
                     for path in self._root.iterdir():
                         if not path.name.startswith("."):
-                            self._remove(path)
+                            self._remove(path, path.name)
                 finally:
                     lock.release()
 
-    def _remove(self, path: Path) -> None:
-        held = self._root / ".locks" / path.name
+    def _remove(self, path: Path, name: str) -> None:
+        """Unless somebody has the cache of that name."""
+        held = self._root / ".locks" / name
         try:
             lock = Lock(held, wait=False) if held.exists() else None
         except BlockingIOError:
@@ -86,3 +103,7 @@ class CacheMounts:
         remove_tree(path)
         if lock is not None:
             lock.release()
+
+
+def _name(identifier: str) -> str:
+    return quote(identifier, safe="").replace(".", "%2E")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -58,11 +59,34 @@ def test_a_cache_whose_filling_fails_is_not_there_afterwards(docker: Docker, hom
 
 
 def test_builder_prune_forgets_cache_mounts_too(docker: Docker) -> None:
-    text = "FROM busybox\nRUN --mount=type=cache,target=/c echo x >> /c/a && wc -l < /c/a\n"
-    for count in (1, 2):
-        assert f" {count}\n" in build(docker, text, "--no-cache", "--progress", "plain").err
+    assert counts(docker, "first") == [1]
+    assert counts(docker, "second") == [2]
     assert docker("builder", "prune", "-af").code == 0
-    assert " 1\n" in build(docker, text, "--progress", "plain").err
+    assert counts(docker, "third") == [1]
+
+
+def counts(docker: Docker, *words: str, flags: tuple[str, ...] = (), mount: str = "") -> list[int]:
+    """How many lines a cache has after each RUN that adds one."""
+    runs = "".join(f"RUN --mount=type=cache,target=/c{mount} echo {word} >> /c/a && wc -l < /c/a\n" for word in words)
+    told = build(docker, f"FROM busybox AS s\n{runs}", "--progress", "plain", *flags).err
+    return [int(number) for number in re.findall(r"^#\d+ \d+\.\d+ (\d+)$", told, re.M)]
+
+
+def test_a_build_without_the_cache_begins_its_cache_mounts_afresh_once(docker: Docker) -> None:
+    """As Docker 28.5: what --no-cache runs again finds nothing of earlier builds, and what it leaves is there for later ones."""
+    assert counts(docker, "one") == [1]
+    assert counts(docker, "one", "two", flags=("--no-cache",)) == [1, 2]
+    assert counts(docker, "three") == [3]
+    assert counts(docker, "three", flags=("--no-cache-filter", "s")) == [1]
+    assert counts(docker, "four") == [2]
+
+
+def test_a_cache_mount_with_a_mode_of_its_own_is_another_one(docker: Docker) -> None:
+    assert counts(docker, "one") == [1]
+    assert counts(docker, "two", mount=",mode=0777") == [1]
+    assert counts(docker, "three", mount=",uid=5") == [1]
+    assert counts(docker, "four", mount=",mode=0777") == [2]
+    assert counts(docker, "five") == [2]
 
 
 def test_the_umask_is_nobody_elses_business(docker: Docker) -> None:
@@ -81,3 +105,14 @@ def test_the_last_lines_of_a_talkative_step_are_shown(docker: Docker) -> None:
 
 def test_an_argument_that_names_the_target_stage_may_be_required(docker: Docker) -> None:
     assert build(docker, "FROM busybox AS final\nARG TARGETSTAGE\nUSER ${TARGETSTAGE:?no}\n").code == 0
+
+
+def test_the_stages_of_no_cache_filter_are_those_that_have_the_name(docker: Docker) -> None:
+    """As Docker 28.5: in whatever case; what BuildKit shows of a stage without a name is none."""
+    text = "FROM busybox AS Named\nRUN echo one > /a\nFROM busybox\nRUN echo two > /b\nCOPY --from=named /a /a\n"
+
+    def steps(*flags: str) -> int:
+        return build(docker, text, "--progress", "plain", *flags).err.count(" CACHED\n")
+
+    assert (steps(), steps()) == (0, 3)
+    assert [steps("--no-cache-filter", name) for name in ("named", "NAMED", "stage-1", "1", "other")] == [2, 2, 3, 3, 3]
