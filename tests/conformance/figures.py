@@ -8,8 +8,8 @@ import tomllib
 from pathlib import Path
 
 EXPECTED = Path(__file__).parent / "expected.toml"
-_TITLES = {"classic": "Builds of the classic builder"}
-KINDS = ("builds", "classic", "sequences", "sessions")
+_TITLES = {"classic": "Builds of the classic builder", "daemon": "Sessions through a daemon"}
+KINDS = ("builds", "classic", "sequences", "sessions", "daemon")
 _HEAD = """# What is recorded and does not hold yet, each with its reason. A case that begins to hold makes the tests fail until it is taken out here:
 # scripts/conformance --update plays everything, drops what holds, and adds what does not with its first difference as the reason.
 """
