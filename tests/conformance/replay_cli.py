@@ -75,7 +75,9 @@ class Stage:
         self.folder, self.ground = folder, ground
         shim = folder / "bin/docker"
         shim.parent.mkdir(parents=True)
-        shim.write_text(f'#!/bin/sh\nPATH=${{PATH#*:}} exec {sys.executable} -m dockerlab "$@"\n')  # where docker's client is asked for, it is another
+        shim.write_text(
+            f'#!/bin/sh\nPATH=${{PATH#*:}} exec {sys.executable} -m dockerlab "$@"\n'
+        )  # where docker's client is asked for, it is another
         shim.chmod(0o755)
 
     def _environment(self, own: dict[str, str]) -> dict[str, str]:
@@ -124,7 +126,13 @@ class Stage:
         # files and not pipes: a background process of the command may hold them longer than the command lives
         with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
             process = subprocess.Popen(
-                [*self.ground.within, *command], cwd=cwd, env=environment, stdout=out, stderr=err, stdin=subprocess.PIPE, start_new_session=True
+                [*self.ground.within, *command],
+                cwd=cwd,
+                env=environment,
+                stdout=out,
+                stderr=err,
+                stdin=subprocess.PIPE,
+                start_new_session=True,
             )
             try:
                 process.communicate(step.get("stdin", "").encode(), timeout=LIMIT)

@@ -89,7 +89,5 @@ def _host(spec: ContainerSpec) -> Json:
     if spec.init is not None:
         host["Init"] = spec.init
     told = {key: value for key, value in host.items() if value not in (None, [], {}, "")}
-    return {
-        **told,
-        **{f"BlkioDevice{way}{unit}": [] for way in ("Read", "Write") for unit in ("Bps", "IOps")},
-    }  # as docker's client sends them
+    empty = ("BlkioWeightDevice", *(f"BlkioDevice{way}{unit}" for way in ("Read", "Write") for unit in ("Bps", "IOps")))
+    return {"PortBindings": {}, **{key: [] for key in empty}, **told}  # as docker's client sends them
