@@ -25,7 +25,8 @@ _RULES = """A build holds if success or error, build checks, layers with their e
 says; a refusal counts only if our message names the same instruction, flag, path or word. A build of the classic builder holds if the same is as its column says, which has no
 entries of layers, but what was printed. A sequence holds if the same steps come from the cache and the same images and layers
 are equal. A session holds if every command of it ends with the same code, prints the same to standard output, and says something on standard error where docker does.
-Published ports are compared with `127.0.0.1` where docker says `0.0.0.0`: we listen on loopback unless told otherwise. `.ci/full` writes this page."""
+Published ports are compared with `127.0.0.1` where docker says `0.0.0.0`: we listen on loopback unless told otherwise. Sessions through a daemon are `dockerlab`'s words answered by
+a real Docker ([engines.md](engines.md)), and compared as they were recorded. `.ci/full` writes this page."""
 
 
 class Figures:

@@ -7,6 +7,7 @@ import re
 from typing import Any
 
 from dockerlab.engine.create import bind_parts, bindings
+from dockerlab.engine.inspect import HOST_CONFIG
 from dockerlab.engine.specs import ContainerSpec
 from dockerlab.errors import UsageError
 
@@ -89,5 +90,7 @@ def _host(spec: ContainerSpec) -> Json:
     if spec.init is not None:
         host["Init"] = spec.init
     told = {key: value for key, value in host.items() if value not in (None, [], {}, "")}
-    empty = ("BlkioWeightDevice", *(f"BlkioDevice{way}{unit}" for way in ("Read", "Write") for unit in ("Bps", "IOps")))
-    return {"PortBindings": {}, **{key: [] for key in empty}, **told}  # as docker's client sends them
+    return {
+        **{key: value for key, value in HOST_CONFIG.items() if value in ([], {})},
+        **told,
+    }  # as docker's client sends what was not asked for
