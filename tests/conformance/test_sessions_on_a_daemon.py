@@ -34,7 +34,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
 
 @pytest.mark.docker
 @pytest.mark.slow
-@pytest.mark.parametrize("name", sample(SCENARIOS, 12))
+@pytest.mark.parametrize("name", sample(SCENARIOS, 18))
 def test_a_session_goes_as_recorded(name: str, stage: Stage, figures: Figures) -> None:
     wrong = stage.play(SCENARIOS[name])
     figures.add(RECORDED, name, "command-line sessions through a daemon", name.split("-")[0], wrong)
