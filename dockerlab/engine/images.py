@@ -279,7 +279,7 @@ class Images:
             reference = Reference.parse(name)
         except InvalidReferenceError:
             return [name]
-        if ":" in name or "@" in name:
+        if ":" in name.rpartition("/")[2] or "@" in name:
             return [name]
         tags = [
             one.familiar

@@ -141,9 +141,12 @@ class Transfers:
         else:
             names = [reference] if images.named(reference) else []
         if not names:
-            what = reference.repository if all_tags else reference.familiar.removesuffix(":latest")
+            known = any(one.tag and one.repository == reference.repository for some in images.all_names().values() for one in some)
             raise NotFoundError(
-                f"An image does not exist locally with the tag: {what}", hint=f"give an image that name: dockerlab tag IMAGE {what}"
+                f"tag does not exist: {reference.familiar}"
+                if known
+                else f"An image does not exist locally with the tag: {reference.repository}",
+                hint=f"give an image that name: dockerlab tag IMAGE {reference.repository if all_tags else reference.familiar}",
             )
         for one in names:
             yield Progress((yield from self.registries.push(one, images.get(images.named(one) or ""))))

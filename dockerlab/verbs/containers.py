@@ -146,8 +146,13 @@ def ports_text(ports: Json) -> str:
     for port, bound in ports.items():
         if not bound:
             out.append(port)
-        out += [f"{one['HostIp']}:{one['HostPort']}->{port}" for one in bound or []]
+        out += [f"{_address(one)}->{port}" for one in bound or []]
     return ", ".join(out)
+
+
+def _address(bound: Json) -> str:
+    """`127.0.0.1:8080`, `[::]:8080`. (Go: net.JoinHostPort)"""
+    return f"[{bound['HostIp']}]:{bound['HostPort']}" if ":" in bound["HostIp"] else f"{bound['HostIp']}:{bound['HostPort']}"
 
 
 def row(item: Json, engine: Engine, long: bool, with_size: bool) -> Json:
@@ -308,9 +313,9 @@ def port(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
                 f"Error: No public port '{parsed.words[1]}' published for {parsed.words[0]}",
                 hint="publish it when the container starts: run -p 8080:80",
             )
-        terminal.say("".join(f"{one['HostIp']}:{one['HostPort']}\n" for one in bound))
+        terminal.say("".join(f"{_address(one)}\n" for one in bound))
         return 0
-    lines = [f"{name} -> {one['HostIp']}:{one['HostPort']}\n" for name, bound in sorted(ports.items()) for one in bound or []]
+    lines = [f"{name} -> {_address(one)}\n" for name, bound in sorted(ports.items()) for one in bound or []]
     terminal.say("".join(lines))
     return 0
 

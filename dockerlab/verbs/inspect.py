@@ -158,6 +158,10 @@ _IMAGE_FIELDS = tuple(
 """The order of an image's Config, whose fields are left out where they are empty."""
 
 
+_HEALTH_FIELDS = ("Test", "Interval", "Timeout", "StartPeriod", "StartInterval", "Retries")
+"""The order of a Healthcheck."""
+
+
 _GO_NAMES = {
     "CpuShares": "CPUShares", "CpuPeriod": "CPUPeriod", "CpuQuota": "CPUQuota", "CpuRealtimePeriod": "CPURealtimePeriod", "CpuCount": "CPUCount",
     "CpuRealtimeRuntime": "CPURealtimeRuntime", "CpuPercent": "CPUPercent", "NanoCpus": "NanoCPUs",
@@ -177,6 +181,8 @@ def _as_struct(item: Json) -> Json:
     out = dict(item)
     if "RootFS" in item:  # an image
         kept = {key: value for key, value in item["Config"].items() if value not in (None, "", [], {}, False)}
+        if health := kept.get("Healthcheck"):
+            kept["Healthcheck"] = {key: health[key] for key in _HEALTH_FIELDS if key in health}
         item = {**item, "Config": {key: kept[key] for key in (*_IMAGE_FIELDS, *sorted(set(kept) - set(_IMAGE_FIELDS))) if key in kept}}
         at = list(out).index("Author") + 1
         out = {key: item[key] for key in (*list(out)[:at], "Config", *(key for key in list(out)[at:] if key != "Config"))}

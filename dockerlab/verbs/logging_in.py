@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from dockerlab.errors import UsageError
+from dockerlab.errors import RegistryError, UsageError
 from dockerlab.oci.reference import HUB
 from dockerlab.verbs.dispatch import Terminal
 from dockerlab.verbs.flags import Parsed
@@ -22,7 +22,10 @@ def login(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
     from dockerlab.transfer.registry.endpoints import endpoint_of
 
     domain = _domain(parsed)
+    key = endpoint_of(domain).key
     name, password = parsed.text("username"), parsed.text("password")
+    if not (name or password or parsed.on("password-stdin")) and _with_what_is_kept(domain, key, engine, terminal):
+        return 0
     if parsed.on("password-stdin"):
         if password:
             raise UsageError("--password and --password-stdin are mutually exclusive", exit_code=1)
@@ -35,7 +38,6 @@ def login(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
         name, password = _asked_for(terminal, name, password)
     credentials = Credentials(name, password)
     engine.login(domain, credentials)
-    key = endpoint_of(domain).key
     if (file := keep(key, credentials)) is not None:
         terminal.complain(
             f"\nWARNING! Your credentials are stored unencrypted in '{file}'.\nConfigure a credential helper to remove this warning. See\n"
@@ -43,6 +45,26 @@ def login(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
         )
     terminal.line("Login Succeeded")
     return 0
+
+
+def _with_what_is_kept(domain: str, key: str, engine: Engine, terminal: Terminal) -> bool:
+    """Whether the password that is kept for this registry is still right; if not, another is asked for."""
+    from dockerlab.transfer.registry.credentials import find
+
+    known = find(key)
+    if known is None or not known.username or not known.password:
+        return False
+    terminal.complain(
+        f"Authenticating with existing credentials... [Username: {known.username}]\n\n"
+        " Info -> To login with a different account, run 'docker logout' followed by 'docker login'\n"
+    )
+    try:
+        engine.login(domain, known)
+    except RegistryError as error:
+        terminal.complain(f"Login did not succeed, error: {error.message}")
+        return False
+    terminal.line("Login Succeeded")
+    return True
 
 
 def logout(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:

@@ -43,7 +43,7 @@ class Row(dict[str, Any]):
 def _plain(value: Any) -> Any:
     """The value as its JSON shows it."""
     if isinstance(value, GoStruct):
-        return value.shown
+        return {key: _plain(one) for key, one in value.shown.items()}
     if isinstance(value, NilList):
         return None
     if isinstance(value, Row):

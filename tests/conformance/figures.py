@@ -8,8 +8,8 @@ import tomllib
 from pathlib import Path
 
 EXPECTED = Path(__file__).parent / "expected.toml"
-_TITLES = {"classic": "Builds of the classic builder"}
-KINDS = ("builds", "classic", "sequences", "sessions")
+_TITLES = {"classic": "Builds of the classic builder", "daemon": "Sessions through a daemon"}
+KINDS = ("builds", "classic", "sequences", "sessions", "daemon")
 _HEAD = """# What is recorded and does not hold yet, each with its reason. A case that begins to hold makes the tests fail until it is taken out here:
 # scripts/conformance --update plays everything, drops what holds, and adds what does not with its first difference as the reason.
 """
@@ -25,7 +25,8 @@ _RULES = """A build holds if success or error, build checks, layers with their e
 says; a refusal counts only if our message names the same instruction, flag, path or word. A build of the classic builder holds if the same is as its column says, which has no
 entries of layers, but what was printed. A sequence holds if the same steps come from the cache and the same images and layers
 are equal. A session holds if every command of it ends with the same code, prints the same to standard output, and says something on standard error where docker does.
-Published ports are compared with `127.0.0.1` where docker says `0.0.0.0`: we listen on loopback unless told otherwise. `.ci/full` writes this page."""
+Published ports are compared with `127.0.0.1` where docker says `0.0.0.0`: we listen on loopback unless told otherwise. Sessions through a daemon are `dockerlab`'s words answered by
+a real Docker ([engines.md](engines.md)), and compared as they were recorded. `.ci/full` writes this page."""
 
 
 class Figures:

@@ -13,12 +13,12 @@ from typing import Any
 import pytest
 
 from tests.conformance.figures import Figures
-from tests.conformance.replay_cli import Stage
+from tests.conformance.replay_cli import OwnStore, Stage
 from tests.parts import missing, sample, whole
 
 RECORDED = "sessions"
-_FILE = Path(__file__).parent / "facts/docker-cli.json"
-_ON_LOOPBACK = _FILE.read_text().replace("0.0.0.0", "127.0.0.1")
+FACTS = Path(__file__).parent / "facts/docker-cli.json"
+_ON_LOOPBACK = FACTS.read_text().replace("0.0.0.0", "127.0.0.1")
 """We publish on loopback where docker publishes everywhere: the recorded address is the only thing changed."""
 SCENARIOS: dict[str, dict[str, Any]] = {one["name"]: one for one in json.loads(_ON_LOOPBACK)["scenarios"]}
 _AT_ONCE = 3 if whole() else 1
@@ -33,7 +33,8 @@ def performances(
     for tool in ("bash", "curl", "script"):
         if not shutil.which(tool):
             missing(tool, f"the recorded sessions need it: apt install {'bsdutils' if tool == 'script' else tool}")
-    stage = Stage(tmp_path_factory.mktemp("sessions"), template_home)
+    folder = tmp_path_factory.mktemp("sessions")
+    stage = Stage(folder, OwnStore(folder, template_home))
     ports = threading.Lock()  # sessions that publish use the same ports
 
     def perform(scenario: dict[str, Any]) -> list[str]:

@@ -20,6 +20,7 @@ from dockerlab.store import Store
 from tests.conformance.program import Program
 from tests.conftest import Answer
 from tests.parts import missing
+from tests.transfer.registry.conftest import protected, registry  # noqa: F401 - real registries, for both engines
 
 BASE = "contract-base:1"
 START = 'as root on Debian: eval "$(scripts/reference-docker start)"'

@@ -11,6 +11,7 @@ import threading
 from base64 import b64encode
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -20,8 +21,9 @@ from hypothesis import strategies as st
 from dockerlab.build import Built, StepDone, StepOutput, StepStarted
 from dockerlab.build.plan import Plan
 from dockerlab.dockerfile import parse
-from dockerlab.engine import BuildOptions, open_engine
+from dockerlab.engine import BuildOptions, Streams, open_engine
 from dockerlab.engine.daemon import solving
+from dockerlab.engine.daemon.attachment import Pump, socket_of
 from dockerlab.engine.daemon.building import Told, lines_of
 from dockerlab.engine.daemon.connection import Address, address, connect
 from dockerlab.engine.daemon.engine import DaemonEngine
@@ -332,3 +334,26 @@ def test_which_lines_of_a_history_have_a_layer_is_told_only_where_it_is_sure() -
     assert _without_layer([env, line("RUN x", 5)], 1) == [True, False]
     assert _without_layer([env, workdir, run, line("", 9)], 3) == [True, False, False, False]
     assert _without_layer([run, workdir, line("", 9)], 2) is None, "which of the two it is can't be known"
+
+
+# --- streams
+
+
+def test_what_came_with_the_headers_is_no_less_said() -> None:
+    """A daemon that says at once why an exec can't start: http.client has read further than the headers."""
+    here, there = socket.socketpair()
+    frames = [bytes([stream, 0, 0, 0]) + len(data).to_bytes(4, "big") + data for stream, data in ((1, b"early\n"), (1, b"late\n"))]
+    there.sendall(b"HTTP/1.1 101 UPGRADED\r\n" + frames[0][:11])
+    file = here.makefile("rb")
+    assert file.readline() == b"HTTP/1.1 101 UPGRADED\r\n"
+    channel: Any = file.raw
+    channel._response = SimpleNamespace(raw=SimpleNamespace(_fp=SimpleNamespace(fp=file)))
+    out, into = os.pipe()
+    pump = Pump(socket_of(channel), Streams(None, into, into), tty=False, keep=channel)
+    there.sendall(frames[0][11:] + frames[1])
+    there.close()
+    assert pump.wait(20)
+    pump.close()
+    os.close(into)
+    with open(out, "rb") as said:
+        assert said.read() == b"early\nlate\n"

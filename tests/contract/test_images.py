@@ -177,3 +177,28 @@ def test_cp_of_a_container_that_is_not_there_says_so(engine: Engine, tmp_path: P
         engine.copy_out("contract-nobody", "/etc", str(tmp_path))
     with pytest.raises(NotFoundError, match="No such container: contract-nobody"):
         engine.copy_in("contract-nobody", str(tmp_path), "/etc")
+
+
+def test_an_images_configuration_is_told_as_dockers_client_tells_it(docker: Docker) -> None:
+    lines = ("EXPOSE 80", "LABEL b=2 a=1", "HEALTHCHECK --interval=3s --retries=2 CMD true", "STOPSIGNAL 9", "USER ada", "WORKDIR /tmp")
+    built(docker, "contract-built:1", *lines)
+    said = docker("image", "inspect", "--format", "{{json .Config}}", "contract-built:1").out
+    assert said == (
+        '{"User":"ada","ExposedPorts":{"80/tcp":{}},"Env":["PATH=/bin"],"Cmd":["sh"],"WorkingDir":"/tmp","Labels":{"a":"1","b":"2"},'
+        '"StopSignal":"9","Healthcheck":{"Test":["CMD-SHELL","true"],"Interval":3000000000,"Retries":2}}\n'
+    )
+    whole = docker("image", "inspect", "--format", "{{json .}}", "contract-built:1").out
+    assert f'"Author":"","Config":{said.strip()},"Architecture":' in whole
+
+
+def test_a_repositorys_name_alone_saves_every_tag_of_it(docker: Docker, engine: Engine) -> None:
+    names = ("contract-many:1", "contract-many:2", "localhost:5000/contract-many:3")
+    for name in names:
+        engine.tag(BASE, name)
+    for repository, tags in (("contract-many", list(names[:2])), ("localhost:5000/contract-many", [names[2]])):
+        archive = io.BytesIO()
+        engine.save([repository], archive)
+        archive.seek(0)
+        for name in tags:
+            engine.image_remove(name)
+        assert sorted(engine.load(archive)) == tags

@@ -30,12 +30,26 @@ def socket_of(answer: Any) -> socket.socket:
     return found  # type: ignore[no-any-return]
 
 
+def early_of(answer: Any) -> bytes:
+    """What had come when the headers were read: it lies in the file around the socket, where nobody would look for it again."""
+    found = getattr(answer, "_sock", answer)
+    try:
+        file = answer._response.raw._fp.fp
+        found.settimeout(0)
+        return bytes(file.peek())
+    except (AttributeError, OSError, ValueError):
+        return b""  # another transport of the SDK, or nothing has come
+    finally:
+        found.settimeout(None)
+
+
 class Pump:
     """Copies both ways in threads of its own until the daemon has no more to say."""
 
     def __init__(self, channel: socket.socket, streams: Streams, *, tty: bool, keep: Any = None) -> None:
         """`keep`: whatever must live as long as the socket."""
         self._channel, self._streams, self._tty, self._keep = channel, streams, tty, keep
+        self._early = early_of(keep) if keep is not None else b""
         self._over = threading.Event()
         self._lock = threading.Lock()
         self._wake, self._awake = os.pipe()
@@ -76,10 +90,16 @@ class Pump:
 
     # --- from the daemon
 
+    def _recv(self, count: int) -> bytes:
+        if self._early:
+            piece, self._early = self._early[:count], self._early[count:]
+            return piece
+        return self._channel.recv(count)
+
     def _receive(self) -> None:
         try:
             if self._tty:
-                while piece := self._channel.recv(_PIECE):
+                while piece := self._recv(_PIECE):
                     _write(self._streams.stdout, piece)
             else:
                 self._frames()
@@ -94,7 +114,7 @@ class Pump:
             left = int.from_bytes(header[4:], "big")
             target = self._streams.stderr if header[0] == 2 else self._streams.stdout
             while left:
-                piece = self._channel.recv(min(left, _PIECE))
+                piece = self._recv(min(left, _PIECE))
                 if not piece:
                     return
                 _write(target, piece)
@@ -103,7 +123,7 @@ class Pump:
     def _exactly(self, count: int) -> bytes:
         data = b""
         while len(data) < count:
-            piece = self._channel.recv(count - len(data))
+            piece = self._recv(count - len(data))
             if not piece:
                 return b""
             data += piece

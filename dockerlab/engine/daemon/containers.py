@@ -7,6 +7,7 @@ import re
 from typing import Any
 
 from dockerlab.engine.create import bind_parts, bindings
+from dockerlab.engine.inspect import HOST_CONFIG
 from dockerlab.engine.specs import ContainerSpec
 from dockerlab.errors import UsageError
 
@@ -90,6 +91,6 @@ def _host(spec: ContainerSpec) -> Json:
         host["Init"] = spec.init
     told = {key: value for key, value in host.items() if value not in (None, [], {}, "")}
     return {
+        **{key: value for key, value in HOST_CONFIG.items() if value in ([], {})},
         **told,
-        **{f"BlkioDevice{way}{unit}": [] for way in ("Read", "Write") for unit in ("Bps", "IOps")},
-    }  # as docker's client sends them
+    }  # as docker's client sends what was not asked for

@@ -203,7 +203,7 @@ class DaemonEngine(Foresight, ContainerLife):
         return {**found, "Engine": f"Docker daemon at {self.where.host}", "Isolation": "daemon", "Emulated": {}}
 
     def volumes(self) -> list[Json]:
-        return cast(list[Json], self.calls.get("/volumes").json().get("Volumes") or [])
+        return sorted(self.calls.get("/volumes").json().get("Volumes") or [], key=lambda one: str(one["Name"]))
 
     def networks(self) -> list[Json]:
         return [cast(Json, self.calls.get(f"/networks/{one['Id']}").json()) for one in self.calls.get("/networks").json()]

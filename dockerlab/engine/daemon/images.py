@@ -115,6 +115,7 @@ class DaemonImages:
     def prune(self, all: bool, keep: Callable[[Json], bool]) -> tuple[list[Json], int]:
         """See `Engine.image_prune`. Removed one by one, since the API knows fewer filters than docker's words do."""
         used = {item["ImageID"] for item in self._calls.get("/containers/json", all=1).json()}
+        images = {item["Id"] for item in self.summaries(all=True)}
         before = self._calls.get("/system/df").json().get("LayersSize") or 0
         done: list[Json] = []
         for item in self.summaries(all=False):
@@ -124,6 +125,8 @@ class DaemonImages:
                         done += self.remove(name, False, True)
                     except DockerlabError:
                         break  # another image needs it, or it is gone
+        if not any(one["Deleted"] not in images for one in done if "Deleted" in one):
+            return done, 0  # no layer is gone: BuildKit's cache has them still
         after = self._calls.get("/system/df").json().get("LayersSize") or 0
         return done, max(0, before - after)
 
@@ -131,7 +134,7 @@ class DaemonImages:
 
     def save(self, names: Iterable[str], out: IO[bytes] | str, saving: Saving | None, platform: str) -> None:
         """`docker save`; NotFoundError before the first byte. Other forms than Docker's archive are written from the shadow."""
-        wanted = [self._called(name) for name in names]
+        wanted = [one for name in names for one in self._called(name)]
         for name in wanted if platform else ():
             self._check_platform(name, platform)
         if saving is None or saving == Saving():
@@ -153,15 +156,18 @@ class DaemonImages:
         if platform.split("/")[:2] != [found["Os"], found["Architecture"]]:
             raise NotFoundError(f"image {name} is for {found['Os']}/{found['Architecture']}, and not for {platform}")
 
-    def _called(self, name: str) -> str:
-        found = self._names.local(name)
+    def _called(self, name: str) -> list[str]:
+        """What the daemon is asked for: the name, every tag of a repository, or an ID."""
         try:
             reference = Reference.parse(name)
         except InvalidReferenceError:
-            return str(found["Id"])
-        if ":" not in name and "@" not in name:
-            return name  # every tag of it
-        return next((tag for tag in found.get("RepoTags") or [] if Reference.parse(tag) == reference), str(found["Id"]))
+            return [str(self._names.local(name)["Id"])]
+        if ":" not in name.rpartition("/")[2] and "@" not in name:
+            tags = [tag for item in self.summaries(all=False) for tag in item["RepoTags"]]
+            if own := sorted(tag for tag in tags if Reference.parse(tag).repository == reference.repository):
+                return own
+        found = self._names.local(name)
+        return [next((tag for tag in found.get("RepoTags") or [] if Reference.parse(tag) == reference), str(found["Id"]))]
 
     def load(self, source: IO[bytes] | str, platform: str) -> list[str]:
         """`docker load`: names, or IDs where an image has none. A folder, and what is chosen by platform, goes through the shadow: a daemon takes archives."""

@@ -45,9 +45,10 @@ class ContainerLife:
 
         if spec.name:
             check_name(spec.name)
-        name = self.names.given(spec.image) if spec.pull != "never" else spec.image
         if spec.pull == "never":
             name = str(self.names.local(spec.image)["Id"])
+        else:
+            name = (self.names.anew if spec.pull == "always" else self.names.given)(spec.image)
         made = self.calls.post("/containers/create", body=create_body(spec, name), name=spec.name or None).json()
         for warning in made.get("Warnings") or ():
             self.notice(f"WARNING: {warning}")

@@ -16,6 +16,7 @@ from dockerlab.engine.daemon.calls import Calls, objects
 from dockerlab.engine.registries import only_catalogue
 from dockerlab.errors import CatalogueError, DockerlabError, InvalidReferenceError, NotFoundError
 from dockerlab.oci import Reference
+from dockerlab.oci.reference import HUB
 
 if TYPE_CHECKING:
     from dockerlab.store import Store
@@ -42,7 +43,7 @@ class Names:
     def local(self, name: str) -> Json:
         """`GET /images/NAME/json` of the image that a user means. NotFoundError, with what is called alike, where the daemon has none."""
         reference = _reference(name)
-        mine = ours(reference) if reference is not None and not reference.digest and reference.domain != OURS else None
+        mine = ours(reference) if reference is not None and not reference.digest and reference.domain == HUB else None
         first = [str(mine)] if mine is not None and self._is_lesson(reference) else []
         for one in (*first, name, *([str(mine)] if mine is not None and not first else [])):
             if (found := self.inspected(one)) is not None:
@@ -53,7 +54,7 @@ class Names:
         """As `local`; the image's name in the daemon: an ID stays one."""
         found = self.local(name)
         reference = _reference(name)
-        if reference is None or reference.domain == OURS:
+        if reference is None or reference.domain != HUB:
             return name
         tags = [Reference.parse(tag) for tag in found.get("RepoTags") or ()]
         return name if reference in tags or reference.digest else str(ours(reference)) if ours(reference) in tags else name
@@ -88,10 +89,30 @@ class Names:
         """As `found`; the name to be given to the daemon, which is another one only for the catalogue's images."""
         found = self.found(name)
         reference = _reference(name)
-        if reference is None or reference.digest or reference.domain == OURS:
+        if reference is None or reference.digest or reference.domain != HUB:
             return name
         mine = ours(reference)
         return mine.familiar if mine.familiar in (found.get("RepoTags") or ()) and not self._called(found, reference) else name
+
+    def anew(self, name: str) -> str:
+        """As `given`, but the registry is asked, or the catalogue, even where the daemon has the image: `run --pull always`."""
+        reference = _reference(name)
+        if reference is None or reference.domain == OURS or self._is_lesson(reference):
+            return self.given(name)
+        if only_catalogue():
+            raise NotFoundError(
+                f"{reference.familiar} can't be had anew: DOCKERLAB_BASES=catalogue asks no registry, and the image is not the catalogue's",
+                hint="leave --pull always away: the image of the daemon is used",
+            )
+        try:
+            self._pulled(reference, missing=False)
+        except DockerlabError as error:
+            if self.inspected(str(reference)) is not None or self._catalogue().find(reference) is None:
+                raise
+            self._notice(f"{reference.familiar}: {error.message}")
+            self.composed(reference)
+            return ours(reference).familiar
+        return name
 
     def _called(self, found: Json, reference: Reference) -> bool:
         """Whether the daemon has the image under the user's own name, and is to be asked for it by that."""
@@ -107,12 +128,20 @@ class Names:
         except NotFoundError:
             return None
 
-    def _pulled(self, reference: Reference) -> Json:
+    def _pulled(self, reference: Reference, *, missing: bool = True) -> Json:
+        """`missing`: the daemon has none of this name, which is said as docker says it."""
         from dockerlab.engine.daemon.registries import pull
 
-        for _ in pull(self._calls, reference, "", all_tags=False):
-            pass
-        self._notice(f"{reference.familiar}: not in the daemon, pulled from {reference.domain}")
+        if missing:
+            self._notice(f"Unable to find image '{reference.familiar}' locally")
+        for event in pull(self._calls, reference, "", all_tags=False):
+            if event.line and not event.line.endswith(("Waiting", "Verifying Checksum", "Download complete")):
+                self._notice(event.line)
+        self._notice(
+            f"{reference.familiar}: not in the daemon, pulled from {reference.domain}"
+            if missing
+            else f"{reference.familiar}: pulled from {reference.domain}"
+        )
         return cast(Json, self._calls.get(f"/images/{reference}/json").json())
 
     def composed(self, reference: Reference) -> Json:

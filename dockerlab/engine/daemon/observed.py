@@ -126,6 +126,7 @@ def disk_usage(calls: Calls, containers: list[Json]) -> Json:
             {
                 **one,
                 "RepoTags": one.get("RepoTags") or [],
+                "RepoDigests": one.get("RepoDigests") or [],
                 "SharedSize": max(0, one["SharedSize"]),
                 "BaseSize": 0,
                 "Labels": one.get("Labels") or {},

@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from dockerlab.engine.daemon.calls import Calls, objects
-from dockerlab.errors import NotFoundError, RegistryError
+from dockerlab.errors import DockerlabError, NotFoundError, RegistryError, RuntimeUnavailableError
 from dockerlab.oci import Reference
+from dockerlab.oci.reference import HUB
 from dockerlab.transfer.registry import Progress
 
 if TYPE_CHECKING:
@@ -32,12 +33,16 @@ def push(calls: Calls, reference: Reference, all_tags: bool) -> Iterator[Progres
 
 
 def _told(calls: Calls, place: str, domain: str, asked: Json) -> Iterator[Progress]:
-    answer = calls.post(place, as_stream=True, headers={"X-Registry-Auth": _password(domain)}, **asked)
+    try:
+        answer = calls.post(place, as_stream=True, headers={"X-Registry-Auth": _password(domain)}, **asked)
+    except RuntimeUnavailableError:
+        raise
+    except DockerlabError as error:
+        raise _refusal(error.message, domain, type(error)) from None
     try:
         for item in objects(answer):
             if "error" in item:
-                text = str(item["error"])
-                raise NotFoundError(text) if text.startswith("An image does not exist locally") else RegistryError(text)
+                raise _refusal(str(item["error"]), domain)
             count = item.get("progressDetail") or {}
             if "status" in item:
                 yield Progress(str(item["status"]), str(item.get("id", "")), int(count.get("current") or 0), int(count.get("total") or 0))
@@ -45,10 +50,19 @@ def _told(calls: Calls, place: str, domain: str, asked: Json) -> Iterator[Progre
         answer.close()  # who goes away ends it
 
 
+def _refusal(text: str, domain: str, kind: type[DockerlabError] = RegistryError) -> DockerlabError:
+    """`kind`: what it is by the API's status, if it has one."""
+    kind = RegistryError if kind is DockerlabError else kind
+    if text.startswith(("An image does not exist locally", "tag does not exist")):
+        return NotFoundError(text, hint="dockerlab tag gives an image that name")
+    if "no basic auth credentials" in text or "denied" in text or "unauthorized" in text:
+        where = "" if domain == HUB else f" {domain}"
+        return kind(text, hint=f"dockerlab login{where}, if it is yours; or look at the name")
+    return kind(text)
+
+
 def login(calls: Calls, domain: str, credentials: Credentials) -> None:
     """Let the daemon show a registry a name and a password. RegistryError if it does not take them."""
-    from dockerlab.errors import DockerlabError
-
     try:
         calls.post("/auth", body={"username": credentials.username, "password": credentials.password, "serveraddress": _key(domain)})
     except DockerlabError as error:

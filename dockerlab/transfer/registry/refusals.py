@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from dockerlab.errors import NotInRegistryError, RateLimitError, RegistryError
@@ -42,9 +43,10 @@ def refusal(registry: Registry, method: str, path: str, status: int, headers: Ma
         return _too_many(host, words.removeprefix("toomanyrequests: "), headers)
     if status in (401, 403) or words.startswith("denied"):
         if not registry.repository:
-            return RegistryError(
-                f'Get "{registry.scheme or "https"}://{host}/v2/": unauthorized: {words.partition(": ")[2] or "incorrect username or password"}'
-            )
+            top = f"{registry.scheme or 'https'}://{host}/v2/"
+            if headers.get("WWW-Authenticate", "").lower().startswith("basic"):
+                return RegistryError(f"login attempt to {top} failed with status: {status} {HTTPStatus(status).phrase}")
+            return RegistryError(f'Get "{top}": unauthorized: {words.partition(": ")[2] or "incorrect username or password"}')
         pushes = "push" in registry.scope
         what = "push access denied" if pushes else "pull access denied"
         why = (

@@ -209,7 +209,7 @@ def test_a_password_is_asked_for_kept_shown_and_forgotten(docker: Docker, protec
     answer = docker("push", name)
     assert answer.code == 1 and f"dockerlab login {protected}" in answer.err
     answer = docker("login", "-u", "learner", "--password-stdin", protected, stdin=b"wrong\n")
-    assert answer.code == 1 and f'Get "http://{protected}/v2/": unauthorized' in answer.err
+    assert answer.code == 1 and f"login attempt to http://{protected}/v2/ failed with status: 401 Unauthorized\n" in answer.err
     answer = docker("login", "-u", "learner", "--password-stdin", protected, stdin=b"secret\n")
     assert answer.code == 0 and answer.out == "Login Succeeded\n" and "stored unencrypted" in answer.err
     assert docker("push", name).code == 0
