@@ -32,3 +32,11 @@ def test_control_groups_of_version_2_keep_limits() -> None:
     assert told.returncode == 0, told.stdout[-3000:] + told.stderr[-3000:]
     assert " passed" in told.stdout
     assert "nothing keeps the limit" not in told.stdout
+
+
+def test_containers_and_stores_are_what_they_are_elsewhere() -> None:
+    """Mounts by one string of options, among others. The rest of these two rooms' tests is played by .ci/full: a process takes five times as long there."""
+    some = () if whole() else ("-k", "layers or folder or mounts or link")
+    rooms = ("tests/runtime", "tests/store") if whole() else ("tests/runtime/test_kernel.py", "tests/runtime/test_run.py")
+    told = played(*rooms, "--ignore", "tests/runtime/test_older_kernel.py", *some)
+    assert told.returncode == 0, told.stdout[-3000:] + told.stderr[-3000:]
