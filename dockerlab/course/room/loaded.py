@@ -5,13 +5,12 @@ A kernel that imports its own begins a third of a second later, and each lab is 
 
 from __future__ import annotations
 
-import encodings.idna  # noqa: F401 - of a name that a cell looks up
 import gc
 import pkgutil
-import sqlite3  # noqa: F401
+import sys
 from importlib import import_module
 
-import tornado.platform.asyncio  # noqa: F401
+from jupyter_client.localinterfaces import localhost
 
 import dockerlab.build
 import dockerlab.course.checks
@@ -43,4 +42,15 @@ for package in (
     for module in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
         import_module(module.name)
 
+_OF_A_KERNEL = (
+    "IPython.core.completerlib", "IPython.core.debugger", "IPython.core.logger", "IPython.core.magics.extension", "IPython.core.magics.history",
+    "IPython.core.oinspect", "IPython.extensions.storemagic", "dockerlab.distribution", "dockerlab.notebook.hints", "dockerlab.notebook.slips",
+    "encodings.idna", "faulthandler", "ipykernel.debugger", "ipykernel.kernelapp", "psutil", "sqlite3", "tornado.platform.asyncio", "tornado.queues",
+)  # fmt: skip
+"""What Jupyter's kernel and our extension import when they begin, and the codec of a name that a cell looks up."""
+sys.modules["debugpy"] = None  # type: ignore[assignment]  # nobody debugs a submission: half of a kernel's beginning
+for name in _OF_A_KERNEL:
+    import_module(name)
+del sys.modules["debugpy"]
+localhost()  # looks at this machine's network, once
 gc.freeze()
