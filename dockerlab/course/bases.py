@@ -133,7 +133,9 @@ def marked(folder: Path) -> str:
 
 def clear(folder: Path) -> None:
     """Remove a folder, whatever modes lie in it."""
+    from dockerlab.course.workers import clearing_up
     from dockerlab.layers import remove_tree
 
+    clearing_up()
     remove_tree(folder)
     shutil.rmtree(folder, ignore_errors=True)

@@ -9,6 +9,7 @@ import multiprocessing
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from multiprocessing import forkserver
@@ -26,6 +27,7 @@ _NOTEBOOK = ("build_cells", "building", "completion", "directives", "magics", "o
 LOADED = (*(f"dockerlab.notebook.{name}" for name in _NOTEBOOK), "dockerlab.course.room.loaded")
 """What the forked have imported already; by name, since the rooms below this one are none of ours."""
 _PATIENCE = 60.0  # seconds for a worker to clear what was its own
+_SAID_AGAIN = 2.0  # seconds after which it is told once more
 
 
 @dataclass(frozen=True)
@@ -57,8 +59,7 @@ def each(function: Callable[[T], Any], arguments: Sequence[T], jobs: int) -> Ite
         for connection, (_, process) in working.items():
             process.terminate()
             connection.close()
-        for _, process in working.values():
-            process.join(_PATIENCE)
+        _until_gone([process for _, process in working.values()])
 
 
 def one(function: Callable[[T], Any], argument: T) -> Any:
@@ -82,9 +83,30 @@ def _result(connection: Connection, process: ForkServerProcess) -> Any:
     return result
 
 
+def _until_gone(processes: Sequence[ForkServerProcess]) -> None:
+    """Wait for those that were told to end, and tell them again: what was raised there may be lost, since an interpreter drops what is raised in the middle of a fork."""
+    end = time.monotonic() + _PATIENCE
+    while alive := [process for process in processes if process.is_alive()]:
+        if time.monotonic() > end:
+            break
+        alive[0].join(_SAID_AGAIN)
+        for process in alive:
+            process.terminate()
+
+
+def _end(number: int, frame: object) -> None:
+    sys.exit(143)
+
+
+def clearing_up() -> None:
+    """From now on this process need not be told to end, if it is a worker: it is about to."""
+    if signal.getsignal(signal.SIGTERM) is _end:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+
+
 def _work(results: Connection, function: Callable[[T], Any], argument: T) -> None:
     os.setsid()  # a terminal's interrupt is for the one who waits for us
-    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(143))
+    signal.signal(signal.SIGTERM, _end)
     kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGTERM)
     result: Any
     try:

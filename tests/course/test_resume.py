@@ -79,6 +79,35 @@ def test_two_runs_do_not_share_a_file(tmp_path: Path) -> None:
         Ledger(tmp_path / "kept")
 
 
+STUBBORN = """
+import sys, time
+from pathlib import Path
+from dockerlab.course.workers import each
+
+def asked(path):
+    try:
+        Path(path).touch()
+        time.sleep(600)
+    except SystemExit:
+        time.sleep(600)
+
+if __name__ == "__main__":
+    list(each(asked, sys.argv[1:], 1))
+"""
+
+
+def test_a_worker_in_which_the_word_to_end_is_lost_hears_it_again(tmp_path: Path) -> None:
+    """As where it comes in the middle of a fork: the interpreter drops what is raised then."""
+    (tmp_path / "stubborn.py").write_text(STUBBORN)
+    begun = tmp_path / "begun"
+    run = subprocess.Popen(
+        [sys.executable, "stubborn.py", str(begun)], cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)}, stderr=subprocess.DEVNULL
+    )
+    until(begun.exists, 60)
+    run.send_signal(signal.SIGINT)
+    assert run.wait(20) != 0
+
+
 def test_an_interrupt_keeps_what_is_done_and_leaves_nothing_behind(course: Course, tmp_path: Path) -> None:
     course.hand_in("bob", {"a": "time.sleep(600)\nx = 1"})
     kept, scratch = tmp_path / "kept.jsonl", tmp_path / "scratch"
