@@ -8,13 +8,15 @@ from pathlib import Path
 
 from dockerlab.build.context import BuildContext
 from dockerlab.build.copying import Layout
-from dockerlab.build.sources import Source, SourceTree
+from dockerlab.build.digests import FileDigests
+from dockerlab.build.sources import Source, SourceTree, describe
 from dockerlab.build.state import StageState
 from dockerlab.build.wording import not_found
 from dockerlab.data import dataclass, replace
 from dockerlab.dockerfile.mounts import mount_fields
 from dockerlab.errors import BuildError
 from dockerlab.layers import Owners, Tree, TreeView
+from dockerlab.oci.digest import digest_of
 from dockerlab.runtime.spec import Mount, Waiting
 from dockerlab.store import Store
 from dockerlab.store.files import Lock
@@ -42,19 +44,26 @@ class RunMounts:
         context: BuildContext,
         find_tree: Callable[[str], SourceTree],
         secrets: Mapping[str, bytes],
+        digests: FileDigests,
         renewed: set[str] | None = None,
     ) -> None:
         """`renewed`: this step may find nothing of earlier builds in its caches, but for those that the build has renewed already."""
-        self._renewed = renewed
+        self._digests, self._renewed = digests, renewed
         self._scratch, self._store, self._context, self._find_tree, self._secrets = scratch, store, context, find_tree, secrets
         self.mounts: list[Mount] = []
         self.environment: dict[str, str] = {}
-        self.reads: list[tuple[str, SourceTree, Source]] = []
-        """What the bind mounts read: target, tree, source."""
+        self._reads: list[tuple[str, dict[str, str]]] = []
+        """What is read of contexts, stages and images: target, and path → what it is."""
         self._fills: list[Callable[[], None]] = []
         self._caches: dict[int, _Cache] = {}
         """By their place among the mounts."""
         self._count = self._agents = 0
+
+    @property
+    def made_of(self) -> dict[str, str]:
+        """Path → what it is, of all that is read: a part of what the step is made of."""
+        several = len(self._reads) > 1
+        return {f"{target}: {path}" if several else path: what for target, found in self._reads for path, what in found.items()}
 
     @contextmanager
     def ready(self) -> Iterator[Iterator[Waiting]]:
@@ -132,11 +141,13 @@ class RunMounts:
         self.mounts.append(Mount(str(file), target or f"/run/secrets/{name.rpartition('/')[2]}", True))
 
     def _cache(self, fields: Mapping[str, str], target: str) -> None:
-        source = self._source(self._find_tree(fields["from"]), _path_of(fields)) if fields.get("from") else None
+        source = self._source(self._find_tree(fields["from"]), _path_of(fields), target) if fields.get("from") else None
         mode, uid, gid = int(fields.get("mode", "0755"), 8), int(fields.get("uid", "0")), int(fields.get("gid", "0"))
         identifier = fields.get("id") or target
         if not fields.keys().isdisjoint(("mode", "uid", "gid")):  # another cache than that of this id without them
             identifier += f" {mode:o} {uid}:{gid}"
+        if source is not None:  # one for each that it began with
+            identifier += f" {digest_of(repr(self._reads[-1][1]).encode())}"
         self._caches[len(self.mounts)] = _Cache(
             identifier, fields.get("sharing", "shared"), lambda path: _filled(path, source, mode, uid, gid)
         )
@@ -145,21 +156,23 @@ class RunMounts:
     def _bind(self, fields: Mapping[str, str], target: str) -> None:
         tree: SourceTree = self._find_tree(fields["from"]) if fields.get("from") else self._context
         folder = self._folder()
-        source = self._source(tree, _path_of(fields))
-        self.reads.append((target, tree, source))
+        source = self._source(tree, _path_of(fields), target)
         self._fills.append(lambda: _put(Layout(Tree(folder / "tree"), TreeView([]), 0), source, "/" + source.name))
         made = folder / "tree" / source.name  # a folder too, for the sake of its own time, mode and owner
         writable = _on(fields, "rw") or _on(fields, "readwrite")
         self.mounts.append(Mount(str(made), target, not writable))
 
-    def _source(self, tree: SourceTree, path: str) -> Source:
+    def _source(self, tree: SourceTree, path: str, target: str) -> Source:
+        """What a mount reads, of which it is noted what it is."""
         node = tree.lookup(path)
         if node is None:
             raise BuildError(
                 not_found(path),
                 hint="the source of a bind mount lies in the build context, or in the stage that from= names",
             )
-        return Source(path.rpartition("/")[2], node, tree=tree, asked=path)
+        source = Source(path.rpartition("/")[2], node, tree=tree, asked=path)
+        self._reads.append((target, describe(source, tree, self._digests, isinstance(tree, TreeView), lambda rel: False)))
+        return source
 
 
 def _path_of(fields: Mapping[str, str]) -> str:

@@ -148,15 +148,13 @@ def _tree_of(one: StageBuild, name: str) -> tuple[BuildContext | TreeView, str]:
 def _run(one: StageBuild, instruction: Instruction, scratch: Scratch) -> Step:
     run, state, number = one.run, one.state, one.number
     renewed = run.renewed if one.wants_no_cache else None
-    mounts = RunMounts(scratch, run.store, run.request.context, lambda name: _tree_of(one, name)[0], run.request.secrets, renewed)
+    mounts = RunMounts(
+        scratch, run.store, run.request.context, lambda name: _tree_of(one, name)[0], run.request.secrets, run.builder.digests, renewed
+    )
     for text in instruction.flag_values("mount"):
         mounts.add(text, state)
     environment, kept = running.variables(state, run.request.proxies(), mounts.environment)
     network = instruction.flag("network") or run.request.network
-    made_of: dict[str, str] = {}
-    for target, tree, source in mounts.reads:
-        found = describe(source, tree, run.builder.digests, isinstance(tree, TreeView), lambda rel: False)
-        made_of.update({f"{target}: {path}" if len(mounts.reads) > 1 else path: what for path, what in found.items()})
     command = running.command_of(instruction, state)
     if not command.words:
         raise BuildError("failed to marshal LLB definition: arguments are required", hint="RUN needs a command")
@@ -164,7 +162,7 @@ def _run(one: StageBuild, instruction: Instruction, scratch: Scratch) -> Step:
     key = CacheKey(
         state.key,
         f"RUN {' '.join(instruction.flag_values('mount'))} {list(command.words)} {dict(command.pipes)}",
-        files=made_of,
+        files=mounts.made_of,
         variables=kept,
         settings={
             "user": str(config.get("User") or ""),

@@ -132,7 +132,7 @@ def marked(folder: Path) -> str:
 
 
 def clear(folder: Path) -> None:
-    """Remove a folder, whatever modes lie in it."""
+    """Remove a folder, whatever modes lie in it. A worker that does so is about to end, and need not be told to."""
     from dockerlab.course.workers import clearing_up
     from dockerlab.layers import remove_tree
 

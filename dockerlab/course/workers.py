@@ -85,12 +85,14 @@ def _result(connection: Connection, process: ForkServerProcess) -> Any:
 
 def _until_gone(processes: Sequence[ForkServerProcess]) -> None:
     """Wait for those that were told to end, and tell them again: what was raised there may be lost, since an interpreter drops what is raised in the middle of a fork."""
-    end = time.monotonic() + _PATIENCE
-    while alive := [process for process in processes if process.is_alive()]:
-        if time.monotonic() > end:
+    for _ in range(int(_PATIENCE / _SAID_AGAIN)):
+        again = time.monotonic() + _SAID_AGAIN
+        for process in processes:
+            process.join(max(0.0, again - time.monotonic()))
+        left = [process for process in processes if process.is_alive()]
+        if not left:
             break
-        alive[0].join(_SAID_AGAIN)
-        for process in alive:
+        for process in left:
             process.terminate()
 
 

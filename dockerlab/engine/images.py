@@ -10,6 +10,7 @@ from dockerlab.engine.happenings import tell_image
 from dockerlab.engine.records import Record, Records
 from dockerlab.errors import DockerlabError, InvalidReferenceError, NotFoundError
 from dockerlab.oci import HistoryEntry, ImageConfig, Reference, own_architecture
+from dockerlab.oci.reference import is_pointed
 from dockerlab.oci.timestamps import rfc3339, to_seconds
 from dockerlab.store import Image, Store
 
@@ -279,7 +280,7 @@ class Images:
             reference = Reference.parse(name)
         except InvalidReferenceError:
             return [name]
-        if ":" in name.rpartition("/")[2] or "@" in name:
+        if is_pointed(name):
             return [name]
         tags = [
             one.familiar

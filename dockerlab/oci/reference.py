@@ -17,6 +17,11 @@ _LONGEST = 255
 HUB = "docker.io"
 
 
+def is_pointed(text: str) -> bool:
+    """Whether a name says which image of its repository it means, by a tag or a digest; a registry's port is none."""
+    return "@" in text or ":" in text.rpartition("/")[2]
+
+
 @dataclass(frozen=True, order=True)
 class Reference:
     """`domain/path:tag` or `domain/path@digest`; `tag` is empty only where a digest stands."""

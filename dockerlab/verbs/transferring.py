@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, cast
 
 from dockerlab.errors import UsageError
 from dockerlab.oci import Reference
+from dockerlab.oci.reference import is_pointed
 from dockerlab.verbs.dispatch import Terminal
 from dockerlab.verbs.flags import Parsed
 from dockerlab.verbs.units import human_size
@@ -70,17 +71,13 @@ def _followed(events: Iterator[Progress], terminal: Terminal, *, quiet: bool) ->
                 lines.show(event)
 
 
-def _is_tagged(name: str) -> bool:
-    return ":" in name.rpartition("/")[2]
-
-
 def pull(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
     """`docker pull [-a] [-q] [--platform OS/ARCH] NAME[:TAG|@DIGEST]`."""
     name, quiet, every = parsed.words[0], parsed.on("quiet"), parsed.on("all-tags")
     reference = Reference.parse(name)
-    if every and _is_tagged(name):
+    if every and is_pointed(name):
         raise UsageError("tag can't be used with --all-tags/-a", exit_code=1)
-    if not every and not _is_tagged(name) and not quiet:
+    if not every and not is_pointed(name) and not quiet:
         terminal.line("Using default tag: latest")
     _followed(engine.pull(name, parsed.text("platform"), all_tags=every), terminal, quiet=quiet)
     terminal.line(f"{reference.domain}/{reference.path}" if every else str(reference.pinned))
@@ -93,11 +90,11 @@ def push(parsed: Parsed, engine: Engine, terminal: Terminal) -> int:
     reference = Reference.parse(name)
     if reference.digest:
         raise UsageError("cannot push a digest reference", exit_code=1)
-    if every and _is_tagged(name):
+    if every and is_pointed(name):
         raise UsageError("tag can't be used with --all-tags/-a", exit_code=1)
     if parsed.text("platform"):
         raise UsageError("docker push --platform is not done here: an image is of one platform", hint="leave it away", exit_code=1)
-    if not every and not _is_tagged(name) and not quiet:
+    if not every and not is_pointed(name) and not quiet:
         terminal.line("Using default tag: latest")
     _followed(engine.push(name, all_tags=every), terminal, quiet=quiet)
     if quiet:

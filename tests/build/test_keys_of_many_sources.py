@@ -116,3 +116,18 @@ def test_the_stages_of_no_cache_filter_are_those_that_have_the_name(docker: Dock
 
     assert (steps(), steps()) == (0, 3)
     assert [steps("--no-cache-filter", name) for name in ("named", "NAMED", "stage-1", "1", "other")] == [2, 2, 3, 3, 3]
+
+
+def test_a_cache_that_begins_as_something_is_one_for_each_of_its_beginnings(docker: Docker) -> None:
+    """As Docker 28.5: what the mount begins with is a source of the step, and a cache of its own."""
+
+    def lines(word: str) -> list[str]:
+        run = "RUN --mount=type=cache,id=c,target=/c,from=s,source=/full cat /c/a; echo more >> /c/b; cat /c/b"
+        told = build(
+            docker, f"FROM busybox AS s\nRUN mkdir /full && echo {word} > /full/a\nFROM busybox\n{run}\n", "--progress", "plain"
+        ).err
+        return re.findall(r"^#\d+ \d+\.\d+ (\w+)$", told, re.M)
+
+    assert lines("one") == ["one", "more"]
+    assert lines("two") == ["two", "more"]
+    assert lines("one") == []

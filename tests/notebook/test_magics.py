@@ -324,3 +324,9 @@ def test_the_inside_of_an_image_is_told_in_a_cell(notebook: Run) -> None:
     assert [line.split()[:2] for line in shown(cells[2]).splitlines()[1:3]] == [["3", "C"], ["2", "A"]]
     assert shown(cells[3]) == "two\n" and "A /f" in shown(cells[4])
     assert "FAIL: lowestEfficiency" in shown(cells[5]) and error(cells[5])
+
+
+def test_an_extension_that_is_unloaded_leaves_no_process_behind(notebook: Run) -> None:
+    children = "open(f'/proc/self/task/{os.getpid()}/children').read().split()"
+    ran = notebook("import os", "%docker run --rm busybox true", f"len({children})", "%unload_ext dockerlab", f"len({children})")
+    assert (shown(ran[2]), shown(ran[4])) == ("1", "0")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import os
 import signal
@@ -17,6 +18,7 @@ import pytest
 from dockerlab.errors import ContainerStartError, RuntimeUnavailableError
 from dockerlab.layers import is_whiteout
 from dockerlab.runtime import Capabilities, Mount, Runtime, Waiting
+from dockerlab.runtime.fallbacks import overlay_remedy
 
 
 def test_output_comes_by_stream_and_the_exit_code_is_the_programs(box, runtime):
@@ -320,3 +322,10 @@ def _until(condition, limit: float = 2.0) -> None:
     while not condition():
         assert time.monotonic() < end
         time.sleep(0.01)
+
+
+@pytest.mark.parametrize(
+    ("number", "remedy"), [(errno.ENODEV, "`modprobe overlay`"), (errno.EINVAL, "put DOCKERLAB_HOME on a file system")]
+)
+def test_where_overlays_can_not_be_had_the_remedy_is_the_reasons(number, remedy):
+    assert remedy in overlay_remedy({"overlay": (False, "fsopen overlay: refused", number)})

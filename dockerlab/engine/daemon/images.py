@@ -12,6 +12,7 @@ from dockerlab.engine.daemon.names import Names
 from dockerlab.engine.daemon.shadow import Shadow
 from dockerlab.errors import DockerlabError, InvalidReferenceError, NotFoundError
 from dockerlab.oci import HistoryEntry, ImageConfig, Reference
+from dockerlab.oci.reference import is_pointed
 from dockerlab.oci.timestamps import rfc3339
 from dockerlab.store import Image
 from dockerlab.transfer.saving import Saving
@@ -162,7 +163,7 @@ class DaemonImages:
             reference = Reference.parse(name)
         except InvalidReferenceError:
             return [str(self._names.local(name)["Id"])]
-        if ":" not in name.rpartition("/")[2] and "@" not in name:
+        if not is_pointed(name):
             tags = [tag for item in self.summaries(all=False) for tag in item["RepoTags"]]
             if own := sorted(tag for tag in tags if Reference.parse(tag).repository == reference.repository):
                 return own
