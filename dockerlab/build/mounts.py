@@ -168,7 +168,7 @@ class RunMounts:
         if node is None:
             raise BuildError(
                 not_found(path),
-                hint="the source of a bind mount lies in the build context, or in the stage that from= names",
+                hint="what a mount reads lies in the build context, or in the stage or image that from= names",
             )
         source = Source(path.rpartition("/")[2], node, tree=tree, asked=path)
         self._reads.append((target, describe(source, tree, self._digests, isinstance(tree, TreeView), lambda rel: False)))
