@@ -143,7 +143,11 @@ def _dockerfile(context: str, path: str, given: str) -> tuple[str, str]:
             return file.read(), shown
     except FileNotFoundError:
         close = _alike(context) if not given else []
-        hint = f"did you mean -f {close[0]}?" if close else f"there is no file {shown} in {os.path.dirname(path) or '.'}; name it with -f"
+        hint = (
+            f"did you mean -f {close[0]}?"
+            if close
+            else f"there is no file {shown} in {os.path.normpath(os.path.dirname(path))}; name it with -f"
+        )
         raise BuildError(f"failed to read dockerfile: open {given or 'Dockerfile'}: no such file or directory", hint=hint) from None
     except IsADirectoryError:
         raise BuildError(f"failed to read dockerfile: {given or path} is a directory", hint="-f names a file") from None
